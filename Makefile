@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# Builds the kernel. Sources are found, not listed: every .c and .S below kernel/, fs/ and net/ is kernel code.
+#
+#   make                 build/kernel/kernel.elf (stripped) and kernel.debug.elf
+#   make DEBUG=1         with assertions (lock order, list integrity, page accounting), in build/kernel-debug/
+#   make objs DIR=fs     only compile what lies below a folder
+#   make clang-check     clang-format, clang-tidy
+#   Host parts: make -C tests/unit, httpserver, runtime-glue/jvm, tests/guest
+
+BUILD ?= build/kernel$(if $(DEBUG),-debug)
+CC ?= gcc
+ARCH := x86_64
+
+SRCS := $(sort $(shell find kernel fs net -name '*.c' -o -name '*.S'))
+OBJS := $(SRCS:%=$(BUILD)/obj/%.o)
+GENERATED := $(BUILD)/gen/syscall_table.c
+OBJS += $(BUILD)/gen/syscall_table.o
+
+# The Linux ABI's structures and numbers come from linux-libc-dev; nothing else of /usr/include is visible.
+UAPI := build/uapi
+INCLUDES := -nostdinc -isystem $(shell $(CC) -print-file-name=include) -isystem $(UAPI) \
+	-Ikernel/include -Ikernel/arch/$(ARCH)/include -Ifs/include -Inet/include
+CFLAGS := -std=gnu17 -O2 -g -ffreestanding -fno-strict-aliasing -fno-common -fwrapv -fno-omit-frame-pointer \
+	-fno-delete-null-pointer-checks -fno-asynchronous-unwind-tables \
+	-fPIE -fvisibility=hidden -ffunction-sections -fdata-sections \
+	-mno-red-zone -mgeneral-regs-only -mcmodel=small -mno-direct-extern-access \
+	-fstack-protector-strong -mstack-protector-guard=tls -mstack-protector-guard-reg=gs \
+	-mstack-protector-guard-symbol=stack_guard \
+	-Wall -Wextra -Werror -Wno-unused-parameter -Wmissing-prototypes -Wstrict-prototypes -Wvla \
+	$(if $(DEBUG),-DDEBUG) $(INCLUDES)
+LDFLAGS := -nostdlib -static-pie -Wl,--no-dynamic-linker,-z,text,-z,norelro,-z,noexecstack,--gc-sections,--build-id=none \
+	-Wl,-T,kernel/arch/$(ARCH)/kernel.ld -Wl,-z,max-page-size=4096
+
+.PHONY: all objs clean compile_commands.json
+all: $(BUILD)/kernel.elf
+
+$(BUILD)/kernel.elf: $(BUILD)/kernel.debug.elf
+	objcopy --strip-all $< $@
+$(BUILD)/kernel.debug.elf: $(OBJS) kernel/arch/$(ARCH)/kernel.ld
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(OBJS)
+
+objs: $(filter $(BUILD)/obj/$(DIR)/%,$(OBJS))
+
+$(UAPI)/.stamp:
+	@mkdir -p $(UAPI)
+	@ln -sfn /usr/include/linux $(UAPI)/linux
+	@ln -sfn /usr/include/asm-generic $(UAPI)/asm-generic
+	@ln -sfn /usr/include/x86_64-linux-gnu/asm $(UAPI)/asm
+	@touch $@
+
+$(BUILD)/obj/%.c.o: %.c Makefile | $(UAPI)/.stamp
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
+$(BUILD)/obj/%.S.o: %.S Makefile | $(UAPI)/.stamp
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -D__ASSEMBLY__ -MMD -MP -c -o $@ $<
+
+$(BUILD)/gen/syscall_table.c: scripts/gen_syscall_table.py | $(UAPI)/.stamp
+	@mkdir -p $(@D)
+	python3 $< $(UAPI)/asm/unistd_64.h > $@
+$(BUILD)/gen/syscall_table.o: $(BUILD)/gen/syscall_table.c
+	$(CC) $(CFLAGS) -c -o $@ $<
+
+compile_commands.json:
+	python3 scripts/gen_compile_commands.py '$(CC) $(CFLAGS)' $(filter %.c,$(SRCS)) > $@
+
+clean:
+	rm -rf build
+
+-include $(OBJS:.o=.d)

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Virtual KASLR: choose the slide of the image, map it there and apply its relocations. Runs once, at the load address,
+ * before any pointer in the image is right: it touches only what it reaches relative to RIP or physically.
+ * The slide is a multiple of 2 MiB within the top 2 GiB; the word `nokaslr` makes it 0. */
+
+#include "arch/asm.h"
+#include "arch/memory.h"
+#include "boot.h"
+#include <linux/elf.h>
+
+#define SLIDES	      768 /* 1.5 GiB of choice leaves room for the image itself */
+#define PTE_KERNEL_2M 0x183
+
+extern u64 boot_kernel_pd[1024];
+extern const char __image_start[], __image_end[];
+extern const Elf64_Rela __rela_start[], __rela_end[];
+
+static bool has_word(const char *line, const char *word)
+{
+	for (const char *p = line; p && *p;) {
+		const char *w = word;
+
+		while (*p == ' ')
+			p++;
+		while (*w && *p == *w)
+			p++, w++;
+		if (!*w && (!*p || *p == ' '))
+			return true;
+		while (*p && *p != ' ')
+			p++;
+	}
+	return false;
+}
+
+/* Mixes what a CPU without RDRAND still has: cycle counts around an exit to the hypervisor. */
+static u64 slide_entropy(void)
+{
+	u64 v = 0;
+
+	if (cpuid(1, 0).ecx & (1u << 30)) {
+		__asm__ volatile("rdrand %0" : "+r"(v)::"cc");
+	}
+	for (int i = 0; i < 8; i++) {
+		u32 lo, hi;
+
+		cpuid(0, 0);
+		__asm__ volatile("rdtsc" : "=a"(lo), "=d"(hi));
+		v = (v ^ lo ^ (u64)hi << 32) * 0x9e3779b97f4a7c15ull;
+		v ^= v >> 29;
+	}
+	return v;
+}
+
+__attribute__((no_stack_protector)) void relocate_kernel(const struct hvm_start_info *si)
+{
+	const char *cmdline = (const char *)(uintptr_t)si->cmdline_paddr;
+	u64 slide = 0;
+
+	if (si->magic == HVM_START_MAGIC && !has_word(cmdline, "nokaslr"))
+		slide = (slide_entropy() % SLIDES) << HUGE_SHIFT;
+
+	u64 first = (u64)__image_start & ~(HUGE_SIZE - 1); /* physical here: we run at the load address */
+	for (u64 pa = first; pa < (u64)__image_end; pa += HUGE_SIZE)
+		boot_kernel_pd[(slide + pa) >> HUGE_SHIFT] = pa | PTE_KERNEL_2M;
+
+	for (const Elf64_Rela *r = __rela_start; r < __rela_end; r++) {
+		if (ELF64_R_TYPE(r->r_info) != 8 /* R_X86_64_RELATIVE */)
+			continue;
+		*(u64 *)(r->r_offset - KERNEL_BASE) = (u64)r->r_addend + slide;
+	}
+	kernel_phys_offset = KERNEL_BASE + slide;
+}

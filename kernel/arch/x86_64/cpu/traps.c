@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Exceptions: page faults to kernel/mm/, application errors to signals, kernel errors to the exception table or a panic.
+ * Entered from entry.S on a kernel stack with interrupts off; the frame tells where from. */
+
+#include "arch/asm.h"
+#include "arch/fpu.h"
+#include "arch/platform.h"
+#include "arch/thread.h"
+#include "kernel/app.h"
+#include "kernel/counter.h"
+#include "kernel/log.h"
+#include "kernel/sched.h"
+#include "kernel/signal.h"
+#include "kernel/vm.h"
+
+#define PF_PRESENT BIT(0)
+#define PF_WRITE   BIT(1)
+#define PF_USER	   BIT(2)
+#define PF_INSTR   BIT(4)
+
+DEFINE_COUNTER(trap_nmi, "non-maskable interrupts taken");
+
+static bool from_app(const struct regs *r)
+{
+	return !(r->rip >> 63);
+}
+
+static const char *const trap_names[32] = {
+	"divide error", "debug", "NMI", "breakpoint", "overflow", "bound range", "invalid opcode",
+	"device not available", "double fault", "9", "invalid TSS", "segment not present", "stack segment",
+	"general protection", "page fault", "15", "x87 error", "alignment check", "machine check", "SIMD error",
+	"virtualization", "control protection",
+};
+
+static void __noreturn kernel_trap_panic(struct regs *r, u64 cr2)
+{
+	log_err("rip %016lx rsp %016lx rflags %lx", r->rip, r->rsp, r->rflags);
+	log_err("rax %016lx rbx %016lx rcx %016lx rdx %016lx", r->rax, r->rbx, r->rcx, r->rdx);
+	log_err("rsi %016lx rdi %016lx rbp %016lx r8  %016lx", r->rsi, r->rdi, r->rbp, r->r8);
+	log_err("r9  %016lx r10 %016lx r11 %016lx r12 %016lx", r->r9, r->r10, r->r11, r->r12);
+	log_err("r13 %016lx r14 %016lx r15 %016lx cr2 %016lx", r->r13, r->r14, r->r15, cr2);
+	backtrace_print(r->rbp, r->rip);
+	panic("%s in the kernel, error %lx", r->vector < 32 ? trap_names[r->vector] : "trap", r->error);
+}
+
+struct trap_signal {
+	int sig, code;
+};
+
+static struct trap_signal trap_to_signal(struct regs *r)
+{
+	switch (r->vector) {
+	case 0:
+		return (struct trap_signal){SIGFPE, FPE_INTDIV};
+	case 1:
+		return (struct trap_signal){SIGTRAP, TRAP_TRACE};
+	case 3:
+		return (struct trap_signal){SIGTRAP, SI_KERNEL};
+	case 4:
+		return (struct trap_signal){SIGSEGV, SI_KERNEL};
+	case 6:
+		return (struct trap_signal){SIGILL, ILL_ILLOPN};
+	case 16:
+	case 19:
+		return (struct trap_signal){SIGFPE, fpu_exception_code(r->vector == 19)};
+	case 17:
+		return (struct trap_signal){SIGBUS, BUS_ADRALN};
+	case 11:
+	case 12:
+		return (struct trap_signal){SIGBUS, SI_KERNEL};
+	default:
+		return (struct trap_signal){SIGSEGV, SI_KERNEL};
+	}
+}
+
+static void app_signal(struct regs *r, int sig, int code, u64 addr)
+{
+	struct arch_thread *a = &current->arch;
+
+	a->fault_vector = r->vector;
+	a->fault_error = r->error | (r->vector == 14 ? PF_USER : 0); /* as ring 3 would show it */
+	if (r->vector == 14)
+		a->fault_addr = addr;
+	signal_force_fault(sig, code, addr);
+}
+
+static void page_fault(struct regs *r, u64 cr2)
+{
+	bool app = from_app(r);
+	int sig, code;
+
+	/* A non-canonical or upper-half address of an application, or any the kernel did not mean to touch. */
+	if (cr2 >= APP_LIMIT || !current->vm) {
+		if (app) {
+			arch_irq_enable();
+			app_signal(r, SIGSEGV, SEGV_MAPERR, cr2);
+			return;
+		}
+		if (extable_fixup(r))
+			return;
+		kernel_trap_panic(r, cr2);
+	}
+	/* A kernel copy with interrupts or sleeping disallowed (futex words) takes its fix-up at once. */
+	if (!app && !(r->rflags & RFLAGS_IF)) {
+		if (extable_fixup(r))
+			return;
+		kernel_trap_panic(r, cr2);
+	}
+	arch_irq_enable();
+	int err = vm_handle_fault(current->vm, cr2, r->error & PF_WRITE, r->error & PF_INSTR, app, &sig, &code);
+	if (!err)
+		return;
+	if (app)
+		app_signal(r, sig, code, cr2);
+	else if (!extable_fixup(r))
+		kernel_trap_panic(r, cr2);
+}
+
+void trap_dispatch(struct regs *r)
+{
+	u64 cr2 = r->vector == 14 ? read_cr2() : 0;
+	bool app = from_app(r);
+
+	if (app)
+		thread_set_flag(current, THREAD_INTERRUPTED);
+	if (r->vector == 14) {
+		page_fault(r, cr2);
+	} else if (!app) {
+		if (!extable_fixup(r))
+			kernel_trap_panic(r, cr2);
+	} else {
+		struct trap_signal s = trap_to_signal(r);
+
+		arch_irq_enable();
+		/* SI_KERNEL faults carry no address; the others name the instruction. */
+		app_signal(r, s.sig, s.code, s.code == SI_KERNEL ? 0 : r->rip);
+	}
+	arch_irq_disable();
+	if (app)
+		exit_to_app(r);
+}
+
+void interrupt_dispatch(struct regs *r)
+{
+	irq_dispatch((u8)r->vector);
+	if (from_app(r)) {
+		thread_set_flag(current, THREAD_INTERRUPTED);
+		exit_to_app(r);
+	}
+}
+
+void syscall_enter(struct regs *r)
+{
+	syscall_dispatch(r);
+	arch_irq_disable();
+	exit_to_app(r);
+}
+
+/* Interrupts off on entry and return. The loop sees to it that nothing is pending at the moment of return. */
+void exit_to_app(struct regs *r)
+{
+	struct thread *t = current;
+
+	while (unlikely(thread_test_flag(t, THREAD_WORK_MASK))) {
+		arch_irq_enable();
+		if (thread_test_flag(t, THREAD_NEED_RESCHED))
+			schedule();
+		if (thread_test_flag(t, THREAD_SIGPENDING | THREAD_EXITING | THREAD_RESTORE_MASK))
+			signal_deliver(r);
+		arch_irq_disable();
+	}
+	if (unlikely(thread_test_flag(t, THREAD_INTERRUPTED)))
+		thread_clear_flag(t, THREAD_INTERRUPTED);
+}
+
+void nmi_dispatch(struct regs *r)
+{
+	counter_inc(&trap_nmi);
+}
+
+void double_fault(struct regs *r)
+{
+	u64 low = kstack_low_of_cpu();
+
+	if (r->rsp < low + 1024 && r->rsp > low - PAGE_SIZE)
+		log_err("kernel stack overflow: stack from %lx", low);
+	kernel_trap_panic(r, read_cr2());
+}

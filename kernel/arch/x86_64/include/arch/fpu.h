@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Vector and floating-point state. The kernel itself uses none of it (-mgeneral-regs-only), so the application's state
+ * stays in the registers while the kernel runs, and is saved only on a context switch or into a signal frame. */
+#pragma once
+
+#include "base/types.h"
+
+struct thread;
+
+/* Boot, then each CPU: choose XSAVEOPT, XSAVE or FXSAVE, enable the state components that the CPU offers. */
+void fpu_init_boot(void);
+void fpu_init_cpu(void);
+/* Area for a new thread, in the initial state or as a copy of the live registers. NULL on no memory. */
+void *fpu_area_create(bool inherit_live);
+void fpu_area_free(void *area);
+void fpu_switch(struct thread *prev, struct thread *next);
+void fpu_forget(struct thread *t);
+int fpu_exception_code(bool simd); /* FPE_* of the pending x87 or SIMD exception */
+
+/* Signal frames: standard-format XSAVE image (or a bare FXSAVE one), 64-byte aligned, with the software-reserved words
+ * (FP_XSTATE_MAGIC1, extended size, features) and FP_XSTATE_MAGIC2 behind it. */
+size_t fpu_frame_size(void); /* bytes, FP_XSTATE_MAGIC2 included */
+int fpu_save_app(void __app *frame);	      /* writes the live state. 0 or -EFAULT */
+int fpu_restore_app(const void __app *frame); /* loads it, sanitised; NULL: initial state. 0 or -EFAULT */
+void fpu_reset(void);			      /* live registers to the initial state */

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Block devices, as file systems see them: byte ranges in units of 512-byte sectors. Drivers register; names are vda ... */
+#pragma once
+
+#include "base/list.h"
+#include "base/types.h"
+
+struct page;
+struct block_device;
+
+enum block_op { BLOCK_READ, BLOCK_WRITE, BLOCK_FLUSH, BLOCK_DISCARD };
+
+/* One request over physically scattered memory. Owned by the submitter until DONE ran. */
+struct block_request {
+	enum block_op op;
+	u64 sector;
+	unsigned nsegs;
+	struct block_segment {
+		u64 phys;
+		u32 len; /* bytes; the sum is a multiple of 512 */
+	} *segs;
+	void (*done)(struct block_request *, int err); /* interrupt context; err 0 or -EIO */
+	void *priv;
+	struct list_head node; /* the driver's */
+};
+
+struct block_device_ops {
+	/* Queue R. Any context. Returns 0, or -errno when it was not queued. */
+	int (*submit)(struct block_device *, struct block_request *r);
+};
+
+struct block_device {
+	char name[16];
+	u64 sectors;
+	u32 sector_size; /* logical, bytes */
+	u32 max_segs;
+	bool read_only;
+	char serial[24];
+	const struct block_device_ops *ops;
+	void *priv;
+	struct list_head node;
+};
+
+int block_register(struct block_device *bd);
+struct block_device *block_find(const char *name); /* "vda"; NULL when absent */
+struct block_device *block_next(struct block_device *prev); /* NULL starts; NULL ends */
+/* Synchronous transfer between the device and contiguous kernel memory (direct map). Thread context. 0 or -EIO. */
+int block_read(struct block_device *bd, u64 byte_off, void *buf, size_t len);
+int block_write(struct block_device *bd, u64 byte_off, const void *buf, size_t len);

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Named event counters, one per failure cause and one per event worth watching. They are listed, by walking their
+ * linker section, in /proc/cortado/counters ("name value" lines) and so reach /metrics. Any context; relaxed. */
+#pragma once
+
+#include "base/types.h"
+
+struct counter {
+	const char *name; /* subsystem_what, lower case */
+	const char *help;
+	_Atomic u64 value;
+};
+
+#define DEFINE_COUNTER(var, text)                                                                                    \
+	struct counter var __section("counters") __used __aligned(8) = {.name = #var, .help = text}
+#define DECLARE_COUNTER(var) extern struct counter var
+
+static inline void counter_add(struct counter *c, u64 n)
+{
+	atomic_fetch_add_explicit(&c->value, n, memory_order_relaxed);
+}
+
+#define counter_inc(c) counter_add(c, 1)
+
+extern struct counter __start_counters[], __stop_counters[]; /* from the linker */

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Sleeping locks (implemented in kernel/sched/). Thread context only. Not recursive.
+ *
+ * mutex: uncontended lock and unlock are one atomic each. Unlock wakes the first waiter but lets others barge in; a
+ * waiter passed over once gets ownership handed to it, so nobody starves.
+ * rwlock: many readers or one writer; writers are not starved. */
+#pragma once
+
+#include "base/list.h"
+#include "kernel/spinlock.h"
+
+struct thread;
+
+struct mutex {
+	_Atomic uintptr_t owner; /* struct thread * with flag bits in the low bits; 0 when free */
+	struct spinlock lock;	 /* guards waiters */
+	struct list_head waiters;
+};
+
+#define MUTEX_INIT(name) {.waiters = LIST_HEAD_INIT((name).waiters)}
+#define DEFINE_MUTEX(name) struct mutex name = MUTEX_INIT(name)
+
+void mutex_init(struct mutex *m);
+void mutex_lock(struct mutex *m);
+/* As mutex_lock, but gives up with -EINTR when a fatal signal is pending. */
+int __must_check mutex_lock_killable(struct mutex *m);
+bool __must_check mutex_trylock(struct mutex *m);
+void mutex_unlock(struct mutex *m);
+bool mutex_held(const struct mutex *m); /* by the current thread; for ASSERT */
+
+struct rwlock {
+	_Atomic s64 count; /* readers, or -1 for a writer; see kernel/sched/rwlock.c */
+	struct spinlock lock;
+	struct list_head waiters;
+	struct thread *writer; /* DEBUG and assertions */
+};
+
+void rwlock_init(struct rwlock *l);
+void rwlock_read_lock(struct rwlock *l);
+bool __must_check rwlock_read_trylock(struct rwlock *l);
+void rwlock_read_unlock(struct rwlock *l);
+void rwlock_write_lock(struct rwlock *l);
+int __must_check rwlock_write_lock_killable(struct rwlock *l);
+void rwlock_write_unlock(struct rwlock *l);
+bool rwlock_write_held(const struct rwlock *l);

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Spin locks (ticket, FIFO). For the few places where a sleeping lock cannot be: anything an interrupt handler or the
+ * scheduler also takes. A holder does not sleep and does not touch application memory. A lock that an interrupt
+ * handler takes is always taken with the _irqsave form. DEBUG builds record the holder. */
+#pragma once
+
+#include "arch/cpu.h" /* arch_irq_save, arch_irq_restore, cpu_relax */
+#include "kernel/log.h"
+#include "kernel/percpu.h"
+
+struct spinlock {
+	_Atomic u16 next;   /* ticket handed to the next comer */
+	_Atomic u16 serving; /* ticket that holds the lock */
+	u32 owner;	    /* DEBUG: cpu + 1 of the holder */
+};
+
+#define SPINLOCK_INIT {0}
+
+static inline void spin_init(struct spinlock *l)
+{
+	*l = (struct spinlock)SPINLOCK_INIT;
+}
+
+static inline void spin_lock(struct spinlock *l)
+{
+	u16 ticket = atomic_fetch_add_explicit(&l->next, 1, memory_order_relaxed);
+
+	ASSERT(l->owner != cpu_id() + 1);
+	while (atomic_load_explicit(&l->serving, memory_order_acquire) != ticket)
+		cpu_relax();
+#ifdef DEBUG
+	l->owner = cpu_id() + 1;
+#endif
+}
+
+static inline bool __must_check spin_trylock(struct spinlock *l)
+{
+	u16 serving = atomic_load_explicit(&l->serving, memory_order_acquire);
+	u16 want = serving;
+
+	if (!atomic_compare_exchange_strong_explicit(&l->next, &want, (u16)(serving + 1), memory_order_acquire,
+						     memory_order_relaxed))
+		return false;
+#ifdef DEBUG
+	l->owner = cpu_id() + 1;
+#endif
+	return true;
+}
+
+static inline void spin_unlock(struct spinlock *l)
+{
+#ifdef DEBUG
+	l->owner = 0;
+#endif
+	atomic_store_explicit(&l->serving,
+			      (u16)(atomic_load_explicit(&l->serving, memory_order_relaxed) + 1),
+			      memory_order_release);
+}
+
+static inline u64 __must_check spin_lock_irqsave(struct spinlock *l)
+{
+	u64 flags = arch_irq_save();
+
+	spin_lock(l);
+	return flags;
+}
+
+static inline void spin_unlock_irqrestore(struct spinlock *l, u64 flags)
+{
+	spin_unlock(l);
+	arch_irq_restore(flags);
+}

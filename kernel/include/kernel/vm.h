@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Address spaces of applications. Owner: kernel/mm/. */
+#pragma once
+
+#include "base/list.h"
+#include "base/rbtree.h"
+#include "base/refcount.h"
+#include "kernel/mutex.h"
+#include "kernel/page.h"
+#include "kernel/rcu.h"
+
+struct file;
+struct vma;
+struct vmspace;
+struct page_cache;
+
+enum vma_flag {
+	VMA_READ = 1 << 0,
+	VMA_WRITE = 1 << 1,
+	VMA_EXEC = 1 << 2,
+	VMA_SHARED = 1 << 3,
+	VMA_STACK = 1 << 4,	 /* MAP_STACK / MAP_GROWSDOWN: no huge pages */
+	VMA_GROWSDOWN = 1 << 5,
+	VMA_NORESERVE = 1 << 6,
+	VMA_HUGEPAGE = 1 << 7,	 /* madvise(MADV_HUGEPAGE) */
+	VMA_NOHUGEPAGE = 1 << 8,
+	VMA_HUGETLB = 1 << 9,
+	VMA_DONTFORK = 1 << 10,
+	VMA_WIPEONFORK = 1 << 11,
+	VMA_LOCKED = 1 << 12,
+	VMA_DONTDUMP = 1 << 13,
+	VMA_MAYWRITE = 1 << 14,	 /* a shared file mapping of a descriptor open for writing: mprotect may add WRITE */
+	VMA_SPECIAL = 1 << 15,	 /* vDSO and vvar: named by ops, never merged */
+	VMA_IO = 1 << 16,
+};
+
+struct vm_fault {
+	struct vma *vma;
+	u64 addr;	/* page-aligned */
+	u64 pgoff;	/* page offset in the file */
+	bool write;
+	struct page *page; /* out: with a reference for the mapping */
+};
+
+struct vm_ops {
+	/* Find the page for F->pgoff. May sleep. 0 with f->page set; -EFAULT beyond the end (SIGBUS); -ENOMEM; -EIO (SIGBUS). */
+	int (*fault)(struct vm_fault *f);
+	/* A shared page is about to become writable (dirty tracking). NULL: nothing to do. */
+	int (*page_mkwrite)(struct vm_fault *f);
+	void (*open)(struct vma *);  /* a copy came into being: split, fork */
+	void (*close)(struct vma *);
+	const char *(*name)(struct vma *); /* for /proc/PID/maps, when there is no file */
+};
+
+struct vma {
+	u64 start, end;		/* page-aligned, [start, end) */
+	u32 flags;
+	u64 pgoff;		/* of start, in pages; anonymous: start >> PAGE_SHIFT */
+	struct file *file;	/* reference held; NULL for anonymous */
+	const struct vm_ops *ops;
+	void *priv;
+	struct vmspace *vm;
+	struct rb_node node;
+	u64 max_gap;		/* augmented: largest free gap below within the subtree */
+	struct list_head cache_node; /* on the page cache's list of mappings, guarded by it */
+	struct rwlock lock;	/* faults read, changes write: per VMA */
+	struct rcu_head rcu;
+	u32 seq;
+};
+
+struct vmspace {
+	struct refcount ref;
+	struct rwlock lock;	/* write: change the tree. read: walk it. RCU look-ups need neither */
+	struct rb_root tree;
+	u32 nvmas;
+	phys_t root;		/* page-table root (CR3) */
+	struct spinlock pt_lock; /* page-table allocation */
+	_Atomic u64 *cpus;	/* mask of CPUs that may hold its translations (cpu_count bits) */
+	u64 brk_start, brk_end;
+	u64 mmap_base;		/* top-down search starts below */
+	_Atomic u64 rss_anon, rss_file, rss_shmem, pt_pages; /* in pages */
+	u64 total_vm, locked_vm, data_vm, stack_vm; /* in pages; guarded by lock */
+	_Atomic u64 peak_rss, peak_vm;
+	u64 vdso;		/* base of the vDSO, 0 if none */
+	u32 asid;
+};
+
+struct vmspace *vmspace_create(void) __must_check;		    /* empty; NULL on no memory */
+struct vmspace *vmspace_fork(struct vmspace *parent) __must_check; /* copy on write; ERR_PTR */
+void vmspace_get(struct vmspace *vm);
+void vmspace_put(struct vmspace *vm); /* the last one unmaps everything. Thread context */
+void vmspace_activate(struct vmspace *vm); /* load on this CPU; NULL: the kernel's own. Called by context switch, irqs off */
+
+/* mmap(2)'s semantics with PROT_* and MAP_*; OFF in bytes. Returns the address or -errno. FILE may be NULL. */
+long vm_mmap(struct vmspace *vm, u64 addr, u64 len, u32 prot, u32 flags, struct file *file, u64 off);
+int vm_munmap(struct vmspace *vm, u64 addr, u64 len);
+int vm_mprotect(struct vmspace *vm, u64 addr, u64 len, u32 prot);
+/* Map kernel-provided pages (vDSO) at a free place below HINT: returns the address or -errno. */
+long vm_map_special(struct vmspace *vm, u64 hint, u64 len, u32 vma_flags, const struct vm_ops *ops, void *priv);
+/* Set up [brk_start, brk_start): exec does. */
+void vm_set_brk(struct vmspace *vm, u64 start);
+
+/* Resolve a fault at ADDR for the current thread's vmspace: 0 mapped, else the signal in *SIG with *CODE. May sleep. */
+int vm_handle_fault(struct vmspace *vm, u64 addr, bool write, bool exec, bool from_app, int *sig, int *code);
+/* Make the page at ADDR present (and writable) as a fault would. 0 or -EFAULT. */
+int vm_fault_in(struct vmspace *vm, u64 addr, bool write);
+/* Read or write another address space's memory (process_vm_readv, /proc/PID/{cmdline,environ,mem}). Bytes copied. */
+size_t vm_access(struct vmspace *vm, u64 addr, void *buf, size_t len, bool write);
+/* The futex key of ADDR: private mappings give (vm, addr), shared ones (page cache, offset), with a reference. */
+struct futex_key {
+	u64 object; /* struct vmspace * or struct inode * */
+	u64 offset; /* address or byte offset in the file */
+	bool shared;
+};
+int vm_futex_key(struct vmspace *vm, u64 addr, bool private, struct futex_key *key);
+void vm_futex_key_put(struct futex_key *key);
+
+/* Page cache's view: drop page-table entries that map [FIRST, LAST] page indexes of CACHE (truncate, punch hole).
+ * EVEN_COWED also drops private copies (truncate). */
+void vm_unmap_cache(struct page_cache *cache, u64 first, u64 last, bool even_cowed);
+
+/* Walk for /proc/PID/maps: the VMA with the smallest end > ADDR; the caller holds vm->lock for reading. */
+struct vma *vma_find(struct vmspace *vm, u64 addr);
