@@ -5,8 +5,8 @@
 #include "base/types.h"
 
 #define DIRECT_MAP_BASE 0xffff800000000000ull /* 64 TiB */
-#define VMALLOC_BASE	0xffffc00000000000ull /* 32 TiB: vmalloc, kernel stacks, device windows */
-#define VMALLOC_END	0xffffe00000000000ull
+#define VMALLOC_BASE	0xffffc00000000000ull /* vmalloc, kernel stacks, device windows */
+#define VMALLOC_END	(VMALLOC_BASE + (1ull << 39)) /* one root entry, made at boot */
 #define KERNEL_BASE	0xffffffff80000000ull /* top 2 GiB: the image, at a random slide */
 
 static inline void *phys_to_virt(u64 pa)

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Between the files of the physical allocator: sections, boot ranges, buddy lists. Not for other folders. */
+#pragma once
+
+#include "kernel/boot_info.h"
+#include "kernel/page.h"
+#include "kernel/spinlock.h"
+
+#define SECTION_SHIFT	   27 /* 128 MiB */
+#define SECTION_PAGES	   (1u << (SECTION_SHIFT - PAGE_SHIFT))
+#define CHUNK_PAGES	   (1u << PAGE_MAX_ORDER) /* 4 MiB: what is brought online at a time */
+#define PAGEBLOCK_ORDER	   (HUGE_SHIFT - PAGE_SHIFT)
+#define PAGEBLOCK_PAGES	   (1u << PAGEBLOCK_ORDER)
+#define CHUNKS_PER_SECTION (SECTION_PAGES / CHUNK_PAGES)
+
+enum migrate { MIGRATE_UNMOVABLE, MIGRATE_MOVABLE, MIGRATE_TYPES };
+
+/* 128 MiB of physical address space. `map` and the bounds are fixed once set; `online` and `unmovable` are
+ * guarded by the buddy lock (readers of `online` need no lock: bits are only ever set, after the struct pages
+ * are ready). */
+struct mem_section {
+	struct page *map;   /* of page `first`; NULL: no RAM here */
+	u32 first, count;   /* page indexes within the section that have a struct page */
+	_Atomic u32 online; /* bit per chunk: its struct pages are initialised and its free pages are in the
+			       buddy */
+	u32 has_free;	    /* bit per chunk: it has free pages to bring online */
+	u64 unmovable;	    /* bit per 2 MiB block: holds kernel memory */
+};
+
+struct phys_range {
+	u64 start, end; /* page-aligned bytes */
+};
+
+extern struct mem_section *mem_sections;
+extern u32 mem_section_count;
+
+static inline struct mem_section *page_section(const struct page *p)
+{
+	return &mem_sections[p->section];
+}
+
+/* Page index within its section. */
+static inline u32 page_index_in(const struct mem_section *s, const struct page *p)
+{
+	return (u32)(p - s->map) + s->first;
+}
+
+/* kernel/mm/boot_memory.c: ranges of RAM that nothing occupies. Boot only, but for range_add (buddy lock). */
+extern struct phys_range free_ranges[];
+extern unsigned free_range_count;
+void range_add(u64 start, u64 end);
+void range_remove(u64 start, u64 end);
+
+/* kernel/mm/section.c */
+void sections_init(void);
+/* Bring the next chunk online: initialise its struct pages, give its free pages to the buddy. Buddy lock
+ * held. False: none left. */
+bool section_online_next(void);
+/* Bring the chunk of PFN online if it is not. Buddy lock held. */
+void section_online_pfn(u64 pfn);
+extern u64 offline_free_pages; /* in chunks not brought online; guarded by the buddy lock */
+extern u64 managed_pages;      /* all that the buddy got or will get */
+
+/* kernel/mm/buddy.c. One lock guards all free lists; per-CPU lists stand in front of it. */
+extern struct spinlock buddy_lock;
+void buddy_init(void);
+/* 2^ORDER pages of kind MT, or NULL. Lock held. LIMIT: the block lies below this physical address (0:
+ * anywhere). */
+struct page *buddy_take(unsigned order, enum migrate mt, u64 limit);
+/* Give a block back. UNBACKED: the host holds no memory for it. Lock held. */
+void buddy_give(struct page *p, unsigned order, bool unbacked);
+/* Give [START, END) page frames of an online section. Lock held. */
+void buddy_give_range(u64 start_pfn, u64 end_pfn);
+/* Take a free block of exactly ORDER or larger (split down) that the host backs; NULL when there is none.
+ * Lock held. */
+struct page *buddy_take_backed(unsigned order);
+u64 buddy_free_pages(void);	       /* online and free, a snapshot */
+u64 buddy_unbacked_pages(void);	       /* of those: not backed by the host */
+u64 buddy_free_blocks(unsigned order); /* blocks of exactly ORDER; lock taken */
+
+/* kernel/mm/page_alloc.c */
+extern u64 page_reserve; /* pages that only PAGE_NORECLAIM callers may take */
+void page_alloc_init(void);
+void page_drain_cpu(void); /* this CPU's lists go back to the buddy */
+
+/* kernel/mm/slab.c */
+void slab_init(void);
+u64 slab_shrink(void); /* free empty slabs; returns pages freed */
+extern _Atomic u64 slab_pages, kernel_stack_pages;
+/* kernel/mm/vmalloc.c */
+#define VFREE_MANY 48
+void vmalloc_init(void);
+void vfree_many(void **blocks, unsigned n); /* vfree of at most VFREE_MANY blocks, with one flush */
+/* kernel/mm/boot_memory.c: RAM that the firmware reported and the allocator never got, in pages */
+u64 boot_reserved_pages(void);
+/* kernel/mm/vmspace.c: adds what address spaces use */
+struct memory_stats;
+void vm_add_stats(struct memory_stats *out);
+
+/* This CPU's allocator state starts empty: a CPU that comes up, before it allocates. */
+void page_alloc_init_cpu(void);
+void slab_init_cpu(void);
+void kstack_init_cpu(void);
+void vmspace_init_cpu(void);

@@ -1,0 +1,387 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* page_alloc() and page_free(): single pages through per-CPU stacks (interrupts off, no lock), the rest
+ * straight from the buddy allocator. A failing allocation first shrinks caches, then asks the balloon to
+ * deflate. A small reserve is left to callers that cannot reclaim (PAGE_NORECLAIM: interrupt context, reclaim
+ * itself). */
+#include "arch/pgtable.h"
+#include "base/string.h"
+#include "fs/pagecache.h"
+#include "internal.h"
+#include "kernel/balloon_pages.h"
+#include "kernel/counter.h"
+#include "kernel/log.h"
+#include "kernel/vm.h"
+
+DEFINE_COUNTER(page_alloc_failed, "page allocations that failed after reclaim");
+DEFINE_COUNTER(page_reclaim_runs, "times an allocation had to reclaim");
+
+#define PCP_MAX 64
+struct pcp {
+	u16 count[MIGRATE_TYPES];
+	struct page *pages[MIGRATE_TYPES][PCP_MAX]; /* a stack: the last is the warmest */
+};
+static DEFINE_PER_CPU(struct pcp, page_pcp);
+
+u64 page_reserve;
+static unsigned pcp_high = PCP_MAX, pcp_batch = PCP_MAX / 2;
+static struct page *low_page; /* kept for PAGE_LOW; guarded by buddy_lock */
+static u64 (*deflate_balloon)(u64 pages);
+static _Atomic u64 balloon_count; /* pages that the balloon holds */
+
+void page_alloc_init(void)
+{
+	page_reserve = clamp(managed_pages / 256, 8ul, 1024ul);
+	if (managed_pages < MIB(64) >> PAGE_SHIFT) {
+		pcp_high = 16;
+		pcp_batch = 8;
+	}
+	low_page = buddy_take(0, MIGRATE_UNMOVABLE, MIB(1));
+}
+
+void page_alloc_init_cpu(void)
+{
+	this_cpu(page_pcp).count[MIGRATE_UNMOVABLE] = 0;
+	this_cpu(page_pcp).count[MIGRATE_MOVABLE] = 0;
+}
+
+#ifdef DEBUG
+#define POISON_BYTE 0xfd
+static char poison_mark;
+
+static void poison(struct page *p, unsigned order)
+{
+	memset(page_to_virt(p), POISON_BYTE, PAGE_SIZE << order);
+	for (unsigned i = 0; i < 1u << order; i++)
+		p[i].priv = &poison_mark;
+}
+
+static void check_poison(struct page *p, unsigned order)
+{
+	for (unsigned i = 0; i < 1u << order; i++) {
+		const u64 *w = page_to_virt(p + i);
+
+		if (p[i].priv != &poison_mark)
+			continue;
+		for (unsigned k = 0; k < PAGE_SIZE / 8; k += 7)
+			if (w[k] != 0x0101010101010101ull * POISON_BYTE)
+				panic("check_poison: free page %#llx was written at %u",
+				      (unsigned long long)page_to_phys(p + i), k * 8);
+		p[i].priv = NULL;
+	}
+}
+#else
+static inline void poison(struct page *p, unsigned order)
+{
+}
+static inline void check_poison(struct page *p, unsigned order)
+{
+}
+#endif
+
+/* May a request for N pages with FLAGS be served now, leaving the reserve alone? */
+static inline bool above_reserve(u64 n, u32 flags)
+{
+	return flags & PAGE_NORECLAIM ||
+	       buddy_free_pages() + READ_ONCE(offline_free_pages) >= page_reserve + n;
+}
+
+/* Fill this CPU's empty stack of kind MT; returns its new count. irqs off. */
+static unsigned pcp_refill(enum migrate mt, u32 flags)
+{
+	unsigned n = 0, want = pcp_batch;
+
+	spin_lock(&buddy_lock);
+	if (!above_reserve(want, flags))
+		want = 1;
+	while (n < want && above_reserve(1, flags)) {
+		struct page *p = buddy_take(0, mt, 0);
+
+		if (!p)
+			break;
+		this_cpu(page_pcp).pages[mt][n++] = p;
+	}
+	spin_unlock(&buddy_lock);
+	return n;
+}
+
+static struct page *pcp_take(enum migrate mt, u32 flags)
+{
+	u64 irq = arch_irq_save();
+	unsigned n = this_cpu(page_pcp).count[mt];
+	struct page *p = NULL;
+
+	if (unlikely(!n))
+		n = pcp_refill(mt, flags);
+	if (likely(n)) {
+		p = this_cpu(page_pcp).pages[mt][--n];
+		this_cpu(page_pcp).count[mt] = (u16)n;
+	}
+	arch_irq_restore(irq);
+	return p;
+}
+
+/* Give the N oldest pages of a stack back. irqs off. */
+static void pcp_flush(enum migrate mt, unsigned n)
+{
+	unsigned have = this_cpu(page_pcp).count[mt];
+
+	n = min(n, have);
+	spin_lock(&buddy_lock);
+	for (unsigned i = 0; i < n; i++)
+		buddy_give(this_cpu(page_pcp).pages[mt][i], 0, false);
+	spin_unlock(&buddy_lock);
+	for (unsigned i = n; i < have; i++)
+		this_cpu(page_pcp).pages[mt][i - n] = this_cpu(page_pcp).pages[mt][i];
+	this_cpu(page_pcp).count[mt] = (u16)(have - n);
+}
+
+void page_drain_cpu(void)
+{
+	u64 irq = arch_irq_save();
+
+	pcp_flush(MIGRATE_UNMOVABLE, PCP_MAX);
+	pcp_flush(MIGRATE_MOVABLE, PCP_MAX);
+	arch_irq_restore(irq);
+}
+
+static struct page *block_take(unsigned order, enum migrate mt, u32 flags)
+{
+	struct page *p = NULL;
+	u64 irq = spin_lock_irqsave(&buddy_lock);
+
+	if (unlikely(flags & PAGE_LOW)) {
+		p = buddy_take(order, mt, MIB(1));
+		if (!p && !order) {
+			p = low_page;
+			low_page = NULL;
+		}
+	} else if (above_reserve(1ull << order, flags)) {
+		p = buddy_take(order, mt, flags & PAGE_DMA32 ? GIB(4) : 0);
+	}
+	spin_unlock_irqrestore(&buddy_lock, irq);
+	return p;
+}
+
+static struct page *try_alloc(unsigned order, u32 flags)
+{
+	enum migrate mt = flags & PAGE_MOVABLE ? MIGRATE_MOVABLE : MIGRATE_UNMOVABLE;
+
+	if (likely(order == 0 && !(flags & (PAGE_LOW | PAGE_DMA32))))
+		return pcp_take(mt, flags);
+	return block_take(order, mt, flags);
+}
+
+/* Shrink what can be shrunk by about N pages; returns how many pages came free. Thread context, or irqs on at
+ * least. */
+static u64 reclaim(u64 n)
+{
+	u64 got = pagecache_reclaim(n);
+
+	got += slab_shrink();
+	if (got < n && deflate_balloon)
+		got += deflate_balloon(n - got);
+	return got;
+}
+
+static __noinline struct page *alloc_slow(unsigned order, u32 flags)
+{
+	struct page *p = NULL;
+
+	if (!(flags & PAGE_NORECLAIM) && arch_irqs_on()) {
+		for (int round = 0; round < 8 && !p; round++) {
+			u64 got;
+
+			counter_inc(&page_reclaim_runs);
+			got = reclaim(max(64ull, 2ull << order));
+			page_drain_cpu();
+			p = try_alloc(order, flags);
+			if (!got)
+				break;
+		}
+	}
+	if (!p)
+		counter_inc(&page_alloc_failed);
+	return p;
+}
+
+struct page *page_alloc(unsigned order, u32 flags)
+{
+	struct page *p;
+
+	if (unlikely(order > PAGE_MAX_ORDER))
+		return NULL;
+	p = try_alloc(order, flags);
+	if (unlikely(!p)) {
+		p = alloc_slow(order, flags);
+		if (!p)
+			return NULL;
+	}
+	ASSERT(!(p->flags & (PAGE_BUDDY | PAGE_RESERVED)));
+	check_poison(p, order);
+	atomic_store_explicit(&p->flags, order ? PAGE_HEAD : 0, memory_order_relaxed);
+	refcount_set(&p->ref, 1);
+	atomic_store_explicit(&p->mapcount, 0, memory_order_relaxed);
+	p->order = (u8)order;
+	p->migrate = flags & PAGE_MOVABLE ? MIGRATE_MOVABLE : MIGRATE_UNMOVABLE;
+	p->cache = NULL;
+	p->index = 0;
+	p->priv = NULL;
+	if (flags & PAGE_ZERO) {
+		if (order)
+			arch_clear_pages(page_to_virt(p), 1ul << order);
+		else
+			arch_clear_pages(page_to_virt(p), 1);
+	}
+	return p;
+}
+
+void page_free(struct page *p, unsigned order)
+{
+	u64 irq;
+
+	ASSERT(!(p->flags & (PAGE_BUDDY | PAGE_RESERVED | PAGE_LRU)));
+	ASSERT(atomic_load_explicit(&p->mapcount, memory_order_relaxed) == 0);
+	atomic_store_explicit(&p->flags, 0, memory_order_relaxed);
+	poison(p, order);
+	irq = arch_irq_save();
+	if (likely(order == 0)) {
+		enum migrate mt = p->migrate ? MIGRATE_MOVABLE : MIGRATE_UNMOVABLE;
+		unsigned n = this_cpu(page_pcp).count[mt];
+
+		if (unlikely(n >= pcp_high)) {
+			pcp_flush(mt, pcp_batch);
+			n = this_cpu(page_pcp).count[mt];
+		}
+		this_cpu(page_pcp).pages[mt][n] = p;
+		this_cpu(page_pcp).count[mt] = (u16)(n + 1);
+	} else {
+		spin_lock(&buddy_lock);
+		buddy_give(p, order, false);
+		spin_unlock(&buddy_lock);
+	}
+	arch_irq_restore(irq);
+}
+
+void page_put(struct page *p)
+{
+	if (refcount_put(&p->ref))
+		page_free(p, p->flags & PAGE_HEAD ? p->order : 0);
+}
+
+/* ---- kernel/balloon_pages.h ---- */
+
+struct page *page_take_unreported(unsigned order)
+{
+	u64 irq = spin_lock_irqsave(&buddy_lock);
+	struct page *p = NULL;
+
+	if (above_reserve(1ull << order, 0))
+		p = buddy_take_backed(order);
+	if (p) {
+		p->order = (u8)order;
+		refcount_set(&p->ref, 1);
+	}
+	spin_unlock_irqrestore(&buddy_lock, irq);
+	return p;
+}
+
+static void give_back(struct page *p, unsigned order, bool unbacked)
+{
+	u64 irq = spin_lock_irqsave(&buddy_lock);
+
+	p->flags = 0;
+#ifdef DEBUG
+	for (unsigned i = 0; unbacked && i < 1u << order; i++)
+		p[i].priv = NULL; /* the host took the poison with the page */
+#endif
+	buddy_give(p, order, unbacked);
+	spin_unlock_irqrestore(&buddy_lock, irq);
+}
+
+void page_return_reported(struct page *p, unsigned order)
+{
+	give_back(p, order, true);
+}
+
+void page_return_unreported(struct page *p, unsigned order)
+{
+	give_back(p, order, false);
+}
+
+struct page *balloon_page_take(unsigned *order)
+{
+	struct page *p = NULL;
+
+	for (unsigned o = *order; !p; o--) {
+		p = page_take_unreported(o);
+		*order = o;
+		if (!o)
+			break;
+	}
+	if (!p) {
+		/* Nothing backed is free. Shrink caches: what they give up is backed. Never-used memory comes
+		 * last. */
+		if (pagecache_reclaim(1ull << (*order = 0)) + slab_shrink()) {
+			page_drain_cpu();
+			p = page_take_unreported(0);
+		}
+		if (!p)
+			p = try_alloc(0, PAGE_MOVABLE);
+	}
+	if (p) {
+		atomic_store_explicit(&p->flags, PAGE_UNBACKED | (*order ? PAGE_HEAD : 0),
+				      memory_order_relaxed);
+		p->order = (u8)*order;
+		refcount_set(&p->ref, 1);
+		atomic_fetch_add_explicit(&balloon_count, 1ull << *order, memory_order_relaxed);
+	}
+	return p;
+}
+
+void balloon_page_return(struct page *p, unsigned order)
+{
+	atomic_fetch_sub_explicit(&balloon_count, 1ull << order, memory_order_relaxed);
+	give_back(p, order, true);
+}
+
+void balloon_register_deflate(u64 (*deflate)(u64 pages))
+{
+	deflate_balloon = deflate;
+}
+
+u64 balloon_pages(void)
+{
+	return atomic_load_explicit(&balloon_count, memory_order_relaxed);
+}
+
+/* ---- figures ---- */
+
+static u64 pcp_pages(void)
+{
+	u64 n = 0;
+
+	for (unsigned cpu = 0; cpu < cpu_count; cpu++) {
+		struct pcp *c = per_cpu_ptr(&page_pcp, cpu);
+
+		n += READ_ONCE(c->count[0]) + READ_ONCE(c->count[1]);
+	}
+	return n;
+}
+
+void memory_stats(struct memory_stats *out)
+{
+	u64 offline = READ_ONCE(offline_free_pages);
+
+	memset(out, 0, sizeof *out);
+	out->total = READ_ONCE(managed_pages);
+	out->free = buddy_free_pages() + pcp_pages() + offline;
+	out->unbacked = buddy_unbacked_pages() + offline;
+	out->page_cache = pagecache_total();
+	out->shmem = pagecache_shmem_total();
+	out->reclaimable = out->page_cache > out->shmem ? out->page_cache - out->shmem : 0;
+	out->slab = atomic_load_explicit(&slab_pages, memory_order_relaxed);
+	out->kernel_stacks = atomic_load_explicit(&kernel_stack_pages, memory_order_relaxed);
+	out->ballooned = balloon_pages();
+	out->reserved = boot_reserved_pages();
+	vm_add_stats(out);
+}
