@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Between the shim's own files. */
+#pragma once
+
+#include "host.h"
+
+extern _Atomic u64 host_now;
+/* When the next timer is due, ~0 for never. */
+u64 host_next_timer(void);
+void host_timers_reset(void);
