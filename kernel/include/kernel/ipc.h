@@ -8,8 +8,8 @@ struct file;
 struct iter;
 struct process;
 
-/* The wall clock was stepped: timers on CLOCK_REALTIME move, those with TFD_TIMER_CANCEL_ON_SET end. Called by whoever
- * implements clock_set_realtime(). Any context. */
+/* The wall clock was stepped: timers on CLOCK_REALTIME move, those with TFD_TIMER_CANCEL_ON_SET end. Called
+ * by whoever implements clock_set_realtime(). Any context. */
 void timerfd_clock_was_set(void);
 
 /* The current process ends or calls execve: apply its semaphore adjustments (SEM_UNDO). Thread context. */

@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* Pipes: moving data.
+ *
+ * A ring of page slots under one sleeping lock. A write of up to a page goes into one slot, appended to the
+ * last one when it fits there as a whole, and so is never torn (PIPE_BUF). Readers are woken when the ring
+ * stops being empty, writers when it stops being full, one exclusive sleeper at a time; a sleeper that leaves
+ * something for the next passes the wake on. Once somebody polls the pipe, each write wakes, since
+ * edge-triggered pollers count on it, as on Linux. The bytes are copied under the lock: a page fault may
+ * sleep there, and only users of this pipe wait for it. */
+#include "pipe.h"
+#include "kernel/sched.h"
+#include <asm/ioctls.h>
+
+#define READ_EVENTS  (EPOLLIN | EPOLLRDNORM)
+#define WRITE_EVENTS (EPOLLOUT | EPOLLWRNORM)
+
+static struct page *pipe_page_get(struct pipe *p)
+{
+	for (int i = 0; i < PIPE_SPARE_PAGES; i++) {
+		struct page *page = p->spare[i];
+
+		if (page) {
+			p->spare[i] = NULL;
+			return page;
+		}
+	}
+	return page_alloc(0, 0);
+}
+
+static void pipe_page_put(struct pipe *p, struct page *page)
+{
+	for (int i = 0; i < PIPE_SPARE_PAGES; i++)
+		if (!p->spare[i]) {
+			p->spare[i] = page;
+			return;
+		}
+	page_put(page);
+}
+
+void pipe_free(struct pipe *p)
+{
+	for (; p->tail != p->head; p->tail++)
+		page_put(pipe_slot(p, p->tail)->page);
+	for (int i = 0; i < PIPE_SPARE_PAGES; i++)
+		if (p->spare[i])
+			page_put(p->spare[i]);
+	kfree(p->slots);
+	kfree(p);
+}
+
+/* Take from the first slot. Returns the bytes, or -EFAULT with nothing taken. *DONE: a packet ends the read.
+ */
+static ssize_t pipe_take(struct pipe *p, struct iter *to, bool *done)
+{
+	struct pipe_slot *s = pipe_slot(p, p->tail);
+	size_t want = min((size_t)s->len, to->left);
+	size_t n = iter_copy_out(to, (u8 *)page_to_virt(s->page) + s->off, want);
+
+	if (n < want) {
+		iter_revert(to, n);
+		return -EFAULT;
+	}
+	s->off += (u32)n;
+	s->len = s->packet ? 0 : s->len - (u32)n; /* what a short read leaves of a packet is lost */
+	*done = s->packet || !to->left;
+	if (!s->len) {
+		pipe_page_put(p, s->page);
+		WRITE_ONCE(p->tail, p->tail + 1);
+	}
+	return (ssize_t)n;
+}
+
+/* Sleep without the lock until COND may hold. On a signal a wake that this sleeper used up is passed on. */
+#define pipe_sleep(p, queue, cond, events)                                            \
+	({                                                                            \
+		int _err;                                                             \
+		mutex_unlock(&(p)->lock);                                             \
+		_err = wait_event_interruptible_exclusive(queue, cond, WAIT_FOREVER); \
+		if (_err && (cond))                                                   \
+			waitq_wake(queue, 1, events);                                 \
+		mutex_lock(&(p)->lock);                                               \
+		_err;                                                                 \
+	})
+
+static ssize_t pipe_read_locked(struct pipe *p, struct iter *to, bool nonblock)
+{
+	ssize_t total = 0;
+
+	for (;;) {
+		bool was_full = pipe_full(p), done = false;
+		ssize_t n = 0;
+
+		while (!done && p->head != p->tail) {
+			n = pipe_take(p, to, &done);
+			if (n < 0)
+				break;
+			total += n;
+		}
+		if (was_full && !pipe_full(p))
+			waitq_wake(&p->write_wait, 1, WRITE_EVENTS);
+		if (total || n < 0 || done || !p->writers)
+			return total ? total : n;
+		if (nonblock)
+			return -EAGAIN;
+		n = pipe_sleep(p, &p->read_wait, pipe_can_read(p), READ_EVENTS);
+		if (n)
+			return n;
+	}
+}
+
+ssize_t pipe_read_iter(struct file *f, struct iter *to, bool nonblock)
+{
+	struct pipe *p = f->priv;
+	ssize_t ret;
+	bool more;
+
+	if (!to->left)
+		return 0;
+	mutex_lock(&p->lock);
+	ret = pipe_read_locked(p, to, nonblock);
+	more = p->head != p->tail;
+	mutex_unlock(&p->lock);
+	if (more && waitq_active(&p->read_wait))
+		waitq_wake(&p->read_wait, 1, READ_EVENTS);
+	return ret;
+}
+
+/* Append to the last slot the odd part of FROM that does not fill a page, when it fits as a whole. 0 or
+ * bytes; -EFAULT. */
+static ssize_t pipe_merge(struct pipe *p, struct iter *from)
+{
+	size_t odd = from->left % PAGE_SIZE, n;
+	struct pipe_slot *s;
+
+	if (!odd || p->head == p->tail)
+		return 0;
+	s = pipe_slot(p, p->head - 1);
+	if (s->packet || s->off + s->len + odd > PAGE_SIZE)
+		return 0;
+	n = iter_copy_in(from, (u8 *)page_to_virt(s->page) + s->off + s->len, odd);
+	if (n < odd) {
+		iter_revert(from, n);
+		return -EFAULT;
+	}
+	s->len += (u32)n;
+	return (ssize_t)n;
+}
+
+/* Fill one new slot. Bytes, -ENOMEM or -EFAULT (nothing was added then). */
+static ssize_t pipe_put(struct pipe *p, struct iter *from, bool packet)
+{
+	struct page *page = pipe_page_get(p);
+	size_t want = min(from->left, PAGE_SIZE), n;
+
+	if (!page)
+		return -ENOMEM;
+	n = iter_copy_in(from, page_to_virt(page), want);
+	if (n < want) {
+		pipe_page_put(p, page);
+		iter_revert(from, n);
+		return -EFAULT;
+	}
+	*pipe_slot(p, p->head) = (struct pipe_slot){.page = page, .len = (u32)n, .packet = packet};
+	WRITE_ONCE(p->head, p->head + 1);
+	return (ssize_t)n;
+}
+
+static ssize_t pipe_write_locked(struct pipe *p, struct iter *from, bool packet, bool nonblock)
+{
+	bool was_empty = p->head == p->tail;
+	ssize_t total = 0, n = 0;
+
+	if (p->readers && !packet) {
+		n = pipe_merge(p, from);
+		total = max(n, (ssize_t)0);
+	}
+	while (n >= 0 && from->left) {
+		if (!p->readers) {
+			n = -EPIPE;
+		} else if (!pipe_full(p)) {
+			n = pipe_put(p, from, packet);
+			total += max(n, (ssize_t)0);
+		} else if (nonblock) {
+			n = -EAGAIN;
+		} else {
+			if (was_empty || p->polled)
+				waitq_wake(&p->read_wait, 1, READ_EVENTS);
+			n = pipe_sleep(p, &p->write_wait, pipe_can_write(p), WRITE_EVENTS);
+			was_empty = p->head == p->tail;
+		}
+	}
+	/* Always after data went in: a fault later in the same call may have followed it. */
+	if (total && (was_empty || p->polled) && p->head != p->tail)
+		waitq_wake(&p->read_wait, 1, READ_EVENTS);
+	if (n == -EPIPE)
+		signal_sigpipe();
+	return total ? total : n;
+}
+
+ssize_t pipe_write_iter(struct file *f, struct iter *from, bool nonblock)
+{
+	struct pipe *p = f->priv;
+	ssize_t ret;
+	bool room;
+
+	if (!from->left)
+		return 0;
+	mutex_lock(&p->lock);
+	ret = pipe_write_locked(p, from, f->flags & O_DIRECT, nonblock);
+	room = !pipe_full(p);
+	mutex_unlock(&p->lock);
+	if (room && waitq_active(&p->write_wait))
+		waitq_wake(&p->write_wait, 1, WRITE_EVENTS);
+	return ret;
+}
+
+static ssize_t pipe_read(struct file *f, struct iter *to, u64 *pos __unused)
+{
+	return pipe_read_iter(f, to, file_nonblock(f));
+}
+
+static ssize_t pipe_write(struct file *f, struct iter *from, u64 *pos __unused)
+{
+	return pipe_write_iter(f, from, file_nonblock(f));
+}
+
+static u32 pipe_poll(struct file *f, struct poll_table *pt)
+{
+	struct pipe *p = f->priv;
+	u32 mask = 0;
+
+	if (pt && pt->queue) {
+		WRITE_ONCE(p->polled, true);
+		if (file_readable(f))
+			poll_wait(f, &p->read_wait, pt);
+		if (file_writable(f))
+			poll_wait(f, &p->write_wait, pt);
+	}
+	if (file_readable(f)) {
+		if (pipe_used(p))
+			mask |= READ_EVENTS;
+		/* A FIFO that no writer has opened yet is not hung up. */
+		if (!READ_ONCE(p->writers) && f->version != READ_ONCE(p->write_opens))
+			mask |= EPOLLHUP;
+	}
+	if (file_writable(f)) {
+		if (!pipe_full(p))
+			mask |= WRITE_EVENTS;
+		if (!READ_ONCE(p->readers))
+			mask |= EPOLLERR;
+	}
+	return mask;
+}
+
+static long pipe_ioctl(struct file *f, unsigned cmd, unsigned long arg)
+{
+	struct pipe *p = f->priv;
+	int n = 0;
+
+	if (cmd != FIONREAD)
+		return -ENOTTY;
+	mutex_lock(&p->lock);
+	for (u32 i = p->tail; i != p->head; i++)
+		n += (int)pipe_slot(p, i)->len;
+	mutex_unlock(&p->lock);
+	return put_app(n, (int __app *)arg);
+}
+
+/* O_DIRECT only switches packet mode, which every pipe has. */
+static int pipe_set_flags(struct file *f __unused, u32 flags __unused)
+{
+	return 0;
+}
+
+const struct file_ops pipe_ops = {
+	.read = pipe_read,
+	.write = pipe_write,
+	.poll = pipe_poll,
+	.ioctl = pipe_ioctl,
+	.fcntl = pipe_file_fcntl,
+	.set_flags = pipe_set_flags,
+	.release = pipe_file_release,
+};
