@@ -6,6 +6,7 @@
  * rwlock: many readers or one writer; writers are not starved. */
 #pragma once
 
+#include "base/err.h"
 #include "base/list.h"
 #include "kernel/spinlock.h"
 
@@ -29,17 +30,21 @@ void mutex_unlock(struct mutex *m);
 bool mutex_held(const struct mutex *m); /* by the current thread; for ASSERT */
 
 struct rwlock {
-	_Atomic s64 count; /* readers, or -1 for a writer; see kernel/sched/rwlock.c */
-	struct spinlock lock;
+	_Atomic s64 count;     /* 4 per reader, bit 0: a writer, bit 1: somebody waits; kernel/sched/rwlock.c */
+	struct spinlock lock;  /* guards waiters */
 	struct list_head waiters;
-	struct thread *writer; /* DEBUG and assertions */
+	struct thread *writer; /* who holds it for writing, for assertions */
 };
+
+#define RWLOCK_INIT(name) {.waiters = LIST_HEAD_INIT((name).waiters)}
+#define DEFINE_RWLOCK(name) struct rwlock name = RWLOCK_INIT(name)
 
 void rwlock_init(struct rwlock *l);
 void rwlock_read_lock(struct rwlock *l);
 bool __must_check rwlock_read_trylock(struct rwlock *l);
 void rwlock_read_unlock(struct rwlock *l);
 void rwlock_write_lock(struct rwlock *l);
+bool __must_check rwlock_write_trylock(struct rwlock *l);
 int __must_check rwlock_write_lock_killable(struct rwlock *l);
 void rwlock_write_unlock(struct rwlock *l);
 bool rwlock_write_held(const struct rwlock *l);

@@ -22,8 +22,8 @@ static inline void rcu_read_unlock(void)
 	atomic_signal_fence(memory_order_seq_cst);
 }
 
-#define rcu_dereference(p)	  atomic_load_explicit((_Atomic(typeof(p)) *)&(p), memory_order_acquire)
-#define rcu_assign_pointer(p, v) atomic_store_explicit((_Atomic(typeof(p)) *)&(p), v, memory_order_release)
+#define rcu_dereference(p)	  __atomic_load_n(&(p), __ATOMIC_ACQUIRE)
+#define rcu_assign_pointer(p, v) __atomic_store_n(&(p), v, __ATOMIC_RELEASE)
 
 /* Call FN(HEAD) in thread context once every reader of now is done. Any context. */
 void rcu_call(struct rcu_head *head, void (*fn)(struct rcu_head *));

@@ -74,6 +74,7 @@ struct sched_entity {
 	u64 system_start;	   /* a sampled stay in the kernel began; 0: none */
 	u32 entries;		   /* kernel entries since it got the CPU */
 	u32 sample_mask;	   /* which of them are timed: kernel/sched/account.c */
+	u32 sample_weight;	   /* how many entries the timed one stands for */
 	_Atomic u64 voluntary, involuntary; /* context switches */
 
 	/* Priority inheritance: kernel/sched/futex_pi.c. Guarded by its lock. */

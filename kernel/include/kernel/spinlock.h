@@ -16,6 +16,32 @@ struct spinlock {
 
 #define SPINLOCK_INIT {0}
 
+#ifdef DEBUG
+DECLARE_PER_CPU(unsigned, spin_depth); /* locks that this CPU holds: nobody may sleep with one */
+
+static inline void spin_taken_(struct spinlock *l)
+{
+	l->owner = cpu_id() + 1;
+	this_cpu(spin_depth)++;
+}
+
+static inline void spin_dropped_(struct spinlock *l)
+{
+	if (l->owner != cpu_id() + 1)
+		panic("spin_unlock: the lock is not this CPU's");
+	l->owner = 0;
+	this_cpu(spin_depth)--;
+}
+#else
+static inline void spin_taken_(struct spinlock *l)
+{
+}
+
+static inline void spin_dropped_(struct spinlock *l)
+{
+}
+#endif
+
 static inline void spin_init(struct spinlock *l)
 {
 	*l = (struct spinlock)SPINLOCK_INIT;
@@ -28,9 +54,7 @@ static inline void spin_lock(struct spinlock *l)
 	ASSERT(l->owner != cpu_id() + 1);
 	while (atomic_load_explicit(&l->serving, memory_order_acquire) != ticket)
 		cpu_relax();
-#ifdef DEBUG
-	l->owner = cpu_id() + 1;
-#endif
+	spin_taken_(l);
 }
 
 static inline bool __must_check spin_trylock(struct spinlock *l)
@@ -41,17 +65,13 @@ static inline bool __must_check spin_trylock(struct spinlock *l)
 	if (!atomic_compare_exchange_strong_explicit(&l->next, &want, (u16)(serving + 1), memory_order_acquire,
 						     memory_order_relaxed))
 		return false;
-#ifdef DEBUG
-	l->owner = cpu_id() + 1;
-#endif
+	spin_taken_(l);
 	return true;
 }
 
 static inline void spin_unlock(struct spinlock *l)
 {
-#ifdef DEBUG
-	l->owner = 0;
-#endif
+	spin_dropped_(l);
 	atomic_store_explicit(&l->serving,
 			      (u16)(atomic_load_explicit(&l->serving, memory_order_relaxed) + 1),
 			      memory_order_release);

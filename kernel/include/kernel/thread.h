@@ -99,6 +99,7 @@ bool fatal_signal_pending(struct thread *t);
  * arch state (arch_thread_init_*), links it into its process, then calls thread_start. ERR_PTR(-ENOMEM). */
 struct thread *thread_create(struct process *proc, const char *name);
 void thread_start(struct thread *t); /* make runnable for the first time */
+void thread_discard(struct thread *t); /* instead of thread_start, when its set-up failed */
 void thread_get(struct thread *t);
 void thread_put(struct thread *t);
 /* End the current thread: the last switch away; the stack is freed by who runs next. All else is torn down already. */

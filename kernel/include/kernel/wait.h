@@ -7,6 +7,7 @@
  * EVENTS carries poll bits (EPOLLIN ...) so that pollers that wait for other bits sleep on; 0 means "any". */
 #pragma once
 
+#include "base/err.h"
 #include "base/list.h"
 #include "kernel/spinlock.h"
 #include "kernel/thread.h"

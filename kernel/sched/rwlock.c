@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* Reader-writer lock: see kernel/mutex.h.
+ *
+ * count: 4 per reader, WRITER, WAITERS. The fast paths are one CAS (or one subtraction to unlock for
+ * reading). While somebody waits, newcomers wait too, in one queue in order of arrival: a release that leaves
+ * nobody inside lets in the first writer, or all readers ahead of the next writer. So neither side starves.
+ *
+ * Invariants: (1) WAITERS is set exactly while the list is not empty, and changes under `lock`; (2) while it
+ * is set, only grant() adds holders. Lock order: l->lock is a leaf (wake-ups happen under it). */
+#include "kernel/mutex.h"
+#include "kernel/sched.h"
+#include "sched_internal.h"
+
+#define WRITER	((s64)1)
+#define WAITERS ((s64)2)
+#define READER	((s64)4)
+
+struct rwlock_waiter {
+	struct list_head node; /* guarded by l->lock */
+	struct thread *thread;
+	bool writer;
+	bool granted; /* guarded by l->lock */
+};
+
+void rwlock_init(struct rwlock *l)
+{
+	atomic_store_explicit(&l->count, 0, memory_order_relaxed);
+	spin_init(&l->lock);
+	list_init(&l->waiters);
+	l->writer = NULL;
+}
+
+/* Let in whoever may go now, in order. l->lock is held. */
+static void grant(struct rwlock *l)
+{
+	while (!list_empty(&l->waiters)) {
+		struct rwlock_waiter *w = list_first_entry(&l->waiters, struct rwlock_waiter, node);
+		s64 v = atomic_load_explicit(&l->count, memory_order_acquire);
+
+		if (w->writer) {
+			if (v & ~WAITERS)
+				return;
+			atomic_fetch_or_explicit(&l->count, WRITER, memory_order_acquire);
+			l->writer = w->thread;
+		} else {
+			if (v & WRITER)
+				return;
+			atomic_fetch_add_explicit(&l->count, READER, memory_order_acquire);
+		}
+		list_del(&w->node);
+		w->granted = true;
+		thread_wake(w->thread);
+	}
+	atomic_fetch_and_explicit(&l->count, ~WAITERS, memory_order_relaxed);
+}
+
+static __noinline int lock_slow(struct rwlock *l, bool writer, enum thread_state state)
+{
+	struct rwlock_waiter w = {.thread = current, .writer = writer};
+	int err = 0;
+
+	sched_assert_may_sleep();
+	spin_lock(&l->lock);
+	list_add_tail(&w.node, &l->waiters);
+	/* One word: a release before this is seen by grant(), one after it sees WAITERS and comes here. */
+	atomic_fetch_or_explicit(&l->count, WAITERS, memory_order_acq_rel);
+	grant(l);
+	for (;;) {
+		thread_set_state(state);
+		if (w.granted)
+			break;
+		if (state == THREAD_KILLABLE && fatal_signal_pending(current)) {
+			list_del(&w.node);
+			grant(l); /* readers behind a writer that left */
+			err = -EINTR;
+			break;
+		}
+		spin_unlock(&l->lock);
+		schedule();
+		spin_lock(&l->lock);
+	}
+	spin_unlock(&l->lock);
+	thread_set_state(THREAD_RUNNING);
+	return err;
+}
+
+static __noinline void release_slow(struct rwlock *l)
+{
+	spin_lock(&l->lock);
+	grant(l);
+	spin_unlock(&l->lock);
+}
+
+bool rwlock_read_trylock(struct rwlock *l)
+{
+	s64 v = atomic_load_explicit(&l->count, memory_order_relaxed);
+
+	while (!(v & (WRITER | WAITERS)))
+		if (atomic_compare_exchange_weak_explicit(&l->count, &v, v + READER, memory_order_acquire,
+							  memory_order_relaxed))
+			return true;
+	return false;
+}
+
+void rwlock_read_lock(struct rwlock *l)
+{
+	if (unlikely(!rwlock_read_trylock(l)))
+		(void)lock_slow(l, false, THREAD_UNINTERRUPTIBLE);
+}
+
+void rwlock_read_unlock(struct rwlock *l)
+{
+	s64 v = atomic_fetch_sub_explicit(&l->count, READER, memory_order_release) - READER;
+
+	ASSERT(v >= 0 && !(v & WRITER));
+	if (unlikely(v == WAITERS))
+		release_slow(l);
+}
+
+bool rwlock_write_trylock(struct rwlock *l)
+{
+	s64 v = 0;
+
+	if (!atomic_compare_exchange_strong_explicit(&l->count, &v, WRITER, memory_order_acquire,
+						     memory_order_relaxed))
+		return false;
+	l->writer = current;
+	return true;
+}
+
+void rwlock_write_lock(struct rwlock *l)
+{
+	if (unlikely(!rwlock_write_trylock(l)))
+		(void)lock_slow(l, true, THREAD_UNINTERRUPTIBLE);
+}
+
+int rwlock_write_lock_killable(struct rwlock *l)
+{
+	if (likely(rwlock_write_trylock(l)))
+		return 0;
+	return lock_slow(l, true, THREAD_KILLABLE);
+}
+
+void rwlock_write_unlock(struct rwlock *l)
+{
+	s64 v;
+
+	ASSERT(rwlock_write_held(l));
+	l->writer = NULL;
+	v = atomic_fetch_sub_explicit(&l->count, WRITER, memory_order_release) - WRITER;
+	if (unlikely(v == WAITERS))
+		release_slow(l);
+}
+
+bool rwlock_write_held(const struct rwlock *l)
+{
+	return l->writer == current;
+}

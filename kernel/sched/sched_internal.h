@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The run queue and what the scheduler's files share. Theory statement: README.md. */
+#pragma once
+
+#include "eevdf.h"
+#include "base/bits.h"
+#include "base/err.h"
+#include "base/format.h"
+#include "kernel/clock.h"
+#include "kernel/mpsc.h"
+#include "kernel/sched.h"
+#include "kernel/smp.h"
+#include <linux/sched.h>
+
+#ifndef SCHED_OTHER
+#define SCHED_OTHER SCHED_NORMAL /* POSIX name; the header has the old one only */
+#endif
+
+#define SCHED_MAX_CPUS	 4096
+#define SCHED_NEVER	 (~0ull)
+#define SCHED_RR_QUANTUM (100 * NSEC_PER_MSEC)
+/* A thread that just got the CPU is left alone by fair wake-ups this long: else a burst of wake-ups is a
+ * burst of switches. */
+#define SCHED_WAKE_GRAIN (200 * NSEC_PER_USEC)
+#define STATE_MASK	 0xffu
+#define STATE_ASLEEP	 (1u << 8) /* the thread left the run queue: its waker must queue it */
+#define RT_PRIORITIES	 100
+
+struct rt_queue {
+	u64 bitmap[2]; /* bit p: list p is not empty */
+	struct list_head
+		lists[RT_PRIORITIES]; /* waiting threads, by priority 1-99; the running one is on none */
+};
+
+enum sched_msg_kind { SCHED_MSG_WAKE, SCHED_MSG_ATTR, SCHED_MSG_PULL };
+
+struct runqueue {
+	/* Owner CPU only, interrupts off. */
+	struct thread *curr; /* == current_thread */
+	struct thread *idle;
+	struct thread *migrate; /* curr, which goes elsewhere once it is switched out */
+	unsigned cpu;
+	unsigned nr_running; /* curr (unless idle) and all that wait */
+	unsigned nr_rt;
+	bool rt_rotate;	  /* curr, a real-time thread, goes to the end of its list when it is switched out */
+	bool reap;	  /* a thread ended here and waits to be freed */
+	bool timer_ready; /* the first switch is done: the local timer may be armed */
+	struct eevdf fair;
+	struct rt_queue rt;
+	u64 slice_end; /* CLOCK_MONOTONIC ns at which curr is looked at again; SCHED_NEVER */
+	u64 poll_ns;   /* how long idle polls before it halts; adapts */
+	u64 busy_ns;   /* charged to threads other than idle */
+	u64 online_since;
+	struct sched_msg pull_msg; /* this idle CPU's request to a busy one */
+
+	/* Written by the owner, read by everyone. */
+	_Atomic bool online;
+	_Atomic bool polling;	   /* idle looks at the inbox by itself: no IPI needed */
+	_Atomic u32 nr_shown;	   /* nr_running */
+	_Atomic u32 prio_shown;	   /* rt_priority of curr, 0 for fair or idle */
+	_Atomic bool pull_sent;	   /* pull_msg is on somebody's list */
+	_Atomic u64 load_integral; /* sum of nr_running * ns, up to nr_since */
+	_Atomic u64 nr_since;	   /* when nr_running changed last */
+	_Atomic u64 system_ns, switches;
+
+	struct mpsc_list inbox __cacheline; /* from everyone: threads to queue, changes, requests */
+};
+
+DECLARE_PER_CPU(struct runqueue, runqueue);
+DECLARE_PER_CPU(struct runqueue *, runqueue_self);
+#define this_rq()   this_cpu(runqueue_self)
+#define cpu_rq(cpu) per_cpu_ptr(&runqueue, cpu)
+
+struct cpu_mask {
+	struct rcu_head rcu;
+	unsigned words;
+	u64 bits[];
+};
+
+static inline bool cpu_allowed(struct thread *t, unsigned cpu)
+{
+	struct cpu_mask *m = rcu_dereference(t->se.affinity);
+
+	return !m || (cpu / 64 < m->words && (m->bits[cpu / 64] >> cpu % 64 & 1));
+}
+
+static inline u32 thread_state_of(struct thread *t)
+{
+	return atomic_load_explicit(&t->state_word, memory_order_relaxed) & STATE_MASK;
+}
+
+/* runqueue.c: all with interrupts off, on RQ's own CPU. */
+void rq_init(struct runqueue *rq, unsigned cpu, struct thread *idle);
+void rq_enqueue(struct runqueue *rq, struct thread *t, u64 now,
+		bool wakeup); /* T becomes this CPU's; may set NEED_RESCHED */
+void rq_dequeue(struct runqueue *rq, struct thread *t, u64 now); /* curr or a waiting thread */
+struct thread *rq_pick(struct runqueue *rq);			 /* never NULL: idle at worst */
+void rq_set_curr(struct runqueue *rq, struct thread *next, u64 now);
+void rq_update_curr(struct runqueue *rq, u64 now);			  /* charge curr up to NOW */
+void rq_apply_attributes(struct runqueue *rq, struct thread *t, u64 now); /* T is on RQ */
+void rq_push_one(struct runqueue *rq, unsigned to,
+		 u64 now);		       /* give a waiting thread to an idle CPU, if one may go */
+void rq_balance(struct runqueue *rq, u64 now); /* a CPU idles although threads wait here: give it one */
+void rq_set_slice(struct runqueue *rq, u64 now);
+void rq_check(struct runqueue *rq); /* DEBUG */
+static inline void rq_resched(struct runqueue *rq)
+{
+	thread_set_flag(rq->curr, THREAD_NEED_RESCHED);
+}
+
+/* rt.c */
+void rt_init(struct rt_queue *q);
+void rt_add(struct rt_queue *q, struct thread *t, bool first);
+void rt_remove(struct rt_queue *q, struct thread *t);
+unsigned rt_highest(const struct rt_queue *q); /* priority, 0 when empty */
+struct thread *rt_first(struct rt_queue *q, unsigned priority);
+
+/* wake.c */
+void sched_send(unsigned cpu, struct sched_msg *msg); /* any context */
+void sched_drain(struct runqueue *rq, u64 now);	      /* own CPU, interrupts off */
+unsigned sched_select_cpu(struct thread *t);
+void sched_place(
+	struct thread *t); /* a thread that is on no queue, by whoever made it runnable; interrupts off */
+
+/* idle.c */
+bool idle_claim(unsigned cpu);			/* take CPU's idle bit: true when it was set */
+int idle_find(struct thread *t, unsigned near); /* claims an idle CPU that T may use, or -1 */
+bool idle_any(void);				/* some CPU wants work */
+
+/* attr.c */
+void sched_attr_init(struct thread *t);
+struct sched_request sched_request_get(struct thread *t);
+int sched_request_change(struct thread *t, const struct sched_request *want);
+void sched_set_boost(struct thread *t, u8 priority); /* inherited real-time priority; any context */
+void attr_changed(struct thread *t); /* tell the owning CPU; after want, boost or affinity was stored */
+
+/* account.c */
+void account_switch_out(struct thread *t, u64 now);
+void account_switch_in(struct thread *t, u64 now);
+void account_init(struct runqueue *rq, u64 now);
+void account_nr_running(struct runqueue *rq, u64 now); /* before nr_running changes */
+void load_average_update(u64 now);
+
+/* switch.c */
+void sched_reap(void); /* free threads that ended on this CPU. Thread context, interrupts on */
+
+/* timer.c */
+void timer_program(
+	struct runqueue *rq); /* arm the hardware for the earliest timer or slice end, if it is not */
+void timer_run(unsigned cpu, u64 now);
+void timer_init_cpu(unsigned cpu);
+
+/* rcu.c */
+void rcu_quiescent_slow(void);
+DECLARE_PER_CPU(_Atomic bool, rcu_cpu_wanted);
+static inline void rcu_quiescent(void) /* this CPU holds no reader; interrupts off */
+{
+	if (unlikely(atomic_load_explicit(per_cpu_ptr(&rcu_cpu_wanted, cpu_id()), memory_order_relaxed)))
+		rcu_quiescent_slow();
+}
+void rcu_idle_enter(void); /* idle.c, around the halt; interrupts off */
+void rcu_idle_leave(bool halted);
+
+/* Who sleeps must hold no spin lock and have interrupts on; DEBUG. */
+#ifdef DEBUG
+void sched_assert_may_sleep(void);
+#else
+static inline void sched_assert_may_sleep(void)
+{
+}
+#endif

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* Wait queues and timed sleeps: see kernel/wait.h.
+ *
+ * The lock of a queue is taken even to remove an entry that its waker took off already: when wait_finish()
+ * returns, no waker touches the entry or the queue for its sake, and both may be on a stack that goes away.
+ */
+#include "kernel/wait.h"
+#include "kernel/timer.h"
+#include "sched_internal.h"
+
+void waitq_init(struct waitq *q)
+{
+	spin_init(&q->lock);
+	list_init(&q->entries);
+}
+
+static bool wake_thread(struct wait_entry *e, u32 events)
+{
+	if (!thread_wake(e->priv))
+		return false;
+	list_del_init(&e->node);
+	return true;
+}
+
+void wait_entry_init_fn(struct wait_entry *e, wait_wake_fn fn, void *priv, bool exclusive)
+{
+	*e = (struct wait_entry){.wake = fn, .priv = priv, .exclusive = exclusive};
+	list_init(&e->node);
+}
+
+void wait_entry_init(struct wait_entry *e, bool exclusive)
+{
+	wait_entry_init_fn(e, wake_thread, current, exclusive);
+}
+
+static void add_locked(struct waitq *q, struct wait_entry *e)
+{
+	if (!list_empty(&e->node))
+		return;
+	if (e->exclusive)
+		list_add_tail(&e->node, &q->entries);
+	else
+		list_add(&e->node, &q->entries);
+}
+
+void waitq_add(struct waitq *q, struct wait_entry *e)
+{
+	u64 flags = spin_lock_irqsave(&q->lock);
+
+	add_locked(q, e);
+	spin_unlock_irqrestore(&q->lock, flags);
+}
+
+void waitq_remove(struct waitq *q, struct wait_entry *e)
+{
+	u64 flags = spin_lock_irqsave(&q->lock);
+
+	list_del_init(&e->node);
+	spin_unlock_irqrestore(&q->lock, flags);
+}
+
+bool waitq_active(struct waitq *q)
+{
+	/* Store-load Q1: the caller's condition, then the list. Pairs with S1 (thread_set_state after the
+	 * entry was added). */
+	atomic_thread_fence(memory_order_seq_cst);
+	return !list_empty(&q->entries);
+}
+
+void waitq_wake(struct waitq *q, unsigned nr_exclusive, u32 events)
+{
+	struct wait_entry *e, *next;
+	u64 flags;
+
+	if (!waitq_active(q))
+		return;
+	flags = spin_lock_irqsave(&q->lock);
+	list_for_each_entry_safe (e, next, &q->entries, node) {
+		bool exclusive = e->exclusive; /* the entry may be gone once its function returns */
+
+		if (e->wake(e, events) && exclusive && !--nr_exclusive)
+			break;
+	}
+	spin_unlock_irqrestore(&q->lock, flags);
+}
+
+void wait_prepare(struct waitq *q, struct wait_entry *e, enum thread_state state)
+{
+	waitq_add(q, e);
+	thread_set_state(state); /* S1 */
+}
+
+void wait_finish(struct waitq *q, struct wait_entry *e)
+{
+	thread_set_state(THREAD_RUNNING);
+	waitq_remove(q, e);
+}
+
+struct sleep_timer {
+	struct timer timer;
+	struct thread *thread;
+	_Atomic bool fired;
+};
+
+static void sleep_timer_fire(struct timer *t)
+{
+	struct sleep_timer *s = container_of(t, struct sleep_timer, timer);
+	struct thread *thread = s->thread;
+
+	/* Release: the sleeper that sees it may return, and S with it, once timer_cancel() says that we are
+	 * done. */
+	atomic_store_explicit(&s->fired, true, memory_order_release);
+	thread_wake(thread);
+}
+
+static bool sleep_until(u64 deadline, bool realtime)
+{
+	struct sleep_timer s = {.thread = current};
+
+	if (deadline == WAIT_FOREVER) {
+		schedule();
+		return true;
+	}
+	if (deadline <= (realtime ? clock_realtime() : clock_monotonic())) {
+		thread_set_state(THREAD_RUNNING);
+		return false;
+	}
+	timer_init(&s.timer, sleep_timer_fire);
+	if (realtime)
+		timer_set_realtime(&s.timer, deadline);
+	else
+		timer_set(&s.timer, deadline);
+	schedule();
+	if (timer_cancel(&s.timer))
+		return true;
+	return !atomic_load_explicit(&s.fired, memory_order_acquire);
+}
+
+bool schedule_until(u64 deadline)
+{
+	return sleep_until(deadline, false);
+}
+
+bool schedule_until_realtime(u64 deadline)
+{
+	return sleep_until(deadline, true);
+}
+
+void thread_sleep_until(u64 deadline)
+{
+	for (;;) {
+		thread_set_state(THREAD_UNINTERRUPTIBLE);
+		if (!schedule_until(deadline))
+			return;
+	}
+}
