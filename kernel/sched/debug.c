@@ -3,8 +3,6 @@
 #include "sched_internal.h"
 
 #ifdef DEBUG
-DEFINE_PER_CPU(unsigned, spin_depth);
-
 void sched_assert_may_sleep(void)
 {
 	struct runqueue *rq = this_rq();

@@ -17,7 +17,8 @@ struct spinlock {
 #define SPINLOCK_INIT {0}
 
 #ifdef DEBUG
-DECLARE_PER_CPU(unsigned, spin_depth); /* locks that this CPU holds: nobody may sleep with one */
+/* Locks that this CPU holds: nobody may sleep with one. Weak, so that any program that takes a lock has it. */
+__weak DEFINE_PER_CPU(unsigned, spin_depth);
 
 static inline void spin_taken_(struct spinlock *l)
 {
