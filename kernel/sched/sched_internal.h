@@ -134,6 +134,9 @@ int sched_request_change(struct thread *t, const struct sched_request *want);
 void sched_set_boost(struct thread *t, u8 priority); /* inherited real-time priority; any context */
 void attr_changed(struct thread *t); /* tell the owning CPU; after want, boost or affinity was stored */
 
+/* futex_pi.c */
+void futex_priority_changed(struct thread *t); /* T's own priority changed; it may wait for a PI futex */
+
 /* account.c */
 void account_switch_out(struct thread *t, u64 now);
 void account_switch_in(struct thread *t, u64 now);

@@ -80,4 +80,5 @@ struct sched_entity {
 	/* Priority inheritance: kernel/sched/futex_pi.c. Guarded by its lock. */
 	struct list_head pi_owned;    /* struct pi_state.owner_node */
 	struct pi_waiter *pi_blocked; /* the waiter through which it sleeps */
+	bool pi_exiting;	      /* its PI futexes were handed over: it gets no more */
 };
