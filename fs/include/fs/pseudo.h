@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Pseudo file systems: trees whose files are text made when somebody reads it (proc, sysfs, cgroup2). Owner:
+ * fs/pseudo/.
+ *
+ * A tree is described by constant tables: struct pseudo_entry is a file, link or directory; a directory has a
+ * table of entries and may add generated ones (PIDs, descriptors, interfaces). What distinguishes two
+ * instances of one entry (which process?) is the context, handed down from directory to child. Nothing is
+ * kept in memory but the tables and the inodes that are in use. A file's text is made whole at its first read
+ * and again whenever somebody reads at offset 0, so that one pass over a file is consistent; it may be of any
+ * size. */
+#pragma once
+
+#include "base/types.h"
+#include "fs/vfs.h"
+
+/* Text that grows. A failed allocation is remembered, and the read gives -ENOMEM. */
+struct seq {
+	char *buf;
+	size_t len, cap;
+	bool failed;
+};
+
+void seq_printf(struct seq *s, const char *fmt, ...) __printf(2, 3);
+void seq_puts(struct seq *s, const char *text);
+void seq_putc(struct seq *s, char c);
+void seq_write(struct seq *s, const void *data, size_t n);
+/* Append what an snprintf-like function writes: it returns the length that the whole text has. */
+void seq_text(struct seq *s, size_t (*show)(char *buf, size_t size));
+/* TEXT with white space, backslashes and the characters in ESC as octal escapes (mount tables). */
+void seq_escape(struct seq *s, const char *text, const char *esc);
+/* Pad with spaces up to column WIDTH counted from START. */
+void seq_pad(struct seq *s, size_t start, size_t width);
+/* A bit mask as "3" or "00000003,00000000", most significant first, and a list as "0-3". */
+void seq_cpumask(struct seq *s, unsigned count);
+void seq_cpulist(struct seq *s, unsigned count);
+void seq_free(struct seq *s);
+
+struct pseudo_ctx {
+	u32 pid, tid;	 /* proc: the process, and the thread below task/ (else 0) */
+	u64 num;	 /* a descriptor, a CPU, an index */
+	const void *arg; /* of the entry, or of what generated it */
+};
+
+struct pseudo_dir;
+struct pseudo_entry {
+	const char *name; /* NULL for generated ones */
+	u32 mode;	  /* S_IFREG, S_IFDIR, S_IFLNK and permissions */
+	/* Regular files, either show and store ... */
+	int (*show)(struct seq *s, const struct pseudo_ctx *ctx); /* 0 or -errno */
+	int (*store)(const struct pseudo_ctx *ctx, const char *text,
+		     size_t n); /* one write, NUL-terminated; 0 or -errno */
+	/* ... or an open function, which sets f->ops and f->priv, or just refuses (and leaves f->ops alone).
+	 */
+	int (*open)(const struct pseudo_ctx *ctx, struct file *f);
+	/* Links: a text, or a place to jump to. */
+	ssize_t (*readlink)(const struct pseudo_ctx *ctx, char *buf, size_t size);
+	int (*jump)(const struct pseudo_ctx *ctx, struct path *out);
+	const struct pseudo_dir *dir;		   /* directories */
+	const void *arg;			   /* becomes ctx.arg, when not NULL */
+	u64 (*size)(const struct pseudo_ctx *ctx); /* NULL: the file system's default */
+};
+
+/* An entry that a directory generates. NAME need not be terminated beyond name_len. */
+struct pseudo_found {
+	const struct pseudo_entry *entry;
+	struct pseudo_ctx ctx;
+	char name[80];
+};
+
+/* Entries that are registered while the kernel runs; never taken away. */
+struct pseudo_extra {
+	struct pseudo_extra *next;
+	struct pseudo_entry entry;
+};
+
+struct pseudo_dir {
+	const struct pseudo_entry *entries; /* fixed part, ended by a NULL name; NULL: none */
+	struct pseudo_extra *const *extra;  /* registered part; NULL: none */
+	/* The generated part. find: NAME's entry, 0 or -ENOENT; OUT->ctx starts as the directory's. next: the
+	 * first entry at or after *CURSOR (0 at first), which it advances beyond; false at the end. CTX is
+	 * the directory's. */
+	int (*find)(const struct pseudo_ctx *ctx, const char *name, size_t len, struct pseudo_found *out);
+	bool (*next)(const struct pseudo_ctx *ctx, u64 *cursor, struct pseudo_found *out);
+	/* Is the directory still there (-ENOENT, -ESRCH)? NULL: always. */
+	int (*check)(const struct pseudo_ctx *ctx);
+	u32 (*nlink)(const struct pseudo_ctx *ctx); /* NULL: 2 */
+};
+
+struct pseudo_fs {
+	struct fs_type type; /* name, nodev; mount is filled in by pseudo_register */
+	u64 magic;
+	u64 file_size;			 /* st_size of regular files */
+	const struct pseudo_entry *root; /* a directory */
+	/* Owner of an inode; NULL: root. */
+	void (*owner)(const struct pseudo_ctx *ctx, u32 *uid, u32 *gid);
+	bool fixed_modes; /* chmod and chown are refused (proc) */
+};
+
+int pseudo_register(struct pseudo_fs *fs);
+/* The context of an inode of a pseudo file system. */
+const struct pseudo_ctx *pseudo_inode_ctx(const struct inode *i);
+/* Operations of generated text files, for open functions that need more than show: set F up for ENTRY's show
+ * and store. */
+int pseudo_open_text(struct file *f, const struct pseudo_entry *entry, const struct pseudo_ctx *ctx);
+
+/* Run-time registration: files below /proc/net and /proc/sys, read-only, or writable when STORE is given.
+ * PATH is relative to them, as "tcp" or "net/ipv4/tcp_fin_timeout"; kept, not copied. SHOW writes like
+ * snprintf and returns the whole length; it is called again with a larger buffer when that was too small. 0,
+ * -ENOMEM, -ENOENT (no such directory). Thread context. */
+int proc_net_register(const char *name, size_t (*show)(char *buf, size_t size));
+int proc_sys_register(const char *path, size_t (*show)(char *buf, size_t size),
+		      int (*store)(const char *text, size_t n));
+
+/* The text of /proc/cpuinfo for one CPU, a blank line at the end; like snprintf. Provided by kernel/arch/. */
+size_t arch_cpuinfo(unsigned cpu, char *buf, size_t size);
+
+/* fs/devfs. A character device as an open file, for init's descriptors: ERR_PTR(-ENOENT, -ENOMEM). */
+struct file *chardev_file_open(const char *name, u32 flags);
+/* Device number and foreground group of a session's controlling terminal, for /proc/PID/stat: 0 and -1
+ * without one. */
+u64 tty_session_terminal(u32 sid, int *pgid);
+/* The leader of session SID has ended: its terminal is free again, the foreground group gets SIGHUP. Called
+ * by kernel/proc/. */
+void tty_session_ended(u32 sid);

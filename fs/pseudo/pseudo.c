@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* Pseudo file systems: supers and inodes. An inode holds a copy of its context; generated names are looked up
+ * anew each time, since what they name comes and goes by itself. */
+#include "internal.h"
+#include "kernel/clock.h"
+
+static const struct inode_ops fixed_dir_ops, dynamic_dir_ops, file_iops, link_iops, jump_iops;
+
+const struct pseudo_ctx *pseudo_inode_ctx(const struct inode *i)
+{
+	return &pseudo_inode(i)->ctx;
+}
+
+static const struct inode_ops *ops_of(const struct pseudo_entry *e)
+{
+	switch (e->mode & S_IFMT) {
+	case S_IFDIR:
+		return e->dir->find || e->dir->check ? &dynamic_dir_ops : &fixed_dir_ops;
+	case S_IFLNK:
+		return e->jump ? &jump_iops : &link_iops;
+	default:
+		return &file_iops;
+	}
+}
+
+/* A new inode for ENTRY; NULL on no memory. */
+static struct inode *inode_make(struct super *s, const struct pseudo_entry *e, const struct pseudo_ctx *ctx)
+{
+	const struct pseudo_fs *fs = s->priv;
+	struct pseudo_inode *pi = kmalloc(sizeof *pi);
+	struct inode *i;
+
+	if (!pi)
+		return NULL;
+	i = inode_alloc(s);
+	if (!i) {
+		kfree(pi);
+		return NULL;
+	}
+	*pi = (struct pseudo_inode){.entry = e, .ctx = *ctx};
+	i->priv = pi;
+	i->ino = pseudo_ino(e, ctx);
+	i->mode = e->mode;
+	i->flags |= INODE_PSEUDO;
+	i->ops = ops_of(e);
+	i->atime = i->mtime = i->ctime = clock_realtime();
+	if (S_ISDIR(e->mode)) {
+		i->fops = &pseudo_dir_fops;
+		i->nlink = e->dir->nlink ? e->dir->nlink(ctx) : 2;
+	} else if (S_ISREG(e->mode)) {
+		i->size = e->size ? e->size(ctx) : fs->file_size;
+	}
+	if (fs->owner)
+		fs->owner(ctx, &i->uid, &i->gid);
+	return i;
+}
+
+static struct inode *pseudo_inode_lookup(struct inode *dir, const char *name, size_t len)
+{
+	const struct pseudo_inode *pi = pseudo_inode(dir);
+	struct pseudo_found found;
+	struct inode *i;
+	bool dynamic;
+	int err = pseudo_lookup(pi->entry, &pi->ctx, name, len, &found, &dynamic);
+
+	if (err)
+		return ERR_PTR(err);
+	i = inode_make(dir->super, found.entry, &found.ctx);
+	return i ? i : ERR_PTR(-ENOMEM);
+}
+
+/* Names of a table stay what they are; others may name something else by now. No sleep: it only compares. */
+static bool pseudo_stale(struct dentry *d)
+{
+	const struct pseudo_inode *dir = pseudo_inode(d->parent->inode), *pi;
+	const struct pseudo_dir *pd = dir->entry->dir;
+
+	if (!d->inode || pd->check)
+		return true;
+	pi = pseudo_inode(d->inode);
+	for (const struct pseudo_entry *e = pd->entries; e && e->name; e++)
+		if (e == pi->entry)
+			return false;
+	return pd->find;
+}
+
+static ssize_t pseudo_readlink(struct inode *i, char *buf, size_t size)
+{
+	const struct pseudo_inode *pi = pseudo_inode(i);
+
+	return pi->entry->readlink(&pi->ctx, buf, size);
+}
+
+static int pseudo_jump(struct inode *i, struct path *out)
+{
+	const struct pseudo_inode *pi = pseudo_inode(i);
+
+	return pi->entry->jump(&pi->ctx, out);
+}
+
+static int pseudo_open(struct inode *i, struct file *f)
+{
+	const struct pseudo_inode *pi = pseudo_inode(i);
+
+	if (S_ISDIR(i->mode)) {
+		f->ops = &pseudo_dir_fops;
+		return 0;
+	}
+	if (pi->entry->open) {
+		int err = pi->entry->open(&pi->ctx, f);
+
+		if (err || f->ops)
+			return err;
+	}
+	return pseudo_open_text(f, pi->entry, &pi->ctx);
+}
+
+static int pseudo_setattr(struct inode *i, const struct inode_attr *a)
+{
+	const struct pseudo_fs *fs = i->super->priv;
+
+	if (fs->fixed_modes && a->valid & (ATTR_MODE | ATTR_UID | ATTR_GID))
+		return -EPERM;
+	inode_apply_attr(i, a);
+	return 0;
+}
+
+static void pseudo_evict(struct inode *i)
+{
+	kfree(i->priv);
+}
+
+static const struct inode_ops fixed_dir_ops = {
+	.lookup = pseudo_inode_lookup,
+	.open = pseudo_open,
+	.setattr = pseudo_setattr,
+};
+static const struct inode_ops dynamic_dir_ops = {
+	.lookup = pseudo_inode_lookup,
+	.open = pseudo_open,
+	.setattr = pseudo_setattr,
+	.revalidate = pseudo_stale,
+};
+static const struct inode_ops file_iops = {.open = pseudo_open, .setattr = pseudo_setattr};
+static const struct inode_ops link_iops = {.readlink = pseudo_readlink, .setattr = pseudo_setattr};
+static const struct inode_ops jump_iops = {
+	.readlink = pseudo_readlink,
+	.jump = pseudo_jump,
+	.setattr = pseudo_setattr,
+};
+static const struct super_ops pseudo_super_ops = {.evict = pseudo_evict};
+
+static struct super *pseudo_mount(const struct fs_type *t, const char *source __unused, u32 flags __unused,
+				  const char *options __unused)
+{
+	struct pseudo_fs *fs = container_of((struct fs_type *)(uintptr_t)t, struct pseudo_fs, type);
+	struct super *s = super_create(t, &pseudo_super_ops, fs->magic, PAGE_SIZE);
+	struct pseudo_ctx ctx = {.arg = fs->root->arg};
+	struct inode *root;
+	int err;
+
+	if (!s)
+		return ERR_PTR(-ENOMEM);
+	s->priv = fs;
+	root = inode_make(s, fs->root, &ctx);
+	if (root)
+		root->ino = 1;
+	err = super_set_root(s, root);
+	if (!err)
+		return s;
+	super_put(s);
+	return ERR_PTR(err);
+}
+
+int pseudo_register(struct pseudo_fs *fs)
+{
+	fs->type.nodev = true;
+	fs->type.mount = pseudo_mount;
+	return fs_register(&fs->type);
+}
