@@ -187,7 +187,7 @@ static __noinline struct page *alloc_slow(unsigned order, u32 flags)
 {
 	struct page *p = NULL;
 
-	if (!(flags & PAGE_NORECLAIM) && arch_irqs_on()) {
+	if (!(flags & (PAGE_NORECLAIM | PAGE_NORETRY)) && arch_irqs_on()) {
 		for (int round = 0; round < 8 && !p; round++) {
 			u64 got;
 
@@ -227,10 +227,7 @@ struct page *page_alloc(unsigned order, u32 flags)
 	p->index = 0;
 	p->priv = NULL;
 	if (flags & PAGE_ZERO) {
-		if (order)
-			arch_clear_pages(page_to_virt(p), 1ul << order);
-		else
-			arch_clear_pages(page_to_virt(p), 1);
+		arch_clear_pages(page_to_virt(p), 1ul << order);
 	}
 	return p;
 }
@@ -264,6 +261,8 @@ void page_free(struct page *p, unsigned order)
 
 void page_put(struct page *p)
 {
+	if (unlikely(p->flags & PAGE_RESERVED))
+		return; /* the kernel image, mapped by the vDSO */
 	if (refcount_put(&p->ref))
 		page_free(p, p->flags & PAGE_HEAD ? p->order : 0);
 }

@@ -45,7 +45,8 @@ enum alloc_flags {
 	PAGE_NORECLAIM = 1 << 2, /* do not reclaim: fail at once (interrupt context, reclaim itself) */
 	PAGE_DMA32 = 1 << 3,	/* below 4 GiB */
 	PAGE_LOW = 1 << 4,	/* below 1 MiB: CPU start-up trampoline */
-	PAGE_NOFAULT_OOM = 1 << 5, /* never triggers the out-of-memory killer */
+	PAGE_NOFAULT_OOM = 1 << 5, /* never triggers the out-of-memory killer (page_alloc never does: faults do) */
+	PAGE_NORETRY = 1 << 6,	/* neither reclaims nor touches the reserve: there is a fallback */
 };
 
 #define PAGE_MAX_ORDER 10 /* 4 MiB */

@@ -32,6 +32,8 @@ enum vma_flag {
 	VMA_MAYWRITE = 1 << 14,	 /* a shared file mapping of a descriptor open for writing: mprotect may add WRITE */
 	VMA_SPECIAL = 1 << 15,	 /* vDSO and vvar: named by ops, never merged */
 	VMA_IO = 1 << 16,
+	VMA_LOCKONFAULT = 1 << 17, /* mlock2(MLOCK_ONFAULT): with LOCKED, pages are not brought in ahead */
+	VMA_BRK = 1 << 18,	 /* the heap of brk(2) */
 };
 
 struct vm_fault {
@@ -43,7 +45,9 @@ struct vm_fault {
 };
 
 struct vm_ops {
-	/* Find the page for F->pgoff. May sleep. 0 with f->page set; -EFAULT beyond the end (SIGBUS); -ENOMEM; -EIO (SIGBUS). */
+	/* Find the page for F->pgoff. May sleep. 0 with f->page set; -EFAULT beyond the end (SIGBUS); -ENOMEM; -EIO (SIGBUS).
+	 * The page must still be in its cache (page->cache) when mm has mapped it, or mm undoes the mapping: truncation clears
+	 * page->cache first and calls vm_unmap_cache() after. */
 	int (*fault)(struct vm_fault *f);
 	/* A shared page is about to become writable (dirty tracking). NULL: nothing to do. */
 	int (*page_mkwrite)(struct vm_fault *f);
@@ -62,10 +66,14 @@ struct vma {
 	struct vmspace *vm;
 	struct rb_node node;
 	u64 max_gap;		/* augmented: largest free gap below within the subtree */
-	struct list_head cache_node; /* on the page cache's list of mappings, guarded by it */
-	struct rwlock lock;	/* faults read, changes write: per VMA */
+	u64 gap;		/* free bytes between the VMA below (or 0) and start */
+	struct list_head cache_node; /* on file->inode->cache's list of mappings, guarded by its map_lock; mm keeps it */
+	struct rwlock lock;	/* faults read, changes of the fields above and removal write (with vm->lock written) */
 	struct rcu_head rcu;
-	u32 seq;
+	bool detached;		/* no longer in the tree; guarded by lock */
+	u8 batch;		/* pages of the last fault's population; a hint, racy */
+	u64 fault_next;		/* where a sequential toucher would fault next; a hint, racy */
+	struct vma *next_dead;	/* on munmap's list */
 };
 
 struct vmspace {
@@ -74,16 +82,38 @@ struct vmspace {
 	struct rb_root tree;
 	u32 nvmas;
 	phys_t root;		/* page-table root (CR3) */
-	struct spinlock pt_lock; /* page-table allocation */
+	struct spinlock pt_lock; /* page-table entries above the lowest level; each lowest table has a lock of its own */
 	_Atomic u64 *cpus;	/* mask of CPUs that may hold its translations (cpu_count bits) */
+	_Atomic u64 cpus_inline; /* the mask, when 64 bits are enough */
+	_Atomic u64 tlb_gen;	/* counts flushes: a CPU that was left out (idle) catches up by it */
 	u64 brk_start, brk_end;
 	u64 mmap_base;		/* top-down search starts below */
-	_Atomic u64 rss_anon, rss_file, rss_shmem, pt_pages; /* in pages */
+	_Atomic s64 rss_anon, rss_file, rss_shmem, pt_pages; /* in pages */
+	_Atomic s64 huge_pages;	/* 4 KiB pages mapped by large anonymous entries; part of rss_anon */
 	u64 total_vm, locked_vm, data_vm, stack_vm; /* in pages; guarded by lock */
-	_Atomic u64 peak_rss, peak_vm;
+	_Atomic u64 peak_rss, peak_vm; /* noted when rss falls: read it with vm_peak_rss() */
 	u64 vdso;		/* base of the vDSO, 0 if none */
 	u32 asid;
+	u32 lock_future;	/* VMA_LOCKED | VMA_LOCKONFAULT that new mappings get: mlockall(MCL_FUTURE) */
+	_Atomic u32 membarrier;	/* commands registered for: kernel/mm/syscalls_membarrier.c */
+	struct list_head all_node; /* on the list of all address spaces */
 };
+
+/* Resident pages now, and at most so far. Any context; a snapshot. */
+static inline u64 vm_rss(struct vmspace *vm)
+{
+	s64 n = atomic_load_explicit(&vm->rss_anon, memory_order_relaxed) +
+		atomic_load_explicit(&vm->rss_file, memory_order_relaxed) +
+		atomic_load_explicit(&vm->rss_shmem, memory_order_relaxed);
+
+	return n > 0 ? (u64)n : 0;
+}
+static inline u64 vm_peak_rss(struct vmspace *vm)
+{
+	u64 now = vm_rss(vm), peak = atomic_load_explicit(&vm->peak_rss, memory_order_relaxed);
+
+	return now > peak ? now : peak;
+}
 
 struct vmspace *vmspace_create(void) __must_check;		    /* empty; NULL on no memory */
 struct vmspace *vmspace_fork(struct vmspace *parent) __must_check; /* copy on write; ERR_PTR */
@@ -97,6 +127,9 @@ int vm_munmap(struct vmspace *vm, u64 addr, u64 len);
 int vm_mprotect(struct vmspace *vm, u64 addr, u64 len, u32 prot);
 /* Map kernel-provided pages (vDSO) at a free place below HINT: returns the address or -errno. */
 long vm_map_special(struct vmspace *vm, u64 hint, u64 len, u32 vma_flags, const struct vm_ops *ops, void *priv);
+/* mremap(2) with MREMAP_*: the new address or -errno. */
+long vm_mremap(struct vmspace *vm, u64 addr, u64 old_len, u64 new_len, u32 flags, u64 new_addr);
+int vm_madvise(struct vmspace *vm, u64 addr, u64 len, int advice);
 /* Set up [brk_start, brk_start): exec does. */
 void vm_set_brk(struct vmspace *vm, u64 start);
 
@@ -115,9 +148,33 @@ struct futex_key {
 int vm_futex_key(struct vmspace *vm, u64 addr, bool private, struct futex_key *key);
 void vm_futex_key_put(struct futex_key *key);
 
-/* Page cache's view: drop page-table entries that map [FIRST, LAST] page indexes of CACHE (truncate, punch hole).
+/* Page cache's view (see vm_ops.fault for the order): drop page-table entries that map [FIRST, LAST] page indexes of CACHE (truncate, punch hole).
  * EVEN_COWED also drops private copies (truncate). */
 void vm_unmap_cache(struct page_cache *cache, u64 first, u64 last, bool even_cowed);
 
+extern u32 vm_max_map_count; /* /proc/sys/vm/max_map_count */
+
 /* Walk for /proc/PID/maps: the VMA with the smallest end > ADDR; the caller holds vm->lock for reading. */
 struct vma *vma_find(struct vmspace *vm, u64 addr);
+struct vma *vma_next(struct vma *vma); /* NULL after the last */
+/* What /proc/PID/maps shows for a VMA without a file: "[heap]", "[stack]", "[vdso]" or "". */
+const char *vma_name(struct vma *vma);
+
+/* What one VMA holds, in bytes, for /proc/PID/smaps; the caller holds vm->lock for reading. */
+struct vma_usage {
+	u64 rss, pss, shared_clean, shared_dirty, private_clean, private_dirty, referenced, anonymous, huge, locked;
+};
+void vma_usage(struct vma *vma, struct vma_usage *out);
+
+/* Transparent huge pages: /sys/kernel/mm/transparent_hugepage/enabled. Any context. */
+enum thp_policy { THP_ALWAYS, THP_MADVISE, THP_NEVER };
+enum thp_policy thp_policy_get(void);
+void thp_policy_set(enum thp_policy p);
+
+/* The MAP_HUGETLB pool, in 2 MiB pages: /proc/meminfo and /proc/sys/vm/nr_hugepages. */
+struct hugetlb_stats {
+	u64 total, free, reserved;
+};
+void hugetlb_stats(struct hugetlb_stats *out);
+/* Grow or shrink the pool towards N pages; returns the new size. Thread context. */
+u64 hugetlb_resize(u64 n);

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* Looking into address spaces from the kernel: other processes' memory, futex keys, residency figures. */
+#include "base/string.h"
+#include "fs/file.h"
+#include "fs/pagecache.h"
+#include "fs/vfs.h"
+#include "kernel/log.h"
+#include "vm_internal.h"
+
+/* Copy within the page of ADDR if it is there with the access asked for. Bytes copied, 0 when a fault must
+ * come first. */
+static size_t access_page(struct vma *v, u64 addr, void *buf, size_t len, bool write)
+{
+	struct vmspace *vm = v->vm;
+	u64 next;
+	pte_t *pmd = pt_next(vm, addr, &next), e;
+	struct spinlock *lock = &vm->pt_lock;
+	u8 *mem;
+
+	if (!pmd)
+		return 0;
+	spin_lock(lock);
+	e = *pmd;
+	if (pte_present(e) && !pte_large(e)) {
+		spin_unlock(lock);
+		lock = pt_table_lock(e);
+		spin_lock(lock);
+		e = *((pte_t *)phys_to_virt(pte_phys(e)) + pt_index(addr, 0));
+		len = min(len, PAGE_SIZE - (addr & ~PAGE_MASK));
+		mem = phys_to_virt(pte_phys(e) + (addr & ~PAGE_MASK));
+	} else {
+		len = min(len, HUGE_SIZE - (addr & (HUGE_SIZE - 1)));
+		mem = phys_to_virt(pte_phys(e) + (addr & (HUGE_SIZE - 1)));
+	}
+	if (!pte_present(e) || (write && !pte_writable(e)))
+		len = 0;
+	else if (write)
+		memcpy(mem, buf, len);
+	else
+		memcpy(buf, mem, len);
+	spin_unlock(lock);
+	return len;
+}
+
+size_t vm_access(struct vmspace *vm, u64 addr, void *buf, size_t len, bool write)
+{
+	size_t done = 0;
+
+	while (done < len && addr + done < APP_LIMIT) {
+		u64 a = addr + done;
+		size_t n = 0, want = min(len - done, PAGE_SIZE);
+		struct vma *v = vma_lock_read(vm, a);
+		int err = 0;
+
+		if (!v)
+			break;
+		want = min(want, (size_t)(v->end - a));
+		if (!(v->flags & (write ? VMA_WRITE : VMA_RIGHTS)))
+			err = -EFAULT;
+		if (!err)
+			n = access_page(v, a, buf ? (char *)buf + done : NULL, want, write);
+		if (!err && !n)
+			err = vma_fault(v, ALIGN_DOWN(a, PAGE_SIZE), write ? FAULT_WRITE : 0);
+		vma_unlock_read(v);
+		if (err && err != -EAGAIN)
+			break;
+		done += n;
+	}
+	return done;
+}
+
+int vm_futex_key(struct vmspace *vm, u64 addr, bool private, struct futex_key *key)
+{
+	struct vma *v;
+
+	if (addr >= APP_LIMIT)
+		return -EFAULT;
+	*key = (struct futex_key){.object = (u64)vm, .offset = addr, .shared = false};
+	if (private)
+		return 0;
+	v = vma_lock_read(vm, addr);
+	if (!v)
+		return -EFAULT;
+	if (v->flags & VMA_SHARED && v->file && v->file->inode) {
+		key->object = (u64)v->file->inode;
+		key->offset = (v->pgoff << PAGE_SHIFT) + (addr - v->start);
+		key->shared = true;
+		inode_get(v->file->inode);
+	}
+	vma_unlock_read(v);
+	return 0;
+}
+
+void vm_futex_key_put(struct futex_key *key)
+{
+	if (key->shared)
+		inode_put((struct inode *)key->object);
+}
+
+static void count_page(struct vma_usage *u, pte_t e, struct page *p, u64 bytes)
+{
+	bool anon = p->flags & PAGE_ANON, dirty = anon || pte_dirty(e) || p->flags & PAGE_DIRTY;
+	u32 maps = anon ? refcount_read(&p->ref) : atomic_load_explicit(&p->mapcount, memory_order_relaxed);
+
+	u->rss += bytes;
+	u->pss += bytes / max(maps, 1u);
+	if (anon)
+		u->anonymous += bytes;
+	if (pte_accessed(e))
+		u->referenced += bytes;
+	if (maps > 1)
+		*(dirty ? &u->shared_dirty : &u->shared_clean) += bytes;
+	else
+		*(dirty ? &u->private_dirty : &u->private_clean) += bytes;
+}
+
+void vma_usage(struct vma *v, struct vma_usage *u)
+{
+	struct vmspace *vm = v->vm;
+	u64 next;
+
+	memset(u, 0, sizeof *u);
+	for (u64 a = v->start; a < v->end; a = next) {
+		pte_t *pmd = pt_next(vm, a, &next), e;
+		struct spinlock *lock;
+		pte_t *table;
+
+		if (!pmd)
+			continue;
+		spin_lock(&vm->pt_lock);
+		e = *pmd;
+		if (pte_large(e)) {
+			count_page(u, e, phys_to_page(pte_phys(e)), HUGE_SIZE);
+			u->huge += HUGE_SIZE;
+		}
+		spin_unlock(&vm->pt_lock);
+		if (!pte_present(e) || pte_large(e))
+			continue;
+		lock = pt_table_lock(e);
+		table = phys_to_virt(pte_phys(e));
+		spin_lock(lock);
+		for (u64 p = a; p < min(next, v->end); p += PAGE_SIZE) {
+			pte_t s = table[pt_index(p, 0)];
+			struct page *pg = pte_none(s) ? NULL : phys_to_page(pte_phys(s));
+
+			if (pg && !(pg->flags & PAGE_RESERVED))
+				count_page(u, s, pg, PAGE_SIZE);
+		}
+		spin_unlock(lock);
+	}
+	if (v->flags & VMA_LOCKED)
+		u->locked = u->pss;
+}

@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* madvise(2). man-pages madvise(2). Advice that only drops or brings in pages takes no lock of the whole
+ * space when one VMA holds the range; advice that changes a VMA's flags splits it and so does. */
+#include "fs/file.h"
+#include "fs/pagecache.h"
+#include "fs/vfs.h"
+#include "kernel/log.h"
+#include "kernel/process.h"
+#include "vm_internal.h"
+#include <linux/falloc.h>
+#include <linux/mman.h>
+
+#ifndef MADV_DONTNEED_LOCKED
+#define MADV_DONTNEED_LOCKED 24
+#endif
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE 25
+#endif
+
+/* Drop V's pages in [A, E). V is locked for reading: faults go on beside it. */
+static int drop_pages(struct vma *v, u64 a, u64 e, int advice)
+{
+	struct tlb_batch b;
+	int err;
+
+	if (v->flags & VMA_LOCKED && advice != MADV_DONTNEED_LOCKED)
+		return -EINVAL;
+	if (v->flags & (VMA_SPECIAL | VMA_IO) || (advice == MADV_FREE && !vma_anonymous(v)))
+		return -EINVAL;
+	if (v->flags & VMA_HUGETLB && (!IS_ALIGNED(a, HUGE_SIZE) || !IS_ALIGNED(e, HUGE_SIZE) || v->priv))
+		return -EINVAL; /* a reservation cannot be given back in part */
+	tlb_batch_begin(&b, v->vm, PAGES(e - a));
+	err = zap_range(&b, v, a, e, 0);
+	tlb_batch_end(&b);
+	return err;
+}
+
+/* MADV_REMOVE: punch a hole into the file below. */
+static int remove_pages(struct vma *v, u64 a, u64 e)
+{
+	struct file *f = v->file;
+	u64 off = (v->pgoff << PAGE_SHIFT) + (a - v->start);
+	int err;
+
+	if (v->flags & VMA_LOCKED || !f || !f->ops->fallocate)
+		return -EINVAL;
+	if ((v->flags & (VMA_SHARED | VMA_WRITE)) != (VMA_SHARED | VMA_WRITE))
+		return -EACCES;
+	file_get(f);
+	vma_unlock_read(v); /* the file system takes its own locks, and unmaps by the page cache's list */
+	err = f->ops->fallocate(f, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, off, e - a);
+	file_put(f);
+	return err;
+}
+
+/* Advice that works on pages, VMA by VMA. A hole is remembered, the rest still done. */
+static int advise_pages(struct vmspace *vm, u64 start, u64 end, int advice)
+{
+	int result = 0;
+
+	for (u64 a = start; a < end;) {
+		struct vma *v = vma_lock_read(vm, a);
+		u64 e;
+		int err = 0;
+
+		if (!v) {
+			result = -ENOMEM;
+			rwlock_read_lock(&vm->lock);
+			v = vma_find(vm, a);
+			a = v ? max(v->start, a) : end;
+			rwlock_read_unlock(&vm->lock);
+			continue;
+		}
+		e = min(v->end, end);
+		switch (advice) {
+		case MADV_DONTNEED:
+		case MADV_DONTNEED_LOCKED:
+		case MADV_FREE:
+			err = drop_pages(v, a, e, advice);
+			break;
+		case MADV_COLD:
+		case MADV_PAGEOUT:
+			/* Nothing ages or swaps pages here; the checks are all that is left. */
+			err = v->flags & (VMA_LOCKED | VMA_HUGETLB | VMA_IO) ? -EINVAL : 0;
+			break;
+		case MADV_REMOVE:
+			err = remove_pages(v, a, e);
+			v = NULL;
+			break;
+		default: /* NORMAL, RANDOM, SEQUENTIAL, WILLNEED, MERGEABLE, UNMERGEABLE: hints that nothing
+			    depends on */
+			break;
+		}
+		if (v)
+			vma_unlock_read(v);
+		if (err)
+			return err;
+		a = e;
+	}
+	return result;
+}
+
+/* What ADVICE makes of V's flags; -EINVAL when it does not apply. */
+static s64 advised_flags(const struct vma *v, int advice)
+{
+	u32 f = v->flags;
+
+	switch (advice) {
+	case MADV_DONTFORK:
+		return f | VMA_DONTFORK;
+	case MADV_DOFORK:
+		return f & VMA_IO ? -EINVAL : (s64)(f & ~(u32)VMA_DONTFORK);
+	case MADV_WIPEONFORK:
+		return vma_anonymous(v) && !(f & VMA_SHARED) ? (s64)(f | VMA_WIPEONFORK) : -EINVAL;
+	case MADV_KEEPONFORK:
+		return f & VMA_SPECIAL ? -EINVAL : (s64)(f & ~(u32)VMA_WIPEONFORK);
+	case MADV_DONTDUMP:
+		return f | VMA_DONTDUMP;
+	case MADV_DODUMP:
+		return f & VMA_IO ? -EINVAL : (s64)(f & ~(u32)VMA_DONTDUMP);
+	case MADV_HUGEPAGE:
+		return f & (VMA_SPECIAL | VMA_IO) ? -EINVAL
+						  : (s64)((f | VMA_HUGEPAGE) & ~(u32)VMA_NOHUGEPAGE);
+	case MADV_NOHUGEPAGE:
+		return f & VMA_SPECIAL ? -EINVAL : (s64)((f | VMA_NOHUGEPAGE) & ~(u32)VMA_HUGEPAGE);
+	default:
+		return -EINVAL;
+	}
+}
+
+static int advise_flags(struct vmspace *vm, u64 start, u64 end, int advice)
+{
+	int result = 0;
+
+	if (rwlock_write_lock_killable(&vm->lock))
+		return -EINTR;
+	for (u64 a = start; a < end;) {
+		struct vma *v = vma_find(vm, a);
+		s64 flags;
+		u64 e;
+
+		if (!v || v->start > a) {
+			result = -ENOMEM;
+			a = v ? min(v->start, end) : end;
+			continue;
+		}
+		e = min(v->end, end);
+		flags = advised_flags(v, advice);
+		if (flags >= 0 && (u32)flags != v->flags) {
+			bool full = vm->nvmas + 2 > vm_max_map_count;
+
+			v = full ? ERR_PTR(-ENOMEM) : vma_isolate(vm, a, e);
+			if (IS_ERR(v)) {
+				result = -EAGAIN;
+				break;
+			}
+			rwlock_write_lock(&v->lock);
+			v->flags = (u32)flags;
+			rwlock_write_unlock(&v->lock);
+			vma_merge(v);
+		} else if (flags < 0) {
+			result = (int)flags;
+			break;
+		}
+		a = e;
+	}
+	rwlock_write_unlock(&vm->lock);
+	return result;
+}
+
+static int advise_collapse(struct vmspace *vm, u64 start, u64 end)
+{
+	int result = 0;
+	bool any = false;
+
+	if (rwlock_write_lock_killable(&vm->lock))
+		return -EINTR;
+	for (u64 a = ALIGN_UP(start, HUGE_SIZE); a < end && end - a >= HUGE_SIZE; a += HUGE_SIZE) {
+		struct vma *v = vma_find_exact(vm, a);
+		int err = -EINVAL;
+
+		any = true;
+		if (v && vma_anonymous(v) && !(v->flags & (VMA_NOHUGEPAGE | VMA_HUGETLB)) &&
+		    v->end - a >= HUGE_SIZE) {
+			rwlock_write_lock(&v->lock);
+			err = thp_collapse(v, a);
+			rwlock_write_unlock(&v->lock);
+		}
+		if (err && !result)
+			result = err;
+	}
+	rwlock_write_unlock(&vm->lock);
+	return any ? result : -EINVAL;
+}
+
+int vm_madvise(struct vmspace *vm, u64 addr, u64 len, int advice)
+{
+	u64 size = ALIGN_UP(len, PAGE_SIZE), end = addr + size;
+
+	switch (advice) {
+	case MADV_NORMAL:
+	case MADV_RANDOM:
+	case MADV_SEQUENTIAL:
+	case MADV_WILLNEED:
+	case MADV_DONTNEED:
+	case MADV_DONTNEED_LOCKED:
+	case MADV_FREE:
+	case MADV_REMOVE:
+	case MADV_COLD:
+	case MADV_PAGEOUT:
+	case MADV_MERGEABLE:
+	case MADV_UNMERGEABLE:
+	case MADV_DONTFORK:
+	case MADV_DOFORK:
+	case MADV_WIPEONFORK:
+	case MADV_KEEPONFORK:
+	case MADV_DONTDUMP:
+	case MADV_DODUMP:
+	case MADV_HUGEPAGE:
+	case MADV_NOHUGEPAGE:
+	case MADV_POPULATE_READ:
+	case MADV_POPULATE_WRITE:
+	case MADV_COLLAPSE:
+		break;
+	default: /* memory failure injection (HWPOISON, SOFT_OFFLINE) is not built */
+		return -EINVAL;
+	}
+	if (addr & ~PAGE_MASK || (len && !size) || end < addr)
+		return -EINVAL;
+	if (!size)
+		return 0;
+	if (!vm_range_ok(addr, size))
+		return -ENOMEM;
+	switch (advice) {
+	case MADV_DONTFORK:
+	case MADV_DOFORK:
+	case MADV_WIPEONFORK:
+	case MADV_KEEPONFORK:
+	case MADV_DONTDUMP:
+	case MADV_DODUMP:
+	case MADV_HUGEPAGE:
+	case MADV_NOHUGEPAGE:
+		return advise_flags(vm, addr, end, advice);
+	case MADV_POPULATE_READ:
+	case MADV_POPULATE_WRITE: {
+		int err = vm_populate(vm, addr, end, advice == MADV_POPULATE_WRITE,
+				      advice == MADV_POPULATE_READ);
+
+		return err == -EIO ? -EFAULT : err;
+	}
+	case MADV_COLLAPSE:
+		return advise_collapse(vm, addr, end);
+	default:
+		return advise_pages(vm, addr, end, advice);
+	}
+}

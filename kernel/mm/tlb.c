@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* Translation caches: which CPUs may hold an address space's translations, and how they are told to drop
+ * some.
+ *
+ * A CPU's bit in vm->cpus is set before it loads the root and cleared after it has loaded another. A CPU that
+ * runs a kernel thread or idles keeps the last root loaded ("lazy") and is not interrupted: it compares
+ * vm->tlb_gen with the generation it has seen when it comes back. Only when table pages are about to be freed
+ * are lazy CPUs interrupted too, for hardware may walk tables at any time. Fences: (1) a CPU sets its bit
+ * (full fence by the atomic) before it reads tlb_gen and loads the root; a flusher changes entries, then
+ * raises tlb_gen (full fence) and reads the mask: one of the two sees the other. (2) A CPU clears `lazy`,
+ * full fence, reads tlb_gen; a flusher raises tlb_gen (full fence), then reads `lazy`: the same. */
+#include "base/string.h"
+#include "kernel/counter.h"
+#include "kernel/log.h"
+#include "kernel/percpu.h"
+#include "kernel/smp.h"
+#include "kernel/thread.h"
+#include "vm_internal.h"
+
+DEFINE_COUNTER(tlb_shootdowns, "times other CPUs were interrupted to drop translations");
+
+struct cpu_vm {
+	struct vmspace *vm; /* whose root is loaded; NULL: the kernel's. Own CPU writes, irqs off */
+	u64 gen;	    /* of vm->tlb_gen, up to which this CPU has flushed */
+	_Atomic bool lazy;  /* loaded but not in use */
+};
+static DEFINE_PER_CPU(struct cpu_vm, cpu_vm);
+
+/* Beyond this many pages everything is dropped instead. */
+#define FLUSH_PAGES_MAX 32
+#define MASK_WORDS_MAX	16
+
+void vmspace_init_cpu(void);
+void vmspace_init_cpu(void)
+{
+	this_cpu(cpu_vm).vm = NULL;
+	this_cpu(cpu_vm).gen = 0;
+	atomic_store_explicit(&this_cpu(cpu_vm).lazy, false, memory_order_relaxed);
+}
+
+static inline unsigned mask_words(void)
+{
+	return DIV_ROUND_UP(cpu_count, 64);
+}
+
+static void mask_set(struct vmspace *vm, unsigned cpu)
+{
+	atomic_fetch_or_explicit(&vm->cpus[cpu / 64], 1ull << (cpu % 64), memory_order_seq_cst);
+}
+
+static void mask_clear(struct vmspace *vm, unsigned cpu)
+{
+	atomic_fetch_and_explicit(&vm->cpus[cpu / 64], ~(1ull << (cpu % 64)), memory_order_seq_cst);
+}
+
+void vmspace_activate(struct vmspace *vm)
+{
+	struct vmspace *old = this_cpu(cpu_vm).vm;
+
+	if (!vm) {
+		atomic_store_explicit(&this_cpu(cpu_vm).lazy, true, memory_order_release);
+		return;
+	}
+	if (vm == old) {
+		u64 gen;
+
+		if (!atomic_load_explicit(&this_cpu(cpu_vm).lazy, memory_order_relaxed))
+			return;
+		atomic_store_explicit(&this_cpu(cpu_vm).lazy, false, memory_order_relaxed);
+		atomic_thread_fence(memory_order_seq_cst); /* fence (2) */
+		gen = atomic_load_explicit(&vm->tlb_gen, memory_order_relaxed);
+		if (gen != this_cpu(cpu_vm).gen) {
+			this_cpu(cpu_vm).gen = gen;
+			arch_tlb_flush_app();
+		}
+		return;
+	}
+	mask_set(vm, cpu_id()); /* fence (1) */
+	atomic_store_explicit(&this_cpu(cpu_vm).lazy, false, memory_order_relaxed);
+	this_cpu(cpu_vm).gen = atomic_load_explicit(&vm->tlb_gen, memory_order_relaxed);
+	this_cpu(cpu_vm).vm = vm;
+	arch_load_root(vm->root);
+	if (old)
+		mask_clear(old, cpu_id());
+}
+
+struct flush {
+	struct vmspace *vm;
+	u64 start, end, gen;
+};
+
+/* On each CPU concerned, interrupts off. */
+static void flush_here(void *arg)
+{
+	const struct flush *f = arg;
+	u64 seen = this_cpu(cpu_vm).gen;
+
+	if (this_cpu(cpu_vm).vm != f->vm || seen >= f->gen)
+		return;
+	if (seen + 1 == f->gen && (f->end - f->start) >> PAGE_SHIFT <= FLUSH_PAGES_MAX) {
+		for (u64 va = f->start; va < f->end; va += PAGE_SIZE)
+			arch_tlb_flush_page(va);
+		this_cpu(cpu_vm).gen = f->gen;
+	} else {
+		u64 gen = atomic_load_explicit(&f->vm->tlb_gen, memory_order_acquire);
+
+		/* Read before the flush: what comes later is flushed by its own request. */
+		arch_tlb_flush_app();
+		this_cpu(cpu_vm).gen = gen;
+	}
+}
+
+void tlb_flush_range(struct vmspace *vm, u64 start, u64 end, bool tables)
+{
+	struct flush f = {vm, start, end, 0};
+	u64 mask[MASK_WORDS_MAX];
+	unsigned words = min(mask_words(), (unsigned)MASK_WORDS_MAX), self;
+	bool others = false;
+	u64 irq;
+
+	f.gen = atomic_fetch_add_explicit(&vm->tlb_gen, 1, memory_order_seq_cst) + 1;
+	irq = arch_irq_save();
+	self = cpu_id();
+	flush_here(&f);
+	for (unsigned w = 0; w < words; w++) {
+		u64 bits = atomic_load_explicit(&vm->cpus[w], memory_order_seq_cst);
+
+		mask[w] = bits;
+		if (w == self / 64)
+			mask[w] &= ~(1ull << (self % 64));
+		for (bits = mask[w]; !tables && bits; bits &= bits - 1) {
+			unsigned cpu = w * 64 + (unsigned)__builtin_ctzll(bits);
+
+			if (atomic_load_explicit(&per_cpu_ptr(&cpu_vm, cpu)->lazy, memory_order_relaxed))
+				mask[w] &= ~(bits & -bits);
+		}
+		others |= mask[w];
+	}
+	arch_irq_restore(irq);
+	if (!others && mask_words() <= MASK_WORDS_MAX)
+		return;
+	counter_inc(&tlb_shootdowns);
+	if (mask_words() <= MASK_WORDS_MAX)
+		smp_call(mask, flush_here, &f);
+	else
+		smp_call_all(flush_here, &f);
+}
+
+void tlb_flush_all(struct vmspace *vm)
+{
+	tlb_flush_range(vm, 0, APP_LIMIT, false);
+}
+
+static void leave_here(void *arg)
+{
+	struct vmspace *vm = arg;
+
+	if (this_cpu(cpu_vm).vm != vm)
+		return;
+	this_cpu(cpu_vm).vm = NULL;
+	arch_load_root(arch_kernel_root());
+	mask_clear(vm, cpu_id());
+}
+
+void tlb_leave_all(struct vmspace *vm)
+{
+	u64 irq = arch_irq_save();
+
+	leave_here(vm);
+	arch_irq_restore(irq);
+	for (unsigned w = 0; w < mask_words(); w++) {
+		while (atomic_load_explicit(&vm->cpus[w], memory_order_acquire)) {
+			u64 mask[MASK_WORDS_MAX] = {0};
+
+			if (w < MASK_WORDS_MAX) {
+				mask[w] = atomic_load_explicit(&vm->cpus[w], memory_order_relaxed);
+				smp_call(mask, leave_here, vm);
+			} else {
+				smp_call_all(leave_here, vm);
+			}
+			cpu_relax(); /* a CPU between two roots clears its bit by itself */
+		}
+	}
+}
+
+/* ---- batches ---- */
+
+void tlb_batch_begin(struct tlb_batch *b, struct vmspace *vm, u64 expect)
+{
+	b->vm = vm;
+	b->start = ~0ull;
+	b->end = 0;
+	b->tables = false;
+	b->n = 0;
+	b->tables_list = NULL;
+	b->anon = b->file = b->shmem = b->huge = 0;
+	b->pages = b->small;
+	b->max = TLB_BATCH_MAX;
+	b->store = expect > 2 * TLB_BATCH_MAX ? page_alloc(0, PAGE_NORETRY) : NULL;
+	if (b->store) {
+		b->pages = page_to_virt(b->store);
+		b->max = PAGE_SIZE / sizeof *b->pages;
+	}
+}
+
+void tlb_batch_range(struct tlb_batch *b, u64 start, u64 end)
+{
+	b->start = min(b->start, start);
+	b->end = max(b->end, end);
+}
+
+/* In an entry of `pages`: the head of a large page, which may have been broken up for another space
+ * meanwhile. */
+#define LARGE_TAG 1ull
+
+bool tlb_batch_large(struct tlb_batch *b, struct page *head)
+{
+	return tlb_batch_page(b, (struct page *)((u64)head | LARGE_TAG));
+}
+
+bool tlb_batch_page(struct tlb_batch *b, struct page *p)
+{
+	b->pages[b->n++] = p;
+	return b->n == b->max;
+}
+
+void tlb_batch_table(struct tlb_batch *b, u64 phys)
+{
+	struct page *p = phys_to_page(phys);
+
+	p->priv = b->tables_list;
+	b->tables_list = p;
+	b->tables = true;
+}
+
+/* The resident set is about to shrink. */
+static void vm_note_peak(struct vmspace *vm)
+{
+	u64 rss = vm_rss(vm);
+
+	if (rss > atomic_load_explicit(&vm->peak_rss, memory_order_relaxed))
+		atomic_store_explicit(&vm->peak_rss, rss, memory_order_relaxed);
+}
+
+static void add_count(_Atomic s64 *c, s64 *delta)
+{
+	if (*delta)
+		atomic_fetch_sub_explicit(c, *delta, memory_order_relaxed);
+	*delta = 0;
+}
+
+void tlb_batch_flush(struct tlb_batch *b)
+{
+	if (b->start < b->end)
+		tlb_flush_range(b->vm, b->start, b->end, b->tables);
+	for (unsigned i = 0; i < b->n; i++) {
+		u64 tagged = (u64)b->pages[i];
+
+		if (tagged & LARGE_TAG)
+			thp_put((struct page *)(tagged & ~LARGE_TAG));
+		else
+			page_put(b->pages[i]);
+	}
+	while (b->tables_list) {
+		struct page *p = b->tables_list;
+
+		b->tables_list = p->priv;
+		pt_table_free(b->vm, page_to_phys(p));
+	}
+	if (b->anon | b->file | b->shmem)
+		vm_note_peak(b->vm);
+	add_count(&b->vm->rss_anon, &b->anon);
+	add_count(&b->vm->rss_file, &b->file);
+	add_count(&b->vm->rss_shmem, &b->shmem);
+	add_count(&b->vm->huge_pages, &b->huge);
+	b->start = ~0ull;
+	b->end = 0;
+	b->tables = false;
+	b->n = 0;
+}
+
+void tlb_batch_end(struct tlb_batch *b)
+{
+	tlb_batch_flush(b);
+	if (b->store)
+		page_free(b->store, 0);
+}

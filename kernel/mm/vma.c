@@ -1,0 +1,430 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* The tree of VMAs: by address, with the largest free gap of each subtree, so that finding a VMA and finding
+ * room are both O(log n). Changes need vm->lock for writing; look-ups take it for reading, or go without any
+ * lock under RCU: a node that such a walk reaches is trusted only after its own lock is held and it proves to
+ * be attached and to hold the address. */
+#include "base/string.h"
+#include "fs/file.h"
+#include "fs/pagecache.h"
+#include "fs/vfs.h"
+#include "kernel/alloc.h"
+#include "kernel/log.h"
+#include "vm_internal.h"
+
+static struct slab_cache *vma_cache;
+
+void vma_init(void)
+{
+	vma_cache = slab_cache_create("vma", sizeof(struct vma), CACHE_LINE);
+	if (!vma_cache)
+		panic("vma_init: no memory");
+}
+
+struct vma *vma_alloc(struct vmspace *vm)
+{
+	struct vma *v = slab_zalloc(vma_cache);
+
+	if (v) {
+		v->vm = vm;
+		rwlock_init(&v->lock);
+		list_init(&v->cache_node);
+	}
+	return v;
+}
+
+void vma_free(struct vma *v)
+{
+	slab_free(vma_cache, v);
+}
+
+static void vma_free_rcu(struct rcu_head *head)
+{
+	vma_free(container_of(head, struct vma, rcu));
+}
+
+static struct page_cache *vma_page_cache(const struct vma *v)
+{
+	return v->file && v->file->inode ? v->file->inode->cache : NULL;
+}
+
+/* The page cache must find every mapping of its pages. */
+static void mapping_add(struct vma *v)
+{
+	struct page_cache *c = vma_page_cache(v);
+
+	if (!c)
+		return;
+	spin_lock(&c->map_lock);
+	if (list_empty(&v->cache_node))
+		list_add_tail(&v->cache_node, &c->mappings);
+	spin_unlock(&c->map_lock);
+}
+
+static void mapping_remove(struct vma *v)
+{
+	struct page_cache *c = vma_page_cache(v);
+
+	if (!c)
+		return;
+	spin_lock(&c->map_lock);
+	if (v->cache_node.next && !list_empty(&v->cache_node))
+		list_del_init(&v->cache_node);
+	spin_unlock(&c->map_lock);
+}
+
+void vma_release(struct vma *v)
+{
+	if (v->ops && v->ops->close)
+		v->ops->close(v);
+	if (v->file)
+		file_put(v->file);
+	rcu_call(&v->rcu, vma_free_rcu);
+}
+
+static inline struct vma *vma_of(struct rb_node *n)
+{
+	return rb_entry(n, struct vma, node);
+}
+
+struct vma *vma_next(struct vma *v)
+{
+	struct rb_node *n = rb_next(&v->node);
+
+	return n ? vma_of(n) : NULL;
+}
+
+struct vma *vma_prev(struct vma *v)
+{
+	struct rb_node *n = rb_prev(&v->node);
+
+	return n ? vma_of(n) : NULL;
+}
+
+struct vma *vma_find(struct vmspace *vm, u64 addr)
+{
+	struct rb_node *n = vm->tree.node;
+	struct vma *best = NULL;
+
+	while (n) {
+		struct vma *v = vma_of(n);
+
+		if (v->end > addr) {
+			best = v;
+			if (v->start <= addr)
+				break;
+			n = n->left;
+		} else {
+			n = n->right;
+		}
+	}
+	return best;
+}
+
+struct vma *vma_find_exact(struct vmspace *vm, u64 addr)
+{
+	struct vma *v = vma_find(vm, addr);
+
+	return v && v->start <= addr ? v : NULL;
+}
+
+/* Without vm->lock: the walk may race with rotations, so it is bounded and may fail for no reason. */
+static struct vma *lock_read_rcu(struct vmspace *vm, u64 addr)
+{
+	struct rb_node *n = rcu_dereference(vm->tree.node);
+
+	for (int steps = 0; n && steps < 80; steps++) {
+		struct vma *v = vma_of(n);
+
+		if (addr < READ_ONCE(v->start)) {
+			n = rcu_dereference(n->left);
+		} else if (addr >= READ_ONCE(v->end)) {
+			n = rcu_dereference(n->right);
+		} else {
+			if (!rwlock_read_trylock(&v->lock))
+				return NULL;
+			if (likely(!v->detached && v->start <= addr && addr < v->end))
+				return v;
+			rwlock_read_unlock(&v->lock);
+			return NULL;
+		}
+	}
+	return NULL;
+}
+
+struct vma *vma_lock_read(struct vmspace *vm, u64 addr)
+{
+	struct vma *v;
+
+	rcu_read_lock();
+	v = lock_read_rcu(vm, addr);
+	rcu_read_unlock();
+	if (likely(v))
+		return v;
+	rwlock_read_lock(&vm->lock);
+	v = vma_find_exact(vm, addr);
+	if (v)
+		rwlock_read_lock(&v->lock);
+	rwlock_read_unlock(&vm->lock);
+	return v;
+}
+
+void vma_unlock_read(struct vma *v)
+{
+	rwlock_read_unlock(&v->lock);
+}
+
+/* Room for others below V: a VMA that grows down keeps a guard gap for itself. */
+static inline u64 usable_gap(const struct vma *v)
+{
+	u64 guard = v->flags & VMA_GROWSDOWN ? STACK_GUARD_GAP : 0;
+
+	return v->gap > guard ? v->gap - guard : 0;
+}
+
+static void vma_update(struct rb_node *n)
+{
+	struct vma *v = vma_of(n);
+
+	v->max_gap = usable_gap(v);
+	if (n->left)
+		v->max_gap = max(v->max_gap, vma_of(n->left)->max_gap);
+	if (n->right)
+		v->max_gap = max(v->max_gap, vma_of(n->right)->max_gap);
+}
+
+static void set_gap(struct vma *v, u64 gap)
+{
+	v->gap = gap;
+	rb_propagate(&v->node, vma_update);
+}
+
+void vma_link(struct vmspace *vm, struct vma *v)
+{
+	struct rb_node **link = &vm->tree.node, *parent = NULL;
+	struct vma *prev = NULL, *next = NULL;
+
+	while (*link) {
+		parent = *link;
+		if (v->start < vma_of(parent)->start) {
+			next = vma_of(parent);
+			link = &parent->left;
+		} else {
+			prev = vma_of(parent);
+			link = &parent->right;
+		}
+	}
+	ASSERT(!prev || prev->end <= v->start);
+	ASSERT(!next || v->end <= next->start);
+	v->gap = v->start - (prev ? prev->end : 0);
+	mapping_add(v); /* before the first fault can find V */
+	rb_insert(&vm->tree, &v->node, parent, link, vma_update);
+	if (next)
+		set_gap(next, next->start - v->end);
+	vm->nvmas++;
+}
+
+void vma_unlink(struct vmspace *vm, struct vma *v)
+{
+	struct vma *next = vma_next(v);
+
+	rwlock_write_lock(&v->lock);
+	v->detached = true;
+	rwlock_write_unlock(&v->lock);
+	rb_erase(&vm->tree, &v->node, vma_update);
+	if (next)
+		set_gap(next, next->gap + (v->end - v->start) + v->gap);
+	vm->nvmas--;
+}
+
+/* V's pages are gone: the page cache need not look at it any more. */
+void vma_forget_mapping(struct vma *v)
+{
+	mapping_remove(v);
+}
+
+void vma_set_bounds(struct vma *v, u64 start, u64 end, u64 pgoff)
+{
+	struct page_cache *c = vma_page_cache(v);
+	struct vma *next = vma_next(v), *prev = vma_prev(v);
+
+	if (c)
+		spin_lock(&c->map_lock);
+	WRITE_ONCE(v->start, start);
+	WRITE_ONCE(v->end, end);
+	v->pgoff = pgoff;
+	if (c)
+		spin_unlock(&c->map_lock);
+	set_gap(v, start - (prev ? prev->end : 0));
+	if (next)
+		set_gap(next, next->start - end);
+}
+
+struct vma *vma_split(struct vma *v, u64 addr)
+{
+	struct vma *upper = vma_alloc(v->vm);
+	u64 end = v->end;
+
+	if (!upper)
+		return ERR_PTR(-ENOMEM);
+	ASSERT(v->start < addr && addr < v->end);
+	upper->start = addr;
+	upper->end = end;
+	upper->flags = v->flags;
+	upper->pgoff = v->pgoff + PAGES(addr - v->start);
+	upper->file = v->file;
+	upper->ops = v->ops;
+	upper->priv = v->priv;
+	if (upper->file)
+		file_get(upper->file);
+	if (upper->ops && upper->ops->open)
+		upper->ops->open(upper);
+	rwlock_write_lock(&v->lock);
+	/* On the page cache's list before the lower part lets go: truncation must see every page in one or
+	 * the other. */
+	mapping_add(upper);
+	vma_set_bounds(v, v->start, addr, v->pgoff);
+	rwlock_write_unlock(&v->lock);
+	vma_link(v->vm, upper);
+	return upper;
+}
+
+struct vma *vma_isolate(struct vmspace *vm, u64 start, u64 end)
+{
+	struct vma *first = vma_find(vm, start), *last;
+
+	if (!first || first->start >= end)
+		return NULL;
+	if (first->start < start) {
+		first = vma_split(first, start);
+		if (IS_ERR(first))
+			return first;
+	}
+	last = vma_find(vm, end - 1);
+	if (last && last->start < end && last->end > end) {
+		struct vma *rest = vma_split(last, end);
+
+		if (IS_ERR(rest))
+			return rest;
+	}
+	return first;
+}
+
+static bool same_kind(const struct vma *v, u32 flags, struct file *file, const struct vm_ops *ops)
+{
+	return v->flags == flags && v->file == file && v->ops == ops &&
+	       !(flags & (VMA_SPECIAL | VMA_IO | VMA_GROWSDOWN)) && !(ops && (ops->open || ops->close)) &&
+	       !v->priv;
+}
+
+static bool can_join(const struct vma *a, const struct vma *b)
+{
+	return a->end == b->start && same_kind(b, a->flags, a->file, a->ops) && !a->priv &&
+	       a->pgoff + vma_pages(a) == b->pgoff;
+}
+
+struct vma *vma_extendable(struct vmspace *vm, u64 start, u32 flags, struct file *file, u64 pgoff)
+{
+	struct vma *v = start ? vma_find_exact(vm, start - 1) : NULL;
+
+	if (!v || v->end != start || !same_kind(v, flags, file, v->ops) || v->pgoff + vma_pages(v) != pgoff)
+		return NULL;
+	return v->file == file && (!v->ops || file) ? v : NULL;
+}
+
+/* A takes over B, its upper neighbour. */
+static struct vma *join(struct vma *a, struct vma *b)
+{
+	u64 end = b->end;
+
+	vma_unlink(a->vm, b);
+	rwlock_write_lock(&a->lock);
+	vma_set_bounds(a, a->start, end, a->pgoff);
+	rwlock_write_unlock(&a->lock);
+	vma_forget_mapping(b);
+	vma_release(b);
+	return a;
+}
+
+struct vma *vma_merge(struct vma *v)
+{
+	struct vma *prev = vma_prev(v), *next = vma_next(v);
+
+	if (next && can_join(v, next))
+		join(v, next);
+	if (prev && can_join(prev, v))
+		return join(prev, v);
+	return v;
+}
+
+u64 vm_find_gap(struct vmspace *vm, u64 len, u64 low, u64 high, u64 align)
+{
+	u64 need = len + (align > PAGE_SIZE ? align - PAGE_SIZE : 0);
+	struct rb_node *n = rb_last(&vm->tree);
+	u64 top = n ? vma_of(n)->end : 0;
+
+	if (high < low || high - low < len || need < len)
+		return 0;
+	/* Above everything. */
+	top = max(top, low);
+	if (top < high && high - top >= need)
+		return ALIGN_DOWN(high - len, align);
+	n = vm->tree.node;
+	if (!n || vma_of(n)->max_gap < need)
+		return 0;
+	for (;;) {
+		struct vma *v = vma_of(n);
+		u64 from, to;
+
+		/* Higher addresses first; the gaps there all begin at or above V's end. */
+		if (n->right && vma_of(n->right)->max_gap >= need && v->end < high && high - v->end >= need) {
+			n = n->right;
+			continue;
+		}
+	self:
+		v = vma_of(n);
+		from = max(v->start - v->gap, low);
+		to = min(v->start - v->gap + usable_gap(v), high);
+		if (from < to && to - from >= need)
+			return ALIGN_DOWN(to - len, align);
+		if (v->start - v->gap <= low)
+			return 0; /* all that is left lies below */
+		if (n->left && vma_of(n->left)->max_gap >= need) {
+			n = n->left;
+			continue;
+		}
+		for (;;) {
+			struct rb_node *up = n->parent;
+			bool was_right = up && up->right == n;
+
+			if (!up)
+				return 0;
+			n = up;
+			if (was_right)
+				goto self;
+		}
+	}
+}
+
+void vm_account(struct vmspace *vm, u32 flags, s64 delta)
+{
+	vm->total_vm += (u64)delta;
+	if (flags & VMA_LOCKED)
+		vm->locked_vm += (u64)delta;
+	if (flags & VMA_GROWSDOWN)
+		vm->stack_vm += (u64)delta;
+	else if ((flags & (VMA_WRITE | VMA_SHARED)) == VMA_WRITE)
+		vm->data_vm += (u64)delta;
+	if (vm->total_vm > atomic_load_explicit(&vm->peak_vm, memory_order_relaxed))
+		atomic_store_explicit(&vm->peak_vm, vm->total_vm, memory_order_relaxed);
+}
+
+const char *vma_name(struct vma *v)
+{
+	if (v->ops && v->ops->name && !v->file)
+		return v->ops->name(v);
+	if (v->flags & VMA_BRK)
+		return "[heap]";
+	if (v->flags & VMA_GROWSDOWN)
+		return "[stack]";
+	return "";
+}

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* Address spaces of applications.
+ *
+ * Theory. A struct vmspace is a tree of VMAs (what is mapped where, with which rights) and page tables (which
+ * pages are there now). Mappings cost nothing until they are touched; faults bring pages in, one VMA lock at
+ * a time, without any lock of the whole space. Changes of the layout (mmap, munmap, mprotect, mremap, brk,
+ * fork) hold vm->lock for writing, and the lock of each VMA that they change, which waits for faults under
+ * way in it. Pages: anonymous ones are owned by page-table entries alone (page->ref counts those); a write to
+ * one that is shared after fork copies it. File pages belong to the page cache; page->mapcount counts the
+ * entries that map them. Large pages (2 MiB) are compound blocks whose head counts the large entries;
+ * splitting one turns it into 512 pages of their own (thp.c). Files: vma.c the tree, tlb.c translations,
+ * pagetable.c tables, fault*.c faults, zap.c unmapping, and one file per operation. */
+#include "base/string.h"
+#include "internal.h"
+#include "kernel/alloc.h"
+#include "kernel/cmdline.h"
+#include "kernel/init.h"
+#include "kernel/log.h"
+#include "kernel/percpu.h"
+#include "kernel/random.h"
+#include "vm_internal.h"
+
+static struct spinlock all_lock;
+static LIST_HEAD(all_spaces); /* guarded by all_lock */
+static bool randomize = true;
+
+static int vmspace_init(void)
+{
+	vma_init();
+	randomize = !cmdline_flag("norandmaps");
+	/* Batches waste memory when access is sparse: scale them with the machine. */
+	fault_batch_max = (u32)clamp(managed_pages / 4096, 4ul, 32ul);
+	thp_policy_set(managed_pages >= GIB(1) >> PAGE_SHIFT ? THP_ALWAYS : THP_MADVISE);
+	hugetlb_resize(cmdline_u64("hugepages", 0));
+	return 0;
+}
+INITCALL(vmspace_init, INIT_CORE);
+
+/* Below the stack, which may grow to 32 GiB, at a random distance of up to 1 TiB: 0-64 GiB and 4-20 TiB stay
+ * free. */
+static u64 choose_mmap_base(void)
+{
+	u64 base = ALIGN_DOWN(APP_LIMIT - GIB(32), HUGE_SIZE);
+
+	return randomize ? base - ((random_u64() & (BIT(28) - 1)) << PAGE_SHIFT) : base;
+}
+
+struct vmspace *vmspace_create(void)
+{
+	struct vmspace *vm = kzalloc(sizeof *vm);
+	struct page *root;
+	u64 irq;
+
+	if (!vm)
+		return NULL;
+	vm->cpus = &vm->cpus_inline;
+	if (cpu_count > 64)
+		vm->cpus = kcalloc(DIV_ROUND_UP(cpu_count, 64), sizeof(u64));
+	root = page_alloc(0, PAGE_ZERO);
+	if (!vm->cpus || !root) {
+		if (root)
+			page_free(root, 0);
+		if (vm->cpus != &vm->cpus_inline)
+			kfree(vm->cpus);
+		kfree(vm);
+		return NULL;
+	}
+	arch_root_init(page_to_virt(root));
+	vm->root = page_to_phys(root);
+	refcount_set(&vm->ref, 1);
+	rwlock_init(&vm->lock);
+	spin_init(&vm->pt_lock);
+	vm->pt_pages = 1;
+	vm->tlb_gen = 1;
+	vm->mmap_base = choose_mmap_base();
+	irq = spin_lock_irqsave(&all_lock);
+	list_add_tail(&vm->all_node, &all_spaces);
+	spin_unlock_irqrestore(&all_lock, irq);
+	return vm;
+}
+
+void vmspace_get(struct vmspace *vm)
+{
+	refcount_get(&vm->ref);
+}
+
+static void unmap_everything(struct vmspace *vm)
+{
+	struct vma *dead = NULL;
+
+	rwlock_write_lock(&vm->lock);
+	if (vm_unmap_locked(vm, 0, APP_LIMIT, &dead))
+		panic("vmspace_put: cannot unmap"); /* no VMA is cut, so nothing is allocated */
+	rwlock_write_unlock(&vm->lock);
+	vm_release_dead(dead);
+}
+
+void vmspace_put(struct vmspace *vm)
+{
+	u64 irq;
+
+	if (!vm || !refcount_put(&vm->ref))
+		return;
+	tlb_leave_all(vm);
+	unmap_everything(vm);
+	irq = spin_lock_irqsave(&all_lock);
+	list_del(&vm->all_node);
+	spin_unlock_irqrestore(&all_lock, irq);
+	ASSERT(!vm->nvmas && vm->pt_pages == 1);
+	ASSERT(!vm->rss_anon && !vm->rss_file && !vm->rss_shmem && !vm->huge_pages);
+	page_free(phys_to_page(vm->root), 0);
+	if (vm->cpus != &vm->cpus_inline)
+		kfree(vm->cpus);
+	kfree(vm);
+}
+
+void vm_add_stats(struct memory_stats *out)
+{
+	u64 irq = spin_lock_irqsave(&all_lock);
+	struct vmspace *vm;
+
+	list_for_each_entry (vm, &all_spaces, all_node) {
+		out->anon += (u64)atomic_load_explicit(&vm->rss_anon, memory_order_relaxed);
+		out->page_tables += (u64)atomic_load_explicit(&vm->pt_pages, memory_order_relaxed);
+		out->huge += (u64)atomic_load_explicit(&vm->huge_pages, memory_order_relaxed);
+	}
+	spin_unlock_irqrestore(&all_lock, irq);
+}
