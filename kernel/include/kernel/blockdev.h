@@ -17,7 +17,7 @@ struct block_request {
 	unsigned nsegs;
 	struct block_segment {
 		u64 phys;
-		u32 len; /* bytes; the sum is a multiple of 512 */
+		u32 len; /* bytes; the sum is a multiple of 512. BLOCK_DISCARD: one segment, whose phys means nothing */
 	} *segs;
 	void (*done)(struct block_request *, int err); /* interrupt context; err 0 or -EIO */
 	void *priv;
@@ -25,7 +25,8 @@ struct block_request {
 };
 
 struct block_device_ops {
-	/* Queue R. Any context. Returns 0, or -errno when it was not queued. */
+	/* Queue R. Any context. Returns 0: DONE will run (perhaps before submit returns), however many requests are under
+	 * way; or -errno when it was not queued: -EINVAL, -EROFS, -EIO (beyond the end, or the device is gone), -EOPNOTSUPP. */
 	int (*submit)(struct block_device *, struct block_request *r);
 };
 
@@ -34,6 +35,7 @@ struct block_device {
 	u64 sectors;
 	u32 sector_size; /* logical, bytes */
 	u32 max_segs;
+	u32 max_discard; /* sectors a request; 0: no discard */
 	bool read_only;
 	char serial[24];
 	const struct block_device_ops *ops;

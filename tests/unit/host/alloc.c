@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* kernel/alloc.h over malloc, with fault injection. Every function is weak: a test may link kernel/mm's own. */
+/* kernel/alloc.h over malloc, with fault injection. Every function is weak: a test may link kernel/mm's own.
+ */
 #include <malloc.h>
 #include <pthread.h>
 #include <stdlib.h>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* kernel/app.h on the host: the application's memory is the test's own, with ranges that a test declares bad. Weak. */
+/* kernel/app.h on the host: the application's memory is the test's own, with ranges that a test declares bad.
+ * Weak. */
 #include <string.h>
 
 #include "host.h"

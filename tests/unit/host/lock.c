@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* kernel/mutex.h in its simplest form: try, else queue and sleep, and try again. Weak: kernel/sched has the real one. */
+/* kernel/mutex.h in its simplest form: try, else queue and sleep, and try again. Weak: kernel/sched has the
+ * real one. */
 #include "base/err.h"
 #include "kernel/mutex.h"
 #include "kernel/sched.h"
@@ -22,7 +23,8 @@ static bool take_mutex(void *lock)
 	return atomic_compare_exchange_strong(&m->owner, &free, (uintptr_t)current);
 }
 
-static void sleep_until_taken(struct spinlock *lock, struct list_head *waiters, bool (*take)(void *), void *arg)
+static void sleep_until_taken(struct spinlock *lock, struct list_head *waiters, bool (*take)(void *),
+			      void *arg)
 {
 	struct sleeper s = {.thread = current};
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* kernel/page.h over an arena: free blocks are kept per order and never merged; free memory is poisoned. Weak. */
+/* kernel/page.h over an arena: free blocks are kept per order and never merged; free memory is poisoned.
+ * Weak. */
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* Threads: each host thread is a kernel thread on a CPU of its own. One pthread mutex guards who sleeps; when all that we
- * know of sleep, the last one moves virtual time to the next timer, or panics because nothing could wake them. */
+/* Threads: each host thread is a kernel thread on a CPU of its own. One pthread mutex guards who sleeps; when
+ * all that we know of sleep, the last one moves virtual time to the next timer, or panics because nothing
+ * could wake them. */
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -201,7 +202,8 @@ static void sleep_locked(struct host_thread *h)
 		pthread_mutex_unlock(&lock);
 		at = host_next_timer();
 		if (at == ~0ull) {
-			fprintf(stderr, "panic: all threads sleep and no timer is set: they would block for ever\n");
+			fprintf(stderr,
+				"panic: all threads sleep and no timer is set: they would block for ever\n");
 			abort();
 		}
 		host_time_advance(at > host_now ? at - host_now : 0);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* kernel/timer.h on virtual time: armed timers form one list by expiry, linked through the tree node. Weak. */
+/* kernel/timer.h on virtual time: armed timers form one list by expiry, linked through the tree node. Weak.
+ */
 #include <pthread.h>
 #include <sched.h>
 

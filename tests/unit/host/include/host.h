@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What a test may ask of the shim. Everything here is reset by host_reset(), which a test's setup may call. */
+/* What a test may ask of the shim. Everything here is reset by host_reset(), which a test's setup may call.
+ */
 #pragma once
 
 #include "base/types.h"
@@ -7,8 +8,9 @@
 
 struct thread;
 
-/* Fault injection: the next N allocations (kmalloc family, slabs, pages, vmalloc) succeed, all later ones fail.
- * host_alloc_fail_never() ends it. host_alloc_count() counts attempts, so that a test can try every N in turn. */
+/* Fault injection: the next N allocations (kmalloc family, slabs, pages, vmalloc) succeed, all later ones
+ * fail. host_alloc_fail_never() ends it. host_alloc_count() counts attempts, so that a test can try every N
+ * in turn. */
 void host_alloc_fail_after(u64 n);
 void host_alloc_fail_never(void);
 u64 host_alloc_count(void);
@@ -16,13 +18,13 @@ bool host_alloc_should_fail(void); /* for shims of other allocators */
 u64 host_heap_live(void);	   /* kmalloc and slab objects not freed */
 u64 host_pages_live(void);	   /* pages not freed */
 
-/* Virtual time. It stands still but for these, and for one case: when every thread that the shim knows is asleep, it jumps
- * to the next timer (and when there is none, the shim panics: nobody could ever wake). */
+/* Virtual time. It stands still but for these, and for one case: when every thread that the shim knows is
+ * asleep, it jumps to the next timer (and when there is none, the shim panics: nobody could ever wake). */
 void host_time_advance(u64 ns); /* runs the timers that become due, in order */
 void host_time_set_realtime(u64 ns);
 
-/* Threads. kthread_start() makes one too; a raw pthread becomes one when it first touches kernel code, but then the shim
- * cannot know when it waits in libc. */
+/* Threads. kthread_start() makes one too; a raw pthread becomes one when it first touches kernel code, but
+ * then the shim cannot know when it waits in libc. */
 struct thread *host_thread_start(void (*fn)(void *), void *arg);
 void host_thread_join(struct thread *t);
 /* Wait until T sleeps in schedule() (or has ended: returns false). */

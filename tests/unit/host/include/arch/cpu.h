@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The host's stand-in for the CPU: a host thread is a CPU of its own, interrupts are a flag that nothing looks at but
- * arch_irqs_on(). */
+/* The host's stand-in for the CPU: a host thread is a CPU of its own, interrupts are a flag that nothing
+ * looks at but arch_irqs_on(). */
 #pragma once
 
 #include "base/types.h"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* "Physical" memory on the host: an arena of HOST_ARENA_SIZE bytes at physical address HOST_PHYS_BASE. Any other host
- * address (heap, stack) is its own physical address, so that drivers may hand it to a simulated device. */
+/* "Physical" memory on the host: an arena of HOST_ARENA_SIZE bytes at physical address HOST_PHYS_BASE. Any
+ * other host address (heap, stack) is its own physical address, so that drivers may hand it to a simulated
+ * device. */
 #pragma once
 
 #include "base/types.h"
@@ -24,5 +25,6 @@ static inline u64 virt_to_phys(const void *v)
 	return a >= base && a < base + HOST_ARENA_SIZE ? a - base + HOST_PHYS_BASE : a;
 }
 
-/* The registers of a simulated device: a test gives them with host_mmio_add(). Other addresses map to themselves. */
+/* The registers of a simulated device: a test gives them with host_mmio_add(). Other addresses map to
+ * themselves. */
 volatile void *mmio_map(u64 pa, size_t size);

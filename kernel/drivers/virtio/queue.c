@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Split virtqueues (virtio 1.2, 2.7).
+ *
+ * Invariants:
+ * Q1 The free list and the chains partition the descriptors; both are linked through slots[].next, which the
+ * device cannot write, never through the ring's own next fields. Q2 slots[h].token is set exactly while a
+ * chain with head h is with the device. Q3 used_idx trails used->idx by at most the number of outstanding
+ * chains; more means that the device is wrong. A used entry that breaks one of these marks the queue broken:
+ * no further memory is handed to the device.
+ *
+ * Memory order: a descriptor and its ring entry are written before avail->idx (release); avail->idx is
+ * written before the device's suppression field is read (full fence, the device does the converse); used->idx
+ * is read before the entry (acquire). The device may sit behind real DMA: these are the fences for it, not
+ * only for the compiler. */
+
+#include "virtio.h"
+#include "base/bits.h"
+#include "base/err.h"
+#include "kernel/alloc.h"
+#include "kernel/counter.h"
+#include "kernel/page.h"
+#include <linux/virtio_ring.h>
+
+DEFINE_COUNTER(virtio_queue_broken, "virtqueues given up because the device returned what it was not given");
+
+static size_t used_offset(unsigned size)
+{
+	/* After the avail ring's flags, idx, entries and used_event; aligned to 4. */
+	return ALIGN_UP(sizeof(struct vring_desc) * size + sizeof(u16) * (3 + size), (size_t)4);
+}
+
+static size_t ring_bytes(unsigned size)
+{
+	return used_offset(size) + sizeof(u16) * 3 + sizeof(struct vring_used_elem) * size;
+}
+
+static volatile u16 *used_event(struct virtqueue *vq) /* written by us */
+{
+	return (volatile u16 *)&vq->avail->ring[vq->size];
+}
+
+static volatile u16 *avail_event(struct virtqueue *vq) /* written by the device */
+{
+	return (volatile u16 *)&vq->used->ring[vq->size];
+}
+
+struct virtqueue *vq_create(unsigned index, unsigned size, bool event_idx, bool indirect)
+{
+	struct virtqueue *vq = kzalloc(sizeof *vq);
+	struct vq_slot *slots = kcalloc(size, sizeof *slots);
+	u8 *rings = kzalloc(BIT(log2_ceil(ring_bytes(size)))); /* a power of two is aligned well enough */
+
+	if (!vq || !slots || !rings) {
+		kfree(rings);
+		kfree(slots);
+		kfree(vq);
+		return NULL;
+	}
+	vq->index = index;
+	vq->size = size;
+	vq->slots = slots;
+	vq->desc = (struct vring_desc *)rings;
+	vq->avail = (struct vring_avail *)(rings + sizeof(struct vring_desc) * size);
+	vq->used = (struct vring_used *)(rings + used_offset(size));
+	vq->desc_phys = virt_to_phys(rings);
+	vq->avail_phys = vq->desc_phys + sizeof(struct vring_desc) * size;
+	vq->used_phys = vq->desc_phys + used_offset(size);
+	vq->free_count = size;
+	vq->event_idx = event_idx;
+	vq->indirect = indirect;
+	vq->indirect_max = 32;
+	for (unsigned i = 0; i < size; i++)
+		slots[i].next = (u16)(i + 1);
+	return vq;
+}
+
+void vq_destroy(struct virtqueue *vq)
+{
+	if (!vq)
+		return;
+	for (unsigned i = 0; i < vq->size; i++)
+		kfree(vq->slots[i].indirect);
+	kfree(vq->desc);
+	kfree(vq->slots);
+	kfree(vq);
+}
+
+/* Counted, not logged: the log may be on its way out through this very queue. */
+static void mark_broken(struct virtqueue *vq)
+{
+	if (!vq->broken)
+		counter_inc(&virtio_queue_broken);
+	vq->broken = true;
+}
+
+/* A table for the chain that starts at HEAD, or NULL: the chain then takes ring descriptors. */
+static struct vring_desc *indirect_table(struct virtqueue *vq, u16 head, unsigned n)
+{
+	struct vq_slot *s = &vq->slots[head];
+
+	if (!vq->indirect || n < 2 || n > vq->indirect_max)
+		return NULL;
+	if (!s->indirect)
+		s->indirect = kmalloc(vq->indirect_max * sizeof *s->indirect);
+	return s->indirect;
+}
+
+static void fill(struct vring_desc *d, const struct vq_segment *seg, bool writable, bool more, u16 next)
+{
+	d->addr = seg->phys;
+	d->len = seg->len;
+	d->flags = (u16)((writable ? VRING_DESC_F_WRITE : 0) | (more ? VRING_DESC_F_NEXT : 0));
+	d->next = more ? next : 0;
+}
+
+static void fill_table(struct vring_desc *t, const struct vq_segment *seg, unsigned nout, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		fill(&t[i], &seg[i], i >= nout, i + 1 < n, (u16)(i + 1));
+}
+
+int vq_add(struct virtqueue *vq, const struct vq_segment *seg, unsigned nout, unsigned nin, void *token)
+{
+	unsigned n = nout + nin, take;
+	u16 head = vq->free_head, at = head;
+	struct vring_desc *table;
+
+	if (unlikely(vq->broken))
+		return -EIO;
+	if (!vq->free_count)
+		return -ENOSPC;
+	table = indirect_table(vq, head, n);
+	take = table ? 1 : n;
+	if (vq->free_count < take)
+		return -ENOSPC;
+
+	if (table) {
+		fill_table(table, seg, nout, n);
+		vq->desc[head].addr = virt_to_phys(table);
+		vq->desc[head].len = (u32)(n * sizeof *table);
+		vq->desc[head].flags = VRING_DESC_F_INDIRECT;
+		vq->desc[head].next = 0;
+		at = vq->slots[head].next;
+	} else {
+		for (unsigned i = 0; i < n; i++) {
+			u16 next = vq->slots[at].next;
+
+			fill(&vq->desc[at], &seg[i], i >= nout, i + 1 < n, next);
+			at = next;
+		}
+	}
+	vq->free_head = at;
+	vq->free_count -= take;
+	vq->slots[head].token = token;
+	vq->slots[head].count = (u16)take;
+	vq->slots[head].writable = 0;
+	for (unsigned i = nout; i < n; i++)
+		vq->slots[head].writable += seg[i].len;
+
+	vq->avail->ring[vq->avail_idx & (vq->size - 1)] = head;
+	vq->avail_idx++;
+	atomic_thread_fence(memory_order_release);
+	WRITE_ONCE(vq->avail->idx, vq->avail_idx);
+	return 0;
+}
+
+bool vq_kick_prepare(struct virtqueue *vq)
+{
+	u16 new = vq->avail_idx, old = vq->kicked_idx;
+
+	if (new == old || vq->broken)
+		return false;
+	vq->kicked_idx = new;
+	atomic_thread_fence(memory_order_seq_cst); /* idx before the device's wish; pairs with the device's */
+	if (vq->event_idx)
+		return vring_need_event(*avail_event(vq), new, old);
+	return !(READ_ONCE(vq->used->flags) & VRING_USED_F_NO_NOTIFY);
+}
+
+void vq_notify(struct virtqueue *vq)
+{
+	vq->dev->transport->notify(vq);
+}
+
+void vq_kick(struct virtqueue *vq)
+{
+	if (vq_kick_prepare(vq))
+		vq_notify(vq);
+}
+
+bool vq_pending(const struct virtqueue *vq)
+{
+	bool pending = vq->used_idx != READ_ONCE(vq->used->idx) && !vq->broken;
+
+	atomic_thread_fence(memory_order_acquire);
+	return pending;
+}
+
+static void free_chain(struct virtqueue *vq, u16 head)
+{
+	u16 last = head;
+
+	for (unsigned i = 1; i < vq->slots[head].count; i++)
+		last = vq->slots[last].next;
+	vq->slots[last].next = vq->free_head;
+	vq->free_head = head;
+	vq->free_count += vq->slots[head].count;
+	vq->slots[head].token = NULL;
+}
+
+void *vq_get(struct virtqueue *vq, u32 *written)
+{
+	const struct vring_used_elem *e;
+	u32 id, len;
+	void *token;
+
+	if (!vq_pending(vq))
+		return NULL;
+	e = &vq->used->ring[vq->used_idx & (vq->size - 1)];
+	id = READ_ONCE(e->id);
+	len = READ_ONCE(e->len);
+	if (unlikely(id >= vq->size || !vq->slots[id].token)) {
+		mark_broken(vq); /* a buffer that it was not given */
+		return NULL;
+	}
+	if (unlikely(len > vq->slots[id].writable)) {
+		mark_broken(vq); /* bytes that it cannot have written */
+		return NULL;
+	}
+	token = vq->slots[id].token;
+	free_chain(vq, (u16)id);
+	vq->used_idx++;
+	/* With EVENT_IDX the device interrupts when it passes used_event: keep that at the entry that comes
+	 * next. */
+	if (vq->event_idx && !(vq->avail->flags & VRING_AVAIL_F_NO_INTERRUPT)) {
+		*used_event(vq) = vq->used_idx;
+		atomic_thread_fence(memory_order_seq_cst);
+	}
+	if (written)
+		*written = len;
+	return token;
+}
+
+/* With EVENT_IDX the device ignores the flag: we keep it as our own note, and put the event behind us by half
+ * the index space, where it is not reached soon. */
+void vq_disable(struct virtqueue *vq)
+{
+	WRITE_ONCE(vq->avail->flags, VRING_AVAIL_F_NO_INTERRUPT);
+	if (vq->event_idx)
+		*used_event(vq) = (u16)(vq->used_idx - 1 + 0x8000);
+}
+
+static bool enable_at(struct virtqueue *vq, u16 event)
+{
+	WRITE_ONCE(vq->avail->flags, 0);
+	if (vq->event_idx)
+		*used_event(vq) = event;
+	atomic_thread_fence(memory_order_seq_cst); /* the wish before used->idx; pairs with the device's */
+	return (u16)(READ_ONCE(vq->used->idx) - vq->used_idx) <= (u16)(event - vq->used_idx) || vq->broken;
+}
+
+bool vq_enable(struct virtqueue *vq)
+{
+	return enable_at(vq, vq->used_idx);
+}
+
+bool vq_enable_delayed(struct virtqueue *vq)
+{
+	u16 outstanding = (u16)(vq->avail_idx - vq->used_idx);
+
+	return enable_at(vq, vq->event_idx ? (u16)(vq->used_idx + outstanding * 3 / 4) : vq->used_idx);
+}
+
+void *vq_detach(struct virtqueue *vq)
+{
+	for (unsigned i = 0; i < vq->size; i++) {
+		void *token = vq->slots[i].token;
+
+		if (token) {
+			free_chain(vq, (u16)i);
+			return token;
+		}
+	}
+	return NULL;
+}
