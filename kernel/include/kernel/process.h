@@ -70,6 +70,7 @@ struct process {
 	u64 dead_user_ns, dead_system_ns;	/* of threads that ended */
 	u64 child_user_ns, child_system_ns;	/* of children waited for */
 	u64 min_faults, maj_faults;		/* of threads that ended */
+	u64 dead_voluntary, dead_involuntary;	/* context switches of threads that ended */
 	u64 child_min_faults, child_maj_faults; /* of children waited for */
 	u64 max_rss, child_max_rss;		/* pages: kept when the vmspace goes; largest of the children */
 	u64 timer_slack_ns;
@@ -122,6 +123,8 @@ void init_exited(int status);
 
 /* End the current thread as exit(2) does; CODE in wait encoding. The last one ends the process. */
 void thread_exit(int code) __noreturn;
+/* The first thing a new application thread does, in its own context: CLONE_CHILD_SETTID. */
+void process_thread_begin(void);
 /* End the current process (all threads) with STATUS in wait encoding. */
 void process_exit_group(int status) __noreturn;
 /* Pick and kill a victim (never init when init is the agent and another process exists). Thread context. */

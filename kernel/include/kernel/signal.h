@@ -38,6 +38,8 @@ struct signal_summary {
 void signal_summary(struct thread *t, struct signal_summary *out);
 /* Bytes that a signal frame needs at most: AT_MINSIGSTKSZ. */
 size_t signal_minstack(void);
+/* Set the alternate stack from a signal frame's copy, as sigaltstack(2) would; silently leaves it when SS is not valid. */
+void signal_restore_altstack(const stack_t *ss);
 
 /* kernel/arch/: build the frame for SIG on the application's stack and make REGS enter the handler; 0 or -EFAULT.
  * OLDMASK is the mask that rt_sigreturn restores. */

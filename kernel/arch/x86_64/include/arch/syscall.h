@@ -37,6 +37,15 @@ static inline void regs_restart_syscall(struct regs *r, u64 nr)
 	r->rip -= SYSCALL_INSN_LEN;
 }
 
+/* AT_HWCAP: CPUID leaf 1, EDX. */
+static inline u64 arch_hwcap(void)
+{
+	u32 a = 1, b, c = 0, d;
+
+	__asm__("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
+	return d;
+}
+
 static inline u64 regs_sp(const struct regs *r)
 {
 	return r->rsp;

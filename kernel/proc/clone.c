@@ -1,0 +1,484 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* clone, clone3, fork, vfork: new threads and new processes. The new thread is built completely before
+ * anybody can see it; then it is linked and started, and nothing can fail any more. clone(2), fork(2),
+ * vfork(2).
+ *
+ * Differences from Linux: the threads of one process always share descriptors and working directory
+ * (CLONE_THREAD without CLONE_FILES and CLONE_FS is EINVAL), there are no namespaces (EINVAL), and set_tid is
+ * refused (EPERM). */
+#include "base/string.h"
+#include "fs/file.h"
+#include "fs/vfs.h"
+#include "kernel/alloc.h"
+#include "kernel/counter.h"
+#include "kernel/syscall.h"
+#include "proc.h"
+#include <linux/capability.h>
+#include <linux/sched.h>
+
+DEFINE_COUNTER(threads_created, "threads created by clone");
+DEFINE_COUNTER(processes_created, "processes created by clone");
+DEFINE_COUNTER(clone_no_memory, "clone failed for lack of memory");
+
+#define CLONE_NAMESPACES                                                                               \
+	(CLONE_NEWTIME | CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | \
+	 CLONE_NEWPID | CLONE_NEWNET)
+#define CLONE_LEGACY_FLAGS 0xffffffffull
+
+struct clone_request {
+	u64 flags; /* without the exit signal */
+	int exit_signal;
+	int __app *pidfd;
+	u32 __app *child_tid, *parent_tid;
+	u64 sp, tls;
+};
+
+static int check_flags(const struct clone_request *r)
+{
+	u64 f = r->flags;
+
+	if (f & CLONE_NAMESPACES)
+		return process_capable(CAP_SYS_ADMIN) ? -EINVAL : -EPERM;
+	if ((f & CLONE_THREAD) && !(f & CLONE_SIGHAND))
+		return -EINVAL;
+	if ((f & CLONE_SIGHAND) && !(f & CLONE_VM))
+		return -EINVAL;
+	if ((f & CLONE_SIGHAND) && (f & CLONE_CLEAR_SIGHAND))
+		return -EINVAL;
+	if ((f & CLONE_THREAD) && (!(f & CLONE_FILES) || !(f & CLONE_FS)))
+		return -EINVAL;
+	if ((f & CLONE_PARENT) && current->proc == init_process)
+		return -EINVAL;
+	if ((f & CLONE_PIDFD) && (f & (CLONE_THREAD | CLONE_DETACHED)))
+		return -EINVAL;
+	return 0;
+}
+
+/* What a new process gets by value. */
+static void copy_attributes(struct process *new, const struct process *from)
+{
+	memcpy(new->rlim, from->rlim, sizeof(new->rlim));
+	new->uid = from->uid;
+	new->euid = from->euid;
+	new->suid = from->suid;
+	new->fsuid = from->fsuid;
+	new->gid = from->gid;
+	new->egid = from->egid;
+	new->sgid = from->sgid;
+	new->fsgid = from->fsgid;
+	new->ngroups = from->ngroups;
+	memcpy(new->groups, from->groups, sizeof(new->groups));
+	new->cap_effective = from->cap_effective;
+	new->cap_permitted = from->cap_permitted;
+	new->cap_inheritable = from->cap_inheritable;
+	new->cap_bounding = from->cap_bounding;
+	new->cap_ambient = from->cap_ambient;
+	new->securebits = from->securebits;
+	new->nice = from->nice;
+	new->personality = from->personality;
+	new->ioprio = from->ioprio;
+	new->dumpable = from->dumpable;
+	new->no_new_privs = from->no_new_privs;
+	new->oom_score_adj = from->oom_score_adj;
+	new->timer_slack_ns = from->timer_slack_ns;
+	new->arg_start = from->arg_start;
+	new->arg_end = from->arg_end;
+	new->env_start = from->env_start;
+	new->env_end = from->env_end;
+	new->start_stack = from->start_stack;
+	new->start_brk = from->start_brk;
+	memcpy(new->auxv, from->auxv, sizeof(new->auxv));
+	new->auxv_len = from->auxv_len;
+}
+
+static int copy_sighand(struct process *new, struct process *from, u64 flags)
+{
+	if (flags & CLONE_SIGHAND) {
+		sighand_get(from->sighand);
+		new->sighand = from->sighand;
+		return 0;
+	}
+	new->sighand = sighand_copy(from->sighand);
+	if (!new->sighand)
+		return -ENOMEM;
+	if (flags & CLONE_CLEAR_SIGHAND)
+		sighand_reset(new->sighand);
+	return 0;
+}
+
+static int copy_files(struct process *new, struct process *from, u64 flags)
+{
+	struct fdtable *t = from->files;
+
+	if (flags & CLONE_FILES) {
+		fdtable_get(t);
+		new->files_shared = from->files_shared = true;
+	} else {
+		t = fdtable_copy(t);
+		if (IS_ERR(t))
+			return (int)PTR_ERR(t);
+	}
+	new->files = t;
+	return 0;
+}
+
+static int copy_fs(struct process *new, struct process *from, u64 flags)
+{
+	struct fs_context *c = from->fs;
+
+	if (flags & CLONE_FS) {
+		fs_context_get(c);
+	} else {
+		c = fs_context_copy(c);
+		if (!c || IS_ERR(c))
+			return c ? (int)PTR_ERR(c) : -ENOMEM;
+	}
+	new->fs = c;
+	return 0;
+}
+
+static int copy_vm(struct process *new, struct process *from, u64 flags)
+{
+	struct vmspace *vm = from->vm;
+
+	if (flags & CLONE_VM) {
+		vmspace_get(vm);
+	} else {
+		vm = vmspace_fork(vm);
+		if (!vm || IS_ERR(vm))
+			return vm ? (int)PTR_ERR(vm) : -ENOMEM;
+	}
+	new->vm = vm;
+	return 0;
+}
+
+/* Undo process_copy: the process was never seen by anybody. */
+static void process_discard(struct process *p)
+{
+	if (p->vm)
+		vmspace_put(p->vm);
+	if (p->exe)
+		exe_put(p->exe);
+	if (p->fs)
+		fs_context_put(p->fs);
+	if (p->files)
+		fdtable_put(p->files);
+	if (p->sighand)
+		sighand_put(p->sighand);
+	process_put(p);
+}
+
+static struct process *process_copy(struct process *from, u64 flags)
+{
+	struct process *p = process_alloc();
+	int err;
+
+	if (!p)
+		return ERR_PTR(-ENOMEM);
+	copy_attributes(p, from);
+	p->exe = process_get_exe(from);
+	if (p->exe)
+		exe_get(p->exe);
+	err = copy_sighand(p, from, flags);
+	if (!err)
+		err = copy_files(p, from, flags);
+	if (!err)
+		err = copy_fs(p, from, flags);
+	if (!err)
+		err = copy_vm(p, from, flags);
+	if (!err)
+		return p;
+	process_discard(p);
+	return ERR_PTR(err);
+}
+
+/* A thread of P that will return to the application as the child of the current one. */
+static struct thread *thread_copy(struct process *p, const struct clone_request *r)
+{
+	struct thread *me = current, *t = thread_create(p, me->name);
+	int err;
+
+	if (IS_ERR(t))
+		return t;
+	err = arch_thread_init_app(t, current_regs(), r->sp, r->flags & CLONE_SETTLS, r->tls);
+	if (err) {
+		thread_discard(t);
+		return ERR_PTR(err);
+	}
+	t->vm = p->vm;
+	t->sig.blocked = me->sig.blocked;
+	t->oom_score_adj = me->oom_score_adj;
+	if (!(r->flags & CLONE_VM) || (r->flags & CLONE_VFORK)) {
+		t->sig.altstack_sp = me->sig.altstack_sp;
+		t->sig.altstack_size = me->sig.altstack_size;
+		t->sig.altstack_flags = me->sig.altstack_flags;
+	}
+	if (thread_test_flag(me, THREAD_TRACE))
+		thread_set_flag(t, THREAD_TRACE);
+	if (r->flags & CLONE_CHILD_CLEARTID)
+		t->clear_child_tid = r->child_tid;
+	return t;
+}
+
+/* Tell parent and child the new id, each in its own memory. A bad address is the caller's loss, as on Linux.
+ */
+static void store_ids(struct thread *t, const struct clone_request *r)
+{
+	if ((r->flags & CLONE_PARENT_SETTID) && put_app(t->tid, r->parent_tid))
+		return;
+	if (!(r->flags & CLONE_CHILD_SETTID))
+		return;
+	if (r->flags & CLONE_VM) {
+		if (put_app(t->tid, r->child_tid))
+			return;
+	} else if (app_range_ok(r->child_tid, sizeof(u32))) {
+		vm_access(t->vm, (u64)r->child_tid, &t->tid, sizeof(u32), true);
+	}
+}
+
+/* Make T visible, in P. -ERESTARTNOINTR when the current process is ending or stopping meanwhile. */
+static int link_thread(struct process *p, struct thread *t)
+{
+	struct process *me = current->proc;
+	u64 flags = spin_lock_irqsave(&me->lock);
+	int ret = 0;
+
+	if (me->group_exit || me->exec_thread || me->stop_signal)
+		ret = -ERESTARTNOINTR;
+	else if (p == me)
+		process_add_thread(p, t);
+	if (!ret)
+		signal_recalc(t);
+	spin_unlock_irqrestore(&me->lock, flags);
+	return ret;
+}
+
+static int link_process(struct process *p, struct thread *t, const struct clone_request *r)
+{
+	struct process *me = current->proc, *parent = me;
+	int ret;
+
+	p->pid = t->tid;
+	p->leader = t;
+	thread_get(t);
+	p->exit_signal = r->exit_signal;
+	spin_lock(&process_tree_lock);
+	ret = link_thread(p, t);
+	if (!ret) {
+		if (r->flags & CLONE_PARENT) {
+			parent = me->parent;
+			p->exit_signal = me->exit_signal;
+		}
+		p->pgid = me->pgid;
+		p->sid = me->sid;
+		process_add_thread(p, t);
+		process_link(p, parent);
+	}
+	spin_unlock(&process_tree_lock);
+	if (ret)
+		thread_put(t);
+	return ret;
+}
+
+static bool too_many_processes(void)
+{
+	struct process *me = current->proc;
+
+	return me->uid && !process_capable(CAP_SYS_RESOURCE) && !process_capable(CAP_SYS_ADMIN) &&
+	       thread_count() >= me->rlim[RLIMIT_NPROC].rlim_cur;
+}
+
+static long clone(const struct clone_request *r)
+{
+	struct process *me = current->proc, *p = me;
+	struct vfork_wait *vfork = NULL;
+	bool thread = r->flags & CLONE_THREAD;
+	struct file *pidfile = NULL;
+	int pidfd = -1, tid, err;
+	struct thread *t;
+
+	err = check_flags(r);
+	if (err)
+		return err;
+	if (signal_pending(current))
+		return -ERESTARTNOINTR; /* so that a signal hits parent and child together, or the parent
+					   first */
+	if (too_many_processes())
+		return -EAGAIN;
+	if (!thread) {
+		p = process_copy(me, r->flags);
+		if (IS_ERR(p)) {
+			err = (int)PTR_ERR(p);
+			goto fail;
+		}
+	}
+	t = thread_copy(p, r);
+	if (IS_ERR(t)) {
+		err = (int)PTR_ERR(t);
+		goto fail_process;
+	}
+	tid = pid_alloc();
+	if (tid < 0) {
+		err = tid;
+		goto fail_thread;
+	}
+	t->tid = (u32)tid;
+	if (r->flags & CLONE_VFORK) {
+		vfork = vfork_begin(t);
+		if (!vfork) {
+			err = -ENOMEM;
+			goto fail_tid;
+		}
+	}
+	if (r->flags & CLONE_PIDFD) {
+		pidfd = pidfd_prepare(p, r->pidfd, &pidfile);
+		if (pidfd < 0) {
+			err = pidfd;
+			goto fail_vfork;
+		}
+	}
+	store_ids(t, r);
+	err = thread ? link_thread(p, t) : link_process(p, t, r);
+	if (err)
+		goto fail_pidfd;
+
+	counter_inc(thread ? &threads_created : &processes_created);
+	if (pidfd >= 0)
+		fd_install(pidfd, pidfile);
+	thread_start(t);
+	if (vfork)
+		vfork_sleep(vfork);
+	return tid;
+
+fail_pidfd:
+	if (pidfd >= 0) {
+		fd_release(pidfd);
+		file_put(pidfile);
+	}
+fail_vfork:
+	if (vfork)
+		vfork_cancel(t, vfork);
+fail_tid:
+	pid_unuse((u32)tid);
+fail_thread:
+	thread_discard(t);
+fail_process:
+	if (!thread)
+		process_discard(p);
+fail:
+	if (err == -ENOMEM)
+		counter_inc(&clone_no_memory);
+	return err;
+}
+
+SYSCALL_DEFINE5(clone, u64, flags, void __app *, stack, u32 __app *, parent_tid, u32 __app *, child_tid, u64,
+		tls)
+{
+	struct clone_request r = {
+		.flags = flags & CLONE_LEGACY_FLAGS & ~(u64)CSIGNAL,
+		.exit_signal = (int)(flags & CSIGNAL),
+		.pidfd = (int __app *)parent_tid,
+		.parent_tid = parent_tid,
+		.child_tid = child_tid,
+		.sp = (u64)stack,
+		.tls = tls,
+	};
+
+	if ((flags & CLONE_PIDFD) && (flags & CLONE_PARENT_SETTID))
+		return -EINVAL; /* both would go to parent_tid */
+	if (r.exit_signal > SIG_MAX)
+		return -EINVAL;
+	return clone(&r);
+}
+
+SYSCALL_DEFINE0(fork)
+{
+	return clone(&(struct clone_request){.exit_signal = SIGCHLD});
+}
+
+SYSCALL_DEFINE0(vfork)
+{
+	return clone(&(struct clone_request){.flags = CLONE_VFORK | CLONE_VM, .exit_signal = SIGCHLD});
+}
+
+static int clone3_stack(const struct clone_args *a, u64 *sp)
+{
+	*sp = 0;
+	if (!a->stack)
+		return a->stack_size ? -EINVAL : 0;
+	if (!a->stack_size || !app_range_ok((void __app *)a->stack, a->stack_size))
+		return -EINVAL;
+	*sp = a->stack + a->stack_size;
+	return 0;
+}
+
+static int clone3_check(const struct clone_args *a)
+{
+	if (a->flags & ~(CLONE_LEGACY_FLAGS | CLONE_CLEAR_SIGHAND | CLONE_INTO_CGROUP))
+		return -EINVAL;
+	if (a->flags & (CLONE_DETACHED | (CSIGNAL & ~CLONE_NEWTIME)))
+		return -EINVAL;
+	if (a->exit_signal > SIG_MAX)
+		return -EINVAL;
+	if ((a->flags & (CLONE_THREAD | CLONE_PARENT)) && a->exit_signal)
+		return -EINVAL;
+	if (!a->set_tid != !a->set_tid_size || a->set_tid_size > 32)
+		return -EINVAL;
+	if (a->set_tid_size)
+		return -EPERM;
+	if (a->flags & CLONE_INTO_CGROUP)
+		return -EBADF; /* there is one cgroup, and no directory of it to open */
+	return 0;
+}
+
+/* The ABI's way to grow a structure: fields that the caller does not know are zero, those that we do not know
+ * must be. */
+static int copy_clone_args(struct clone_args *a, const struct clone_args __app *args, size_t size)
+{
+	const u8 __app *tail = (const u8 __app *)args + sizeof(*a);
+
+	if (size > PAGE_SIZE)
+		return -E2BIG;
+	if (size < CLONE_ARGS_SIZE_VER0)
+		return -EINVAL;
+	memset(a, 0, sizeof(*a));
+	if (copy_from_app(a, args, min(size, sizeof(*a))))
+		return -EFAULT;
+	for (size_t n = sizeof(*a); n < size; n++) {
+		u8 byte;
+
+		if (get_app(byte, tail++))
+			return -EFAULT;
+		if (byte)
+			return -E2BIG;
+	}
+	return 0;
+}
+
+SYSCALL_DEFINE2(clone3, struct clone_args __app *, args, size_t, size)
+{
+	struct clone_request r;
+	struct clone_args a;
+	int err;
+
+	err = copy_clone_args(&a, args, size);
+	if (!err)
+		err = clone3_check(&a);
+	if (!err)
+		err = clone3_stack(&a, &r.sp);
+	if (err)
+		return err;
+	r.flags = a.flags;
+	r.exit_signal = (int)a.exit_signal;
+	r.pidfd = (int __app *)a.pidfd;
+	r.child_tid = (u32 __app *)a.child_tid;
+	r.parent_tid = (u32 __app *)a.parent_tid;
+	r.tls = a.tls;
+	return clone(&r);
+}
+
+SYSCALL_DEFINE1(set_tid_address, u32 __app *, tidptr)
+{
+	current->clear_child_tid = tidptr;
+	return current->tid;
+}

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* Resource limits: getrlimit(2), setrlimit(2), prlimit(2). The subsystems look at process.rlim themselves. */
+#include "kernel/syscall.h"
+#include "proc.h"
+#include <linux/capability.h>
+
+#define NOFILE_MOST 1048576 /* fs.nr_open */
+
+/* Is P's credentials' owner the caller, in all its ids? */
+static bool may_limit(struct process *p)
+{
+	struct process *me = current->proc;
+
+	return p == me || process_capable(CAP_SYS_RESOURCE) ||
+	       (me->uid == p->uid && me->uid == p->euid && me->uid == p->suid && me->gid == p->gid &&
+		me->gid == p->egid && me->gid == p->sgid);
+}
+
+static int set_limit(struct process *p, unsigned resource, const struct rlimit64 *new)
+{
+	struct rlimit64 *r = &p->rlim[resource];
+
+	if (new->rlim_cur > new->rlim_max)
+		return -EINVAL;
+	if (resource == RLIMIT_NOFILE && new->rlim_max > NOFILE_MOST)
+		return -EPERM;
+	if (new->rlim_max > r->rlim_max && !process_capable(CAP_SYS_RESOURCE))
+		return -EPERM;
+	*r = *new;
+	return 0;
+}
+
+static int change(struct process *p, unsigned resource, const struct rlimit64 *new, struct rlimit64 *old)
+{
+	u64 flags;
+	int err = 0;
+
+	if (resource >= RLIM_NLIMITS)
+		return -EINVAL;
+	flags = spin_lock_irqsave(&p->lock);
+	if (old)
+		*old = p->rlim[resource];
+	if (new)
+		err = set_limit(p, resource, new);
+	spin_unlock_irqrestore(&p->lock, flags);
+	return err;
+}
+
+SYSCALL_DEFINE4(prlimit64, int, pid, unsigned, resource, const struct rlimit64 __app *, unew,
+		struct rlimit64 __app *, uold)
+{
+	struct process *p = current->proc;
+	struct rlimit64 new, old;
+	struct thread *t = NULL;
+	int err;
+
+	if (resource >= RLIM_NLIMITS)
+		return -EINVAL;
+	if (unew && get_app(new, unew))
+		return -EFAULT;
+	if (pid) {
+		t = thread_find((u32)pid);
+		if (!t)
+			return -ESRCH;
+		p = t->proc;
+	}
+	err = may_limit(p) ? change(p, resource, unew ? &new : NULL, &old) : -EPERM;
+	if (t)
+		thread_put(t);
+	if (!err && uold)
+		err = copy_to_app(uold, &old, sizeof(old));
+	return err;
+}
+
+/* struct rlimit is struct rlimit64 on x86-64. */
+SYSCALL_DEFINE2(getrlimit, unsigned, resource, struct rlimit64 __app *, rlim)
+{
+	struct rlimit64 old;
+	int err = change(current->proc, resource, NULL, &old);
+
+	return err ? err : copy_to_app(rlim, &old, sizeof(old));
+}
+
+SYSCALL_DEFINE2(setrlimit, unsigned, resource, const struct rlimit64 __app *, rlim)
+{
+	struct rlimit64 new;
+
+	if (get_app(new, rlim))
+		return -EFAULT;
+	return change(current->proc, resource, &new, NULL);
+}

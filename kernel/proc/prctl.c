@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* prctl(2), arch_prctl(2), personality(2): properties of the calling thread or process. What there is nothing
+ * behind here (speculation control, timing by timestamps, machine-check policy) answers as a kernel without
+ * the feature does. */
+#include "base/string.h"
+#include "kernel/syscall.h"
+#include "proc.h"
+#include <asm/prctl.h>
+#include <linux/capability.h>
+#include <linux/personality.h>
+#include <linux/prctl.h>
+#include <linux/seccomp.h>
+#include <linux/securebits.h>
+
+static long set_name(const char __app *uname)
+{
+	char name[sizeof(current->name)];
+	ssize_t n = string_from_app(name, uname, sizeof(name));
+
+	if (n == -ENAMETOOLONG) { /* longer names are cut */
+		if (copy_from_app(name, uname, sizeof(name) - 1))
+			return -EFAULT;
+		name[sizeof(name) - 1] = 0;
+	} else if (n < 0) {
+		return n;
+	}
+	str_copy(current->name, name, sizeof(name));
+	return 0;
+}
+
+static long get_name(char __app *uname)
+{
+	char name[sizeof(current->name)] = {0};
+
+	str_copy(name, current->name, sizeof(name));
+	return copy_to_app(uname, name, sizeof(name));
+}
+
+static long ambient(u64 op, u64 cap, u64 a4, u64 a5)
+{
+	struct process *p = current->proc;
+
+	if (op == PR_CAP_AMBIENT_CLEAR_ALL) {
+		if (cap || a4 || a5)
+			return -EINVAL;
+		p->cap_ambient = 0;
+		return 0;
+	}
+	if (cap > CAP_LAST_CAP || a4 || a5)
+		return -EINVAL;
+	switch (op) {
+	case PR_CAP_AMBIENT_IS_SET:
+		return p->cap_ambient >> cap & 1;
+	case PR_CAP_AMBIENT_RAISE:
+		if (!(p->cap_permitted >> cap & 1) || !(p->cap_inheritable >> cap & 1) ||
+		    (p->securebits & SECBIT_NO_CAP_AMBIENT_RAISE))
+			return -EPERM;
+		p->cap_ambient |= BIT(cap);
+		return 0;
+	case PR_CAP_AMBIENT_LOWER:
+		p->cap_ambient &= ~BIT(cap);
+		return 0;
+	default:
+		return -EINVAL;
+	}
+}
+
+static long set_keep_caps(u64 on)
+{
+	struct process *p = current->proc;
+
+	if (on > 1)
+		return -EINVAL;
+	if (p->securebits & SECBIT_KEEP_CAPS_LOCKED)
+		return -EPERM;
+	p->securebits = (p->securebits & ~(u32)SECBIT_KEEP_CAPS) | (on ? SECBIT_KEEP_CAPS : 0);
+	return 0;
+}
+
+static long set_securebits(u64 bits)
+{
+	struct process *p = current->proc;
+	u32 locked = (p->securebits & SECURE_ALL_LOCKS) >> 1;
+
+	if (bits & ~(u64)(SECURE_ALL_BITS | SECURE_ALL_LOCKS) || ((u32)bits ^ p->securebits) & locked ||
+	    p->securebits & SECURE_ALL_LOCKS & ~(u32)bits || !process_capable(CAP_SETPCAP))
+		return -EPERM;
+	p->securebits = (u32)bits;
+	return 0;
+}
+
+static long bounding(int option, u64 cap)
+{
+	struct process *p = current->proc;
+
+	if (cap > CAP_LAST_CAP)
+		return -EINVAL;
+	if (option == PR_CAPBSET_READ)
+		return p->cap_bounding >> cap & 1;
+	if (!process_capable(CAP_SETPCAP))
+		return -EPERM;
+	p->cap_bounding &= ~BIT(cap);
+	return 0;
+}
+
+static long set_timer_slack(u64 ns)
+{
+	current->proc->timer_slack_ns = (s64)ns <= 0 ? 50000 : ns;
+	return 0;
+}
+
+/* PR_SET_VMA_ANON_NAME: a name for /proc/PID/maps. It is checked, and shown nowhere. */
+static long set_vma(u64 attr, u64 start, u64 len, const char __app *uname)
+{
+	char name[80];
+	ssize_t n;
+
+	if (attr != PR_SET_VMA_ANON_NAME || start & ~PAGE_MASK || !app_range_ok((void __app *)start, len))
+		return -EINVAL;
+	if (!uname)
+		return 0;
+	n = string_from_app(name, uname, sizeof(name));
+	if (n < 0)
+		return n == -ENAMETOOLONG ? -EINVAL : n;
+	for (ssize_t i = 0; i < n; i++)
+		if (name[i] < ' ' || name[i] > '~' || strchr("\\`$[]", name[i]))
+			return -EINVAL;
+	return 0;
+}
+
+static long set_mm(u64 opt)
+{
+	return process_capable(CAP_SYS_RESOURCE) ? -EINVAL : opt ? -EPERM : -EINVAL;
+}
+
+SYSCALL_DEFINE5(prctl, int, option, u64, arg2, u64, arg3, u64, arg4, u64, arg5)
+{
+	struct process *p = current->proc;
+
+	switch (option) {
+	case PR_SET_NAME:
+		return set_name((const char __app *)arg2);
+	case PR_GET_NAME:
+		return get_name((char __app *)arg2);
+	case PR_SET_PDEATHSIG:
+		if (arg2 > SIG_MAX)
+			return -EINVAL;
+		p->pdeath_signal = (int)arg2;
+		return 0;
+	case PR_GET_PDEATHSIG:
+		return put_app(p->pdeath_signal, (int __app *)arg2);
+	case PR_GET_DUMPABLE:
+		return p->dumpable;
+	case PR_SET_DUMPABLE:
+		if (arg2 > 1)
+			return -EINVAL;
+		p->dumpable = arg2;
+		return 0;
+	case PR_GET_KEEPCAPS:
+		return !!(p->securebits & SECBIT_KEEP_CAPS);
+	case PR_SET_KEEPCAPS:
+		return set_keep_caps(arg2);
+	case PR_GET_SECUREBITS:
+		return p->securebits;
+	case PR_SET_SECUREBITS:
+		return set_securebits(arg2);
+	case PR_CAPBSET_READ:
+	case PR_CAPBSET_DROP:
+		return bounding(option, arg2);
+	case PR_CAP_AMBIENT:
+		return ambient(arg2, arg3, arg4, arg5);
+	case PR_SET_NO_NEW_PRIVS:
+		if (arg2 != 1 || arg3 || arg4 || arg5)
+			return -EINVAL;
+		p->no_new_privs = true;
+		return 0;
+	case PR_GET_NO_NEW_PRIVS:
+		if (arg2 || arg3 || arg4 || arg5)
+			return -EINVAL;
+		return p->no_new_privs;
+	case PR_SET_CHILD_SUBREAPER:
+		p->child_subreaper = arg2;
+		return 0;
+	case PR_GET_CHILD_SUBREAPER:
+		return put_app((int)p->child_subreaper, (int __app *)arg2);
+	case PR_SET_TIMERSLACK:
+		return set_timer_slack(arg2);
+	case PR_GET_TIMERSLACK:
+		return (long)p->timer_slack_ns;
+	case PR_GET_TIMING:
+		return PR_TIMING_STATISTICAL;
+	case PR_SET_TIMING:
+		return arg2 == PR_TIMING_STATISTICAL ? 0 : -EINVAL;
+	case PR_GET_SECCOMP:
+		return SECCOMP_MODE_DISABLED;
+	case PR_SET_SECCOMP:
+		return -EINVAL;
+	case PR_GET_TSC:
+		return put_app(PR_TSC_ENABLE, (int __app *)arg2);
+	case PR_SET_TSC:
+		return arg2 == PR_TSC_ENABLE ? 0 : -EINVAL;
+	case PR_GET_TID_ADDRESS:
+		return put_app((u64)current->clear_child_tid, (u64 __app *)arg2);
+	case PR_SET_VMA:
+		return set_vma(arg2, arg3, arg4, (const char __app *)arg5);
+	case PR_SET_MM:
+		return set_mm(arg2);
+	case PR_SET_THP_DISABLE:
+		return arg3 || arg4 || arg5 ? -EINVAL : 0;
+	case PR_GET_THP_DISABLE:
+		return arg2 || arg3 || arg4 || arg5 ? -EINVAL : 0;
+	case PR_SET_PTRACER:
+		return 0;
+	case PR_MCE_KILL_GET:
+		return arg2 || arg3 || arg4 || arg5 ? -EINVAL : PR_MCE_KILL_DEFAULT;
+	default:
+		return -EINVAL;
+	}
+}
+
+SYSCALL_DEFINE2(arch_prctl, int, code, u64, addr)
+{
+	switch (code) {
+	case ARCH_SET_FS:
+		if (addr >= APP_LIMIT)
+			return -EPERM;
+		arch_set_fs_base(addr);
+		return 0;
+	case ARCH_GET_FS:
+		return put_app(arch_get_fs_base(), (u64 __app *)addr);
+	case ARCH_SET_GS: /* GS is the kernel's: see docs/abi.md */
+		return -EPERM;
+	case ARCH_GET_GS:
+		return put_app(0ull, (u64 __app *)addr);
+	case ARCH_GET_CPUID:
+		return 1;
+	case ARCH_SET_CPUID:
+		return addr ? 0 : -ENODEV;
+	default:
+		return -EINVAL;
+	}
+}
+
+SYSCALL_DEFINE1(personality, u32, persona)
+{
+	u32 old = current->proc->personality;
+
+	if (persona != 0xffffffff)
+		current->proc->personality = persona;
+	return old;
+}

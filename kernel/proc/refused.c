@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* Calls that exist and say no, as on a kernel that was built or set up without the feature: no namespaces, no
+ * seccomp filters, no tracing of other processes, no I/O ports, no I/O scheduling. What is not listed here or
+ * anywhere is ENOSYS. */
+#include "arch/syscall.h"
+#include "kernel/syscall.h"
+#include "proc.h"
+#include <linux/capability.h>
+#include <linux/ioprio.h>
+#include <linux/kcmp.h>
+#include <linux/ptrace.h>
+#include <linux/sched.h>
+#include <linux/seccomp.h>
+
+#define UNSHARE_NAMESPACES                                                                            \
+	(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | \
+	 CLONE_NEWNET | CLONE_NEWTIME)
+#define UNSHARE_OTHERS (CLONE_THREAD | CLONE_FS | CLONE_SIGHAND | CLONE_VM | CLONE_FILES | CLONE_SYSVSEM)
+
+bool syscall_absent_by_design(unsigned nr)
+{
+	switch (nr) {
+	case __NR_rseq: /* until restartable sequences are aborted on preemption */
+	case __NR_modify_ldt:
+	case __NR_io_uring_setup:
+	case __NR_io_uring_enter:
+	case __NR_io_uring_register:
+	case __NR_bpf:
+	case __NR_perf_event_open:
+	case __NR_userfaultfd:
+	case __NR_acct:
+	case __NR_quotactl:
+	case __NR_add_key:
+	case __NR_request_key:
+	case __NR_keyctl:
+		return true;
+	default:
+		return false;
+	}
+}
+
+SYSCALL_DEFINE1(unshare, u64, flags)
+{
+	struct process *p = current->proc;
+	int err;
+
+	if (flags & ~(u64)(UNSHARE_NAMESPACES | UNSHARE_OTHERS))
+		return -EINVAL;
+	if (flags & UNSHARE_NAMESPACES)
+		return process_capable(CAP_SYS_ADMIN) ? -EINVAL : -EPERM;
+	/* The threads of a process stay together: only one that is alone can part with what it shares. */
+	if ((flags & (CLONE_THREAD | CLONE_SIGHAND | CLONE_VM | CLONE_FILES | CLONE_FS)) && p->nthreads > 1)
+		return -EINVAL;
+	if ((flags & CLONE_FILES) && p->files_shared) {
+		err = fdtable_unshare();
+		if (err)
+			return err;
+		p->files_shared = false;
+	}
+	return 0;
+}
+
+SYSCALL_DEFINE2(setns, int, fd, int, nstype)
+{
+	return process_capable(CAP_SYS_ADMIN) ? -EINVAL : -EPERM;
+}
+
+SYSCALL_DEFINE3(seccomp, unsigned, op, unsigned, flags, void __app *, args)
+{
+	return -EINVAL;
+}
+
+SYSCALL_DEFINE4(ptrace, s64, request, int, pid, u64, addr, u64, data)
+{
+	struct thread *t;
+
+	if (request == PTRACE_TRACEME)
+		return -EPERM;
+	t = thread_find((u32)pid);
+	if (!t)
+		return -ESRCH;
+	thread_put(t);
+	return request == PTRACE_ATTACH || request == PTRACE_SEIZE ? -EPERM : -ESRCH; /* not a tracee */
+}
+
+SYSCALL_DEFINE5(kcmp, int, pid1, int, pid2, int, type, u64, idx1, u64, idx2)
+{
+	return -ENOSYS;
+}
+
+SYSCALL_DEFINE1(iopl, unsigned, level)
+{
+	return level > 3 ? -EINVAL : level ? -EPERM : 0;
+}
+
+SYSCALL_DEFINE3(ioperm, u64, from, u64, num, int, turn_on)
+{
+	return from + num <= from || from + num > 65536 ? -EINVAL : turn_on ? -EPERM : 0;
+}
+
+/* ---- I/O priorities: kept, and without effect ---- */
+
+static int ioprio_check(int ioprio)
+{
+	int class = IOPRIO_PRIO_CLASS(ioprio), level = IOPRIO_PRIO_DATA(ioprio);
+
+	switch (class) {
+	case IOPRIO_CLASS_RT:
+		if (!process_capable(CAP_SYS_ADMIN) && !process_capable(CAP_SYS_NICE))
+			return -EPERM;
+		return level >= IOPRIO_NR_LEVELS ? -EINVAL : 0;
+	case IOPRIO_CLASS_BE:
+		return level >= IOPRIO_NR_LEVELS ? -EINVAL : 0;
+	case IOPRIO_CLASS_IDLE:
+		return 0;
+	case IOPRIO_CLASS_NONE:
+		return level ? -EINVAL : 0;
+	default:
+		return -EINVAL;
+	}
+}
+
+static bool ioprio_selects(int which, int who, struct process *p)
+{
+	switch (which) {
+	case IOPRIO_WHO_PROCESS:
+		return who ? p->pid == (u32)who : p == current->proc;
+	case IOPRIO_WHO_PGRP:
+		return p->pgid == (who ? (u32)who : current->proc->pgid);
+	default:
+		return p->uid == (u32)who;
+	}
+}
+
+SYSCALL_DEFINE3(ioprio_set, int, which, int, who, int, ioprio)
+{
+	int ret = ioprio_check(ioprio);
+	struct process *p;
+
+	if (ret)
+		return ret;
+	if (which < IOPRIO_WHO_PROCESS || which > IOPRIO_WHO_USER)
+		return -EINVAL;
+	ret = -ESRCH;
+	spin_lock(&process_tree_lock);
+	for_each_process(p)
+	{
+		if (!ioprio_selects(which, who, p))
+			continue;
+		ret = process_may_signal(p) ? 0 : -EPERM;
+		if (ret)
+			break;
+		p->ioprio = ioprio;
+	}
+	spin_unlock(&process_tree_lock);
+	return ret;
+}
+
+SYSCALL_DEFINE2(ioprio_get, int, which, int, who)
+{
+	struct process *p;
+	int ret = -ESRCH;
+
+	if (which < IOPRIO_WHO_PROCESS || which > IOPRIO_WHO_USER)
+		return -EINVAL;
+	spin_lock(&process_tree_lock);
+	for_each_process(p)
+	{
+		int prio = p->ioprio ? p->ioprio : (int)IOPRIO_PRIO_VALUE(IOPRIO_CLASS_NONE, IOPRIO_NORM);
+
+		if (ioprio_selects(which, who, p) && (ret < 0 || prio < ret))
+			ret = prio; /* the highest of all */
+	}
+	spin_unlock(&process_tree_lock);
+	return ret;
+}

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* The system-call dispatcher. Entry code calls syscall_dispatch() with interrupts on and the application's
+ * registers; the result goes back in them. The table is generated (kernel/syscall_table.h): a handler fills
+ * its slot by its name.
+ *
+ * The plain path is: one test of the thread's trace flag, one bound, one per-CPU increment, one indirect
+ * call. Unknown numbers and slots that nobody fills end in -ENOSYS, are counted by number and named once on
+ * the console. Counts are per CPU and only summed when somebody reads them. */
+#include "arch/syscall.h"
+#include "base/bits.h"
+#include "kernel/counter.h"
+#include "kernel/log.h"
+#include "kernel/percpu.h"
+#include "kernel/process.h"
+#include "kernel/syscall_table.h"
+#include "kernel/thread.h"
+#include "trace.h"
+
+DEFINE_COUNTER(syscall_unknown, "system calls answered with ENOSYS because the number is out of range");
+DEFINE_COUNTER(syscall_unimplemented, "system calls answered with ENOSYS because nobody implements them");
+
+static DEFINE_PER_CPU(u64[SYSCALL_SLOTS], syscall_calls);
+static _Atomic u64 named[SYSCALL_SLOTS / 64]; /* numbers whose absence has been reported */
+
+static long __noinline __cold syscall_missing(u32 nr)
+{
+	if (nr >= syscall_count) {
+		counter_inc(&syscall_unknown);
+		return -ENOSYS;
+	}
+	counter_inc(&syscall_unimplemented);
+	if (!(atomic_fetch_or_explicit(&named[nr / 64], BIT(nr % 64), memory_order_relaxed) & BIT(nr % 64)) &&
+	    !syscall_absent_by_design(nr))
+		log_warn("unimplemented system call %u %s (pid %u, %s)", nr,
+			 syscall_names[nr] ? syscall_names[nr] : "?", current->proc->pid, current->name);
+	return -ENOSYS;
+}
+
+void syscall_dispatch(struct regs *regs)
+{
+	u32 nr = regs_syscall_number(regs);
+	syscall_fn fn;
+
+	current->syscalls++;
+	if (unlikely(nr >= syscall_count)) {
+		regs_set_result(regs, syscall_missing(nr));
+		return;
+	}
+	this_cpu(syscall_calls)[nr]++;
+	fn = syscall_table[nr];
+	if (unlikely(!fn)) {
+		if (thread_test_flag(current, THREAD_TRACE))
+			trace_missing(nr, regs);
+		regs_set_result(regs, syscall_missing(nr));
+		return;
+	}
+	if (unlikely(thread_test_flag(current, THREAD_TRACE))) {
+		trace_syscall(nr, fn, regs);
+		return;
+	}
+	regs_set_result(regs, fn(SYSCALL_ARGS(regs)));
+}
+
+u64 syscall_calls_total(unsigned nr)
+{
+	u64 sum = 0;
+
+	if (nr >= SYSCALL_SLOTS)
+		return 0;
+	for (unsigned cpu = 0; cpu < cpu_count; cpu++)
+		sum += READ_ONCE((*per_cpu_ptr(&syscall_calls, cpu))[nr]);
+	return sum;
+}

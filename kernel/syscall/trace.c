@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* The system-call tracer: see trace.h. A call is one line, printed when it returns; calls that do not return
+ * (exit, exit_group) are printed when they are made. The text is built in a buffer from the heap, not on the
+ * kernel stack. */
+#include "trace.h"
+#include "arch/syscall.h"
+#include "base/string.h"
+#include "kernel/alloc.h"
+#include "kernel/cmdline.h"
+#include "kernel/log.h"
+#include "kernel/process.h"
+#include "kernel/syscall_table.h"
+#include "kernel/thread.h"
+#include "trace_format.h"
+
+void trace_follow(struct thread *t);
+void trace_follow(struct thread *t)
+{
+	const char *word = cmdline_get("strace");
+
+	if (!word)
+		return;
+	if (!*word || !strncmp(word, t->name, sizeof(t->name) - 1))
+		thread_set_flag(t, THREAD_TRACE);
+	else
+		thread_clear_flag(t, THREAD_TRACE);
+}
+
+static void print(const struct trace_text *t)
+{
+	log_warn("[pid %u] %s", current->tid, t->buf);
+}
+
+static bool never_returns(u32 nr)
+{
+	return nr == __NR_exit || nr == __NR_exit_group;
+}
+
+void trace_syscall(u32 nr, syscall_fn fn, struct regs *regs)
+{
+	const u64 args[6] = {SYSCALL_ARGS(regs)};
+	const struct syscall_desc *d = syscall_descs[nr];
+	struct trace_text *t = d ? kmalloc(sizeof(*t)) : NULL;
+	unsigned shown;
+	long ret;
+
+	if (!t) {
+		regs_set_result(regs, fn(args[0], args[1], args[2], args[3], args[4], args[5]));
+		return;
+	}
+	t->len = 0;
+	shown = trace_begin(t, nr, d, args);
+	if (never_returns(nr)) {
+		trace_printf(t, ") = ?");
+		print(t);
+		kfree(t);
+		fn(args[0], args[1], args[2], args[3], args[4], args[5]);
+		return;
+	}
+	ret = fn(args[0], args[1], args[2], args[3], args[4], args[5]);
+	regs_set_result(regs, ret);
+	trace_end(t, nr, d, args, shown, ret);
+	print(t);
+	kfree(t);
+}
+
+void trace_missing(u32 nr, struct regs *regs)
+{
+	const u64 args[6] = {SYSCALL_ARGS(regs)};
+
+	log_warn("[pid %u] %s(0x%lx, 0x%lx, 0x%lx, 0x%lx, 0x%lx, 0x%lx) = -1 ENOSYS (Function not "
+		 "implemented)",
+		 current->tid, syscall_names[nr] ? syscall_names[nr] : "syscall", args[0], args[1], args[2],
+		 args[3], args[4], args[5]);
+}
