@@ -94,6 +94,8 @@ static struct vma *clone_vma(struct vma *v, struct vmspace *vm)
 	c->flags = v->flags & ~(u32)(VMA_LOCKED | VMA_LOCKONFAULT);
 	c->pgoff = v->pgoff;
 	c->file = v->file;
+	c->policy = v->policy;
+	c->policy_nodes = v->policy_nodes;
 	c->ops = v->ops;
 	c->priv = v->flags & VMA_HUGETLB ? NULL : v->priv; /* the reservation stays with the parent */
 	if (c->file)
@@ -132,6 +134,7 @@ struct vmspace *vmspace_fork(struct vmspace *parent)
 	vm->brk_end = parent->brk_end;
 	vm->mmap_base = parent->mmap_base;
 	vm->vdso = parent->vdso;
+	vm->policy = parent->policy;
 	for (v = vma_find(parent, 0); v; v = vma_next(v)) {
 		rwlock_write_lock(&v->lock);
 		stop = v;

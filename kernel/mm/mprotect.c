@@ -77,10 +77,11 @@ static bool move_border(struct vma *v, u64 a, u64 e, u32 flags)
 	u64 pgoff = v->pgoff + PAGES(a - v->start);
 	bool head = a == v->start && e < v->end;
 
-	if (v->file || v->ops || v->priv || (!head && (a == v->start || e != v->end)))
+	if (v->file || v->ops || v->priv || v->policy || (!head && (a == v->start || e != v->end)))
 		return false;
 	to = head ? vma_prev(v) : vma_next(v);
-	if (!to || to->flags != flags || to->file || to->ops || to->priv || flags & VMA_GROWSDOWN)
+	if (!to || to->flags != flags || to->file || to->ops || to->priv || to->policy ||
+	    flags & VMA_GROWSDOWN)
 		return false;
 	if (head ? to->end != a || to->pgoff + vma_pages(to) != pgoff
 		 : to->start != e || pgoff + PAGES(e - a) != to->pgoff)

@@ -110,40 +110,54 @@ static void flush_here(void *arg)
 	}
 }
 
-void tlb_flush_range(struct vmspace *vm, u64 start, u64 end, bool tables)
+/* Run FN on the other CPUs that use VM; LAZY: also where it is only left loaded. */
+static void call_others(struct vmspace *vm, bool lazy, void (*fn)(void *), void *arg)
 {
-	struct flush f = {vm, start, end, 0};
 	u64 mask[MASK_WORDS_MAX];
-	unsigned words = min(mask_words(), (unsigned)MASK_WORDS_MAX), self;
-	bool others = false;
-	u64 irq;
+	unsigned words = min(mask_words(), (unsigned)MASK_WORDS_MAX), self = cpu_id();
+	bool others = mask_words() > MASK_WORDS_MAX;
 
-	f.gen = atomic_fetch_add_explicit(&vm->tlb_gen, 1, memory_order_seq_cst) + 1;
-	irq = arch_irq_save();
-	self = cpu_id();
-	flush_here(&f);
 	for (unsigned w = 0; w < words; w++) {
 		u64 bits = atomic_load_explicit(&vm->cpus[w], memory_order_seq_cst);
 
-		mask[w] = bits;
 		if (w == self / 64)
-			mask[w] &= ~(1ull << (self % 64));
-		for (bits = mask[w]; !tables && bits; bits &= bits - 1) {
+			bits &= ~(1ull << (self % 64));
+		mask[w] = bits;
+		for (; !lazy && bits; bits &= bits - 1) {
 			unsigned cpu = w * 64 + (unsigned)__builtin_ctzll(bits);
 
 			if (atomic_load_explicit(&per_cpu_ptr(&cpu_vm, cpu)->lazy, memory_order_relaxed))
 				mask[w] &= ~(bits & -bits);
 		}
-		others |= mask[w];
+		others |= mask[w] != 0;
 	}
-	arch_irq_restore(irq);
-	if (!others && mask_words() <= MASK_WORDS_MAX)
+	if (!others)
 		return;
 	counter_inc(&tlb_shootdowns);
 	if (mask_words() <= MASK_WORDS_MAX)
-		smp_call(mask, flush_here, &f);
+		smp_call(mask, fn, arg);
 	else
-		smp_call_all(flush_here, &f);
+		smp_call_all(fn, arg);
+}
+
+void tlb_flush_range(struct vmspace *vm, u64 start, u64 end, bool tables)
+{
+	struct flush f = {vm, start, end, 0};
+	u64 irq;
+
+	f.gen = atomic_fetch_add_explicit(&vm->tlb_gen, 1, memory_order_seq_cst) + 1;
+	irq = arch_irq_save();
+	flush_here(&f);
+	arch_irq_restore(irq);
+	call_others(vm, tables, flush_here, &f);
+}
+
+long vm_run_on_cpus(struct vmspace *vm, void (*fn)(void *))
+{
+	atomic_thread_fence(memory_order_seq_cst);
+	call_others(vm, false, fn, NULL);
+	atomic_thread_fence(memory_order_seq_cst);
+	return 0;
 }
 
 void tlb_flush_all(struct vmspace *vm)

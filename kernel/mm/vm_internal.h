@@ -104,6 +104,8 @@ void tlb_batch_end(struct tlb_batch *b);
 /* Flush [START, END) on every CPU that uses VM. TABLES: also on idle ones. */
 void tlb_flush_range(struct vmspace *vm, u64 start, u64 end, bool tables);
 void tlb_flush_all(struct vmspace *vm);
+/* Run FN on the other CPUs where a thread of VM runs now, between full fences. Returns 0. */
+long vm_run_on_cpus(struct vmspace *vm, void (*fn)(void *));
 /* No CPU keeps VM loaded when this returns. */
 void tlb_leave_all(struct vmspace *vm);
 
@@ -157,4 +159,6 @@ int vm_unmap_locked(struct vmspace *vm, u64 start, u64 end, struct vma **dead);
 void vm_release_dead(struct vma *dead);
 bool vm_range_ok(u64 addr, u64 len);
 int vm_mlock_flags(struct vmspace *vm, u64 start, u64 end, u32 set);
+struct process;
+struct vmspace *vm_of_process(struct process *p); /* with a reference; NULL: it is exiting or a kernel thread */
 u64 vm_brk(struct vmspace *vm, u64 want); /* brk(2): the new or, on failure, the old end */

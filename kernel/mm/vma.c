@@ -274,6 +274,8 @@ struct vma *vma_split(struct vma *v, u64 addr)
 	upper->file = v->file;
 	upper->ops = v->ops;
 	upper->priv = v->priv;
+	upper->policy = v->policy;
+	upper->policy_nodes = v->policy_nodes;
 	if (upper->file)
 		file_get(upper->file);
 	if (upper->ops && upper->ops->open)
@@ -318,7 +320,7 @@ static bool same_kind(const struct vma *v, u32 flags, struct file *file, const s
 
 static bool can_join(const struct vma *a, const struct vma *b)
 {
-	return a->end == b->start && same_kind(b, a->flags, a->file, a->ops) && !a->priv &&
+	return a->end == b->start && same_kind(b, a->flags, a->file, a->ops) && !a->priv && !a->policy &&
 	       a->pgoff + vma_pages(a) == b->pgoff;
 }
 

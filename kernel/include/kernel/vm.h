@@ -70,6 +70,8 @@ struct vma {
 	struct list_head cache_node; /* on file->inode->cache's list of mappings, guarded by its map_lock; mm keeps it */
 	struct rwlock lock;	/* faults read, changes of the fields above and removal write (with vm->lock written) */
 	struct rcu_head rcu;
+	u16 policy;		/* mbind(2)'s MPOL_* with flags; 0 by default. One node: kept only to be read back */
+	u8 policy_nodes;	/* its node mask */
 	bool detached;		/* no longer in the tree; guarded by lock */
 	u8 batch;		/* pages of the last fault's population; a hint, racy */
 	u64 fault_next;		/* where a sequential toucher would fault next; a hint, racy */
@@ -95,6 +97,7 @@ struct vmspace {
 	u64 vdso;		/* base of the vDSO, 0 if none */
 	u32 asid;
 	u32 lock_future;	/* VMA_LOCKED | VMA_LOCKONFAULT that new mappings get: mlockall(MCL_FUTURE) */
+	_Atomic u32 policy;	/* set_mempolicy(2): nodes << 16 | MPOL_* with flags; of all threads alike */
 	_Atomic u32 membarrier;	/* commands registered for: kernel/mm/syscalls_membarrier.c */
 	struct list_head all_node; /* on the list of all address spaces */
 };

@@ -143,5 +143,7 @@ void arch_kernel_tables_init_cpu(void);
 /* Page-sized stores and copies by the quickest way this CPU has. Page-aligned. Any context. */
 void arch_clear_pages(void *page, size_t npages);
 void arch_copy_pages(void *to, const void *from, size_t npages);
+/* Discard what the CPU has fetched ahead: after another CPU changed code. Interrupts off. */
+void arch_sync_core(void);
 /* Boot: choose that way. */
 void arch_copy_init(void);
