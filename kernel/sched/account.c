@@ -5,7 +5,6 @@
  * spent in the kernel is sampled, for two clock reads a system call would double the cheap ones: after each
  * switch to a thread its next four stays in the kernel are timed, then every sixteenth, which counts for
  * sixteen. The stay in which it was switched in is timed from the switch. user = total - system. */
-#include "kernel/process.h"
 #include "sched_internal.h"
 
 #define EXACT_ENTRIES 4
@@ -99,24 +98,6 @@ void thread_times(struct thread *t, u64 *user_ns, u64 *system_ns)
 
 	*system_ns = min(system, total);
 	*user_ns = total - *system_ns;
-}
-
-void process_cpu_times(struct process *p, u64 *user_ns, u64 *system_ns)
-{
-	u64 flags = spin_lock_irqsave(&p->lock);
-	u64 user = p->dead_user_ns, system = p->dead_system_ns;
-	struct thread *t;
-
-	list_for_each_entry (t, &p->threads, proc_node) {
-		u64 u, s;
-
-		thread_times(t, &u, &s);
-		user += u;
-		system += s;
-	}
-	spin_unlock_irqrestore(&p->lock, flags);
-	*user_ns = user;
-	*system_ns = system;
 }
 
 void cpu_times(unsigned cpu, struct cpu_times *out)

@@ -138,6 +138,22 @@ void schedule(void)
 		sched_reap();
 }
 
+void thread_yield(void)
+{
+	u64 flags = arch_irq_save();
+	struct runqueue *rq = this_rq();
+
+	if (rq->nr_running > 1 || !mpsc_empty(&rq->inbox)) {
+		rq_update_curr(rq, clock_monotonic());
+		if (rq->curr->se.class == SCHED_CLASS_RT)
+			rq->rt_rotate = true;
+		else if (rq->fair.nr > 1)
+			eevdf_yield(&rq->fair);
+	}
+	arch_irq_restore(flags);
+	schedule();
+}
+
 void cond_resched(void)
 {
 	if (thread_test_flag(current, THREAD_NEED_RESCHED))

@@ -23,6 +23,7 @@ static inline bool thread_wake(struct thread *t)
 void thread_set_state(enum thread_state s);
 /* Let others run if someone is due; for long loops in the kernel. */
 void cond_resched(void);
+void thread_yield(void); /* give up the rest of the slice */
 void thread_sleep_until(u64 deadline); /* uninterruptible; CLOCK_MONOTONIC ns */
 
 /* Boot: the calling context becomes CPU's idle thread. */
@@ -67,8 +68,6 @@ struct cpu_times {
 void cpu_times(unsigned cpu, struct cpu_times *out);
 void load_average(u64 out[3]); /* 11-bit fixed point, as in Linux */
 unsigned sched_runnable(void); /* threads running or runnable now */
-/* CPU time of the threads of P that live and that have ended, ns. Takes P->lock. */
-void process_cpu_times(struct process *p, u64 *user_ns, u64 *system_ns);
 /* The host's clock of CPU time taken from a virtual CPU (ns, since boot), when there is one: set by arch at boot. */
 extern u64 (*sched_steal_clock)(unsigned cpu);
 

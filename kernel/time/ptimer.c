@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* Interval timers that end in a signal.
+ *
+ * A timer of a wall or monotonic clock is a kernel timer. One of a CPU clock is looked at from time to time:
+ * the clock cannot reach its goal sooner than what is left divided by the number of CPUs, so a kernel timer
+ * comes back then; while the process does not run, it comes less often.
+ *
+ * At most one signal of a timer is pending; what expires meanwhile counts as overruns, which the signal that
+ * is pending reports (kernel/proc merges it, by SI_TIMER and the id). A periodic timer whose signal stays
+ * pending, or whose interval is tiny, is slowed: it skips to a later multiple of its interval and counts what
+ * it skipped.
+ *
+ * Lock order: posix_timers.lock, then process.lock. The callback takes both, so nobody cancels with
+ * timer_cancel() under them: timer_try_cancel(), and again. */
+#include "ptimer.h"
+#include "../proc/proc.h" /* sigqueue_find(): is the last signal still pending? */
+#include "kernel/alloc.h"
+#include "kernel/counter.h"
+
+#define REARM_MIN	  (20 * NSEC_PER_USEC)
+#define REARM_MIN_PENDING (1 * NSEC_PER_MSEC)
+
+DEFINE_COUNTER(timer_signals, "signals sent by interval timers");
+DEFINE_COUNTER(timer_overruns, "expirations merged into a signal that was pending");
+
+static u64 now_of(struct ptimer *t)
+{
+	if (t->kind == CLOCK_KIND_CPU)
+		return cpu_clock_read(t->cpu, t->clock_thread, t->process);
+	if (t->kind == CLOCK_KIND_REAL && !t->relative_real)
+		return clock_realtime() + t->offset;
+	return clock_monotonic() + (t->kind == CLOCK_KIND_MONO ? t->offset : 0);
+}
+
+static void start(struct ptimer *t)
+{
+	u64 now, when = t->expires;
+
+	t->armed = true;
+	if (!t->signal)
+		return; /* nobody is told: timer_gettime computes */
+	if (t->kind == CLOCK_KIND_CPU) {
+		now = now_of(t);
+		when = cpu_clock_next_look(t->expires > now ? t->expires - now : 0, now != t->last_look,
+					   &t->idle_looks);
+		t->last_look = now;
+		timer_set(&t->timer, when);
+	} else if (t->kind == CLOCK_KIND_REAL && !t->relative_real) {
+		timer_set_realtime(&t->timer, when > t->offset ? when - t->offset : 0);
+	} else {
+		timer_set(&t->timer,
+			  t->kind == CLOCK_KIND_MONO && when > t->offset ? when - t->offset : when);
+	}
+}
+
+static bool signal_is_pending(struct ptimer *t)
+{
+	struct process *p = t->all->owner;
+	u64 flags = spin_lock_irqsave(&p->lock);
+	struct sigqueue_list *l = t->target ? &t->target->sig.pending : &p->shared_pending;
+	bool pending;
+
+	if (t->plain)
+		pending = l->pending & SIGMASK(t->signal);
+	else
+		pending = sigqueue_find(l, t->signal, SI_TIMER, t->id) != NULL;
+	spin_unlock_irqrestore(&p->lock, flags);
+	return pending;
+}
+
+/* Has the signal that was sent last been delivered since? Then its overruns are final. */
+static void settle(struct ptimer *t)
+{
+	if (!t->queued || signal_is_pending(t))
+		return;
+	t->queued = false;
+	t->delivered_overrun = t->overrun;
+	t->overrun = 0;
+}
+
+static void send_signal(struct ptimer *t, u64 periods)
+{
+	siginfo_t info = {.si_signo = t->signal, .si_code = SI_TIMER};
+
+	settle(t);
+	if (t->queued) {
+		t->overrun += periods;
+		counter_add(&timer_overruns, periods);
+	} else {
+		t->overrun = periods - 1;
+		t->queued = true;
+	}
+	info.si_tid = t->id;
+	info.si_overrun = (int)min(t->overrun, 0x7fffffffull);
+	info.si_value = t->value;
+	counter_inc(&timer_signals);
+	if (t->target)
+		(void)signal_send_thread(t->target, t->signal, &info);
+	else
+		(void)signal_send_process(t->all->owner, t->signal, t->plain ? NULL : &info);
+}
+
+/* Interrupt context. */
+static void expire(struct timer *timer)
+{
+	struct ptimer *t = container_of(timer, struct ptimer, timer);
+	u64 now, periods = 1, gap;
+
+	spin_lock(&t->all->lock);
+	if (!t->armed)
+		goto out;
+	now = now_of(t);
+	if (now < t->expires) {
+		start(t); /* a CPU clock that is not there yet, or a wall clock set back */
+		goto out;
+	}
+	if (t->interval) {
+		periods += (now - t->expires) / t->interval;
+		send_signal(t, periods);
+		gap = t->queued && t->overrun ? REARM_MIN_PENDING : REARM_MIN;
+		/* The next multiple of the interval that is not too near; the ones skipped will count then.
+		 */
+		t->expires += periods * t->interval;
+		if (t->expires < now + gap)
+			t->expires += (now + gap - t->expires) / t->interval * t->interval;
+		start(t);
+	} else {
+		t->armed = false;
+		send_signal(t, 1);
+	}
+out:
+	spin_unlock(&t->all->lock);
+}
+
+void ptimer_init(struct ptimer *t, struct posix_timers *all)
+{
+	timer_init(&t->timer, expire);
+	list_init(&t->node);
+	t->all = all;
+}
+
+bool ptimer_set(struct ptimer *t, const struct itimer_ns *new, bool absolute)
+{
+	if (timer_try_cancel(&t->timer) < 0)
+		return false;
+	t->armed = false;
+	t->interval = new->interval;
+	t->idle_looks = 0;
+	settle(t);
+	t->overrun = 0;
+	if (!new->value)
+		return true;
+	t->relative_real = t->kind == CLOCK_KIND_REAL && !absolute;
+	t->expires = absolute ? new->value : ns_add(now_of(t), new->value);
+	start(t);
+	return true;
+}
+
+void ptimer_left(struct ptimer *t, struct itimer_ns *out)
+{
+	u64 now;
+
+	*out = (struct itimer_ns){.interval = t->interval};
+	if (!t->armed)
+		return;
+	now = now_of(t);
+	if (t->expires > now) {
+		out->value = t->expires - now;
+	} else if (t->interval) {
+		out->value = t->interval - (now - t->expires) % t->interval;
+	} else {
+		/* Due and about to fire: not yet "0, disarmed". Without a signal it has expired. */
+		out->value = t->signal ? 1 : 0;
+	}
+}
+
+u64 ptimer_overrun(struct ptimer *t)
+{
+	settle(t);
+	return t->delivered_overrun;
+}
+
+/* Of setitimer(2): the real timer is monotonic, the others are the process's CPU clocks. */
+static void init_itimers(struct posix_timers *all)
+{
+	static const int signals[3] = {SIGALRM, SIGVTALRM, SIGPROF};
+
+	for (unsigned i = 0; i < 3; i++) {
+		struct ptimer *t = &all->itimer[i];
+
+		ptimer_init(t, all);
+		t->kind = i ? CLOCK_KIND_CPU : CLOCK_KIND_MONO;
+		t->cpu = i == 1 ? CPU_CLOCK_VIRT : CPU_CLOCK_PROF;
+		t->process = all->owner;
+		t->signal = signals[i];
+		t->plain = true;
+	}
+}
+
+struct posix_timers *ptimers_get(void)
+{
+	struct process *p = current->proc;
+	struct posix_timers *all =
+		atomic_load_explicit((_Atomic(struct posix_timers *) *)&p->timers, memory_order_acquire);
+	struct posix_timers *none = NULL;
+
+	if (all)
+		return all;
+	all = kzalloc(sizeof *all);
+	if (!all)
+		return NULL;
+	all->owner = p;
+	list_init(&all->list);
+	init_itimers(all);
+	if (!atomic_compare_exchange_strong_explicit((_Atomic(struct posix_timers *) *)&p->timers, &none, all,
+						     memory_order_acq_rel, memory_order_acquire)) {
+		kfree(all); /* another thread was first */
+		all = none;
+	}
+	return all;
+}
