@@ -28,6 +28,7 @@ struct page_cache {
 	struct list_head mappings;	  /* vma.cache_node, guarded by map_lock */
 	bool unevictable;		  /* memory is the only storage: never reclaimed */
 	_Atomic s32 writable_maps;	  /* shared mappings that may be written; -1: sealed against them */
+	u32 seals;			  /* F_SEAL_* of a memory file; guarded by the inode's lock */
 	u64 fault_next;			  /* read-ahead for faults: the index after the last window read */
 	u32 fault_window;
 };
@@ -53,7 +54,8 @@ void pagecache_readahead(struct page_cache *c, u64 index, u64 n);
 void pagecache_invalidate(struct page_cache *c, u64 start, u64 end);
 /* Sleep until P is no longer locked. */
 void pagecache_wait(struct page *p);
-/* Mappings of the cache: for vm_ops.open and close. The generic ones of pagecache_file_mmap do it already. */
+/* Keep c->mappings and the count of writable ones: what vm_ops.open and close of a mapping do. file_ops.mmap does the first
+ * mapping itself (pagecache_file_mmap calls pagecache_vma_open), so the memory manager touches cache_node only to walk. */
 void pagecache_vma_open(struct vma *vma);
 void pagecache_vma_close(struct vma *vma);
 extern const struct vm_ops pagecache_vm_ops;

@@ -37,6 +37,7 @@ void seq_free(struct seq *s);
 
 struct pseudo_ctx {
 	u32 pid, tid;	 /* proc: the process, and the thread below task/ (else 0) */
+	u64 since;	 /* proc: start time of the process: a number that is used again is somebody else */
 	u64 num;	 /* a descriptor, a CPU, an index */
 	const void *arg; /* of the entry, or of what generated it */
 };
@@ -52,6 +53,8 @@ struct pseudo_entry {
 	/* ... or an open function, which sets f->ops and f->priv, or just refuses (and leaves f->ops alone).
 	 */
 	int (*open)(const struct pseudo_ctx *ctx, struct file *f);
+	/* Text files that can be waited for; NULL: always ready, and epoll refuses them. */
+	u32 (*poll)(const struct pseudo_ctx *ctx, struct file *f, struct poll_table *pt);
 	/* Links: a text, or a place to jump to. */
 	ssize_t (*readlink)(const struct pseudo_ctx *ctx, char *buf, size_t size);
 	int (*jump)(const struct pseudo_ctx *ctx, struct path *out);

@@ -12,7 +12,7 @@ struct statfs;
 struct page_cache;
 
 /* How a file system gets its super: mount() calls super_create, makes the root inode, and super_set_root.
- * Directory operations that make a name set d->inode (a reference is handed over to the dentry); those that remove one
+ * Directory operations that make a name call dentry_instantiate (a reference passes to the dentry); those that remove one
  * leave D alone: the VFS takes it out of the cache. They keep nlink, size, times right in the inodes concerned. */
 struct inode_ops {
 	/* Directories. Called with dir->lock held (read look-ups share nothing else). Names are not NUL-terminated. */
@@ -75,9 +75,8 @@ struct inode {
 	struct page_cache *cache; /* regular files with pages; else NULL */
 	void *priv;		  /* the file system's */
 	void *special;		  /* FIFO: struct pipe; socket file: struct unix_sock (kernel/ipc, net/unix keep them) */
-	struct list_head locks;	  /* POSIX and flock locks: fs/vfs/locks.c */
+	struct list_head locks;	  /* POSIX and flock locks: fs/vfs/locks.c guards them */
 	struct list_head watches; /* inotify marks: kernel/ipc/inotify.c; guarded by lock */
-	struct spinlock locks_lock;  /* guards locks */
 	_Atomic s32 writers;	  /* files open for writing, or minus the programs that run from it */
 	_Atomic u32 flags;	  /* INODE_* */
 	struct list_head hash_node; /* inode cache of its super, by ino: fs/vfs/inode.c */
@@ -87,6 +86,7 @@ struct inode {
 #define INODE_HASHED   1 /* in the inode cache */
 #define INODE_DEAD     2 /* a removed directory: no more entries */
 #define INODE_SHMEM    4 /* memfd or shared anonymous memory */
+#define INODE_LINKABLE 16 /* made by O_TMPFILE: link(2) may give it its first name */
 #define INODE_PSEUDO   8 /* contents are generated (proc, sys): size 0 does not mean empty */
 
 struct dentry {
@@ -101,6 +101,12 @@ struct dentry {
 	_Atomic u32 flags;
 	struct rcu_head rcu;
 };
+
+/* Give a negative entry its inode (a reference passes to it): what create, mkdir, symlink and link end with. */
+static inline void dentry_instantiate(struct dentry *d, struct inode *i)
+{
+	rcu_assign_pointer(d->inode, i);
+}
 
 struct super_ops {
 	/* The last reference went: free the file system's part (priv, cache). The VFS frees the inode itself. */
@@ -180,6 +186,10 @@ int inode_deny_write(struct inode *i);
 void inode_allow_write(struct inode *i);
 int inode_get_write(struct inode *i);
 void inode_put_write(struct inode *i);
+/* Take over what A says about mode, owner and times (not the size): what a file system's setattr ends with. I->lock is held. */
+void inode_apply_attr(struct inode *i, const struct inode_attr *a);
+/* A new inode's owner and mode in DIR, by the process's identity and DIR's set-group-ID bit. */
+void inode_init_owner(struct inode *i, const struct inode *dir, u32 mode);
 /* The attributes that stat and statx show. P's references stay the caller's. */
 int path_getattr(const struct path *p, struct statx *out);
 int file_getattr(struct file *f, struct statx *out);

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Boot: mount the root by the kernel words root=, rootfstype=, rootflags=, then the file systems that every
+ * program expects. */
+#include "base/format.h"
+#include "base/string.h"
+#include "fs/vfs/internal.h"
+#include "kernel/blockdev.h"
+#include "kernel/cmdline.h"
+#include "kernel/log.h"
+#include <linux/mount.h>
+
+struct boot_mount {
+	const char *source, *path, *type;
+	u32 flags;
+	const char *options;
+	bool quiet; /* fine if it is not there: an image need not have it */
+};
+
+static const struct boot_mount boot_mounts[] = {
+	{"proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, "", false},
+	{"sysfs", "/sys", "sysfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "", false},
+	{"devtmpfs", "/dev", "devtmpfs", MS_NOSUID, "", false},
+	{"cgroup2", "/sys/fs/cgroup", "cgroup2", MS_NOSUID | MS_NODEV | MS_NOEXEC, "", true},
+	{"tmpfs", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777", false},
+	{"tmpfs", "/run", "tmpfs", MS_NOSUID | MS_NODEV, "mode=755", false},
+	{"tmpfs", "/dev/shm", "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777", true},
+};
+
+static int try_root(const char *dev, const char *type, const char *options)
+{
+	int err = vfs_mount(dev, "/", type, MS_RDONLY, options);
+
+	if (err)
+		log_info("vfs: %s is no %s root (error %d)", dev, type, -err);
+	return err;
+}
+
+static int mount_default_root(const char *type, const char *options)
+{
+	static const char *const devices[] = {"vda", "ram0"};
+	int err = -ENODEV;
+
+	for (unsigned n = 0; err && n < ARRAY_SIZE(devices); n++) {
+		char path[16];
+
+		if (!block_find(devices[n]))
+			continue;
+		snprintf(path, sizeof path, "/dev/%s", devices[n]);
+		err = try_root(path, type, options);
+	}
+	return err;
+}
+
+static void list_devices(char *buf, size_t size)
+{
+	struct block_device *bd = NULL;
+	size_t n = 0;
+
+	*buf = 0;
+	while ((bd = block_next(bd)))
+		n += (size_t)scnprintf(buf + n, size - n, " %s", bd->name);
+}
+
+static void mount_root_fs(void)
+{
+	const char *root = cmdline_get("root"), *type = cmdline_get("rootfstype"),
+		   *options = cmdline_get("rootflags");
+	char devices[128];
+	int err;
+
+	type = type && *type ? type : "erofs";
+	options = options ? options : "";
+	err = root && *root ? try_root(root, type, options) : mount_default_root(type, options);
+	if (!err)
+		return;
+	list_devices(devices, sizeof devices);
+	panic("vfs: cannot mount the root file system: root=%s rootfstype=%s: error %d; block devices:%s",
+	      root && *root ? root : "(vda or ram0)", type, -err, *devices ? devices : " none");
+}
+
+static void mount_one(const struct boot_mount *m)
+{
+	int err = vfs_mount(m->source, m->path, m->type, m->flags, m->options);
+
+	if (!err)
+		return;
+	if (err == -ENOENT || err == -ENODEV || m->quiet)
+		log_info("vfs: %s not mounted on %s: %s", m->type, m->path,
+			 err == -ENODEV ? "no such file system type" : "the image has no such folder");
+	else
+		log_warn("vfs: mounting %s on %s failed: error %d", m->type, m->path, -err);
+}
+
+struct empty_context {
+	struct dir_context dir;
+	bool found;
+};
+
+static bool empty_emit(struct dir_context *ctx, const char *name, size_t len, u64 next, u64 ino,
+		       unsigned dtype)
+{
+	struct empty_context *c = container_of(ctx, struct empty_context, dir);
+
+	c->found |= !(len <= 2 && name[0] == '.' && (len == 1 || name[1] == '.'));
+	return !c->found;
+}
+
+/* /var keeps what the image has in it; an empty one becomes writable. */
+static bool directory_empty(const char *path)
+{
+	struct empty_context c = {.dir = {.emit = empty_emit}};
+	struct file *f = vfs_open(path, O_RDONLY | O_DIRECTORY, 0);
+
+	if (IS_ERR(f))
+		return false;
+	if (f->ops->iterate)
+		f->ops->iterate(f, &c.dir);
+	file_put(f);
+	return !c.found;
+}
+
+int vfs_boot_mounts(void)
+{
+	static const struct boot_mount var = {"tmpfs",	  "/var", "tmpfs", MS_NOSUID | MS_NODEV,
+					      "mode=755", false};
+
+	mount_root_fs();
+	for (unsigned n = 0; n < ARRAY_SIZE(boot_mounts); n++)
+		mount_one(&boot_mounts[n]);
+	if (root_mount->super->read_only && directory_empty("/var"))
+		mount_one(&var);
+	return 0;
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Telling inotify what happened to a named thing: its own watchers and those of its directory, who get the
+ * name too. */
+#include "base/string.h"
+#include "fs/vfs/internal.h"
+#include <linux/inotify.h>
+
+void notify_name(struct inode *dir, u32 mask, u32 cookie, const char *name, bool is_dir)
+{
+	if (unlikely(!list_empty(&dir->watches)))
+		inotify_event(dir, mask | (is_dir ? IN_ISDIR : 0), cookie, name);
+}
+
+void notify_dentry_slow(struct dentry *d, u32 mask)
+{
+	struct inode *i = d->inode, *dir = NULL;
+	u32 isdir = S_ISDIR(i->mode) ? IN_ISDIR : 0;
+	struct dentry *parent;
+	char name[NAME_LEN_MAX + 1];
+
+	rename_read_lock();
+	parent = d->parent;
+	if (parent != d && parent->inode && !(d->flags & DENTRY_UNLINKED)) {
+		dir = parent->inode;
+		inode_get(dir);
+		str_copy(name, d->name, sizeof name);
+	}
+	rename_read_unlock();
+	if (!list_empty(&i->watches))
+		inotify_event(i, mask | isdir, 0, NULL);
+	if (dir) {
+		if (!list_empty(&dir->watches))
+			inotify_event(dir, mask | isdir, 0, name);
+		inode_put(dir);
+	}
+}

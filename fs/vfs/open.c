@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Opening files by name: look-up or creation, the checks, and handing over to the inode's file system, the
+ * FIFO code or the device code. */
+#include "fs/vfs/internal.h"
+#include <linux/inotify.h>
+#include <linux/mount.h>
+
+#define TMPFILE_BIT (O_TMPFILE & ~O_DIRECTORY)
+
+static const struct file_ops path_file_ops; /* O_PATH: nothing works */
+
+static u32 access_mask(u64 flags)
+{
+	static const u8 masks[] = {MAY_READ, MAY_WRITE, MAY_READ | MAY_WRITE, MAY_READ | MAY_WRITE};
+
+	return masks[flags & O_ACCMODE] | (flags & O_TRUNC ? MAY_WRITE : 0);
+}
+
+static int may_open(const struct path *p, u64 flags)
+{
+	struct inode *i = p->dentry->inode;
+	u32 mask = access_mask(flags);
+	int err;
+
+	switch (i->mode & S_IFMT) {
+	case S_IFLNK:
+		return -ELOOP;
+	case S_IFDIR:
+		if (mask & MAY_WRITE || flags & O_CREAT)
+			return -EISDIR;
+		break;
+	case S_IFCHR:
+	case S_IFBLK:
+		if (p->mnt->flags & MS_NODEV)
+			return -EACCES;
+		break;
+	case S_IFSOCK:
+		return -ENXIO;
+	}
+	err = inode_permission(i, mask);
+	if (err)
+		return err;
+	if (mask & MAY_WRITE && S_ISREG(i->mode)) {
+		err = path_want_write(p);
+		if (err)
+			return err;
+	}
+	if (flags & O_NOATIME && !inode_owner_or_root(i))
+		return -EPERM;
+	return 0;
+}
+
+static int hand_over(struct inode *i, struct file *f)
+{
+	int err = 0;
+
+	f->ops = i->fops;
+	if (i->ops && i->ops->open)
+		err = i->ops->open(i, f);
+	else if (S_ISFIFO(i->mode))
+		err = fifo_open(i, f);
+	else if (S_ISCHR(i->mode) || S_ISBLK(i->mode))
+		err = chrdev_open(i, f);
+	if (!err && !f->ops)
+		err = -ENXIO;
+	return err;
+}
+
+/* Open what P names. CREATED: by this call, so that its permissions do not count. */
+static struct file *open_path(const struct path *p, u64 flags, bool created)
+{
+	struct inode *i = p->dentry->inode;
+	struct file *f;
+	int err;
+
+	if (!(flags & O_PATH) && !created) {
+		err = may_open(p, flags);
+		if (err)
+			return ERR_PTR(err);
+	}
+	f = file_alloc((u32)(flags & ~(u64)(O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_CLOEXEC)));
+	if (!f)
+		return ERR_PTR(-ENOMEM);
+	f->ops = &path_file_ops;
+	f->path = *p;
+	path_get(&f->path);
+	f->inode = i;
+	if (flags & O_PATH)
+		return f;
+	f->flags |= O_LARGEFILE;
+	if (file_writable(f) && S_ISREG(i->mode)) {
+		err = inode_get_write(i);
+		if (err)
+			goto fail;
+		f->write_counted = true;
+	}
+	if (flags & O_TRUNC && !created && S_ISREG(i->mode)) {
+		if (!f->write_counted) {
+			err = inode_get_write(i);
+			if (err)
+				goto fail;
+			f->write_counted = true;
+		}
+		err = inode_truncate(i, 0, true);
+		if (err)
+			goto fail;
+		notify_dentry(p->dentry, IN_MODIFY);
+	}
+	err = hand_over(i, f);
+	if (err)
+		goto fail;
+	notify_dentry(p->dentry, IN_OPEN);
+	return f;
+fail:
+	f->ops = &path_file_ops; /* nothing to release */
+	f->flags |= O_PATH;
+	file_put(f);
+	return ERR_PTR(err);
+}
+
+struct file *vfs_open_path(const struct path *p, u32 flags)
+{
+	return open_path(p, flags, false);
+}
+
+static int create_in(struct walk *w, struct dentry *d, u32 mode)
+{
+	struct inode *dir = w->path.dentry->inode;
+	int err = path_want_write(&w->path);
+
+	if (!err)
+		err = may_create(dir);
+	if (!err)
+		err = dir->ops->create ? dir->ops->create(dir, d, S_IFREG | (mode & 07777), 0) : -EACCES;
+	if (!err && !(d->flags & DENTRY_HASHED))
+		dcache_insert(d);
+	return err;
+}
+
+/* Find or make the walk's last component. *OUT gets it, with a reference; *CREATED tells. */
+static int look_or_create(struct walk *w, u64 flags, u32 mode, struct dentry **out, bool *created)
+{
+	struct dentry *dir = w->path.dentry, *d;
+	int err = 0;
+
+	d = lookup_child(dir, w->last, w->last_len, false);
+	if (IS_ERR(d))
+		return (int)PTR_ERR(d);
+	if (!rcu_dereference(d->inode)) {
+		dentry_put(d);
+		mutex_lock(&dir->inode->lock);
+		d = lookup_child(dir, w->last, w->last_len, true);
+		if (IS_ERR(d)) {
+			mutex_unlock(&dir->inode->lock);
+			return (int)PTR_ERR(d);
+		}
+		if (!d->inode) {
+			err = create_in(w, d, mode);
+			*created = !err;
+		}
+		mutex_unlock(&dir->inode->lock);
+		if (*created)
+			notify_name(dir->inode, IN_CREATE, 0, d->name, false);
+	}
+	if (!err && !*created && flags & O_EXCL)
+		err = -EEXIST;
+	if (err) {
+		dentry_put(d);
+		return err;
+	}
+	*out = d;
+	return 0;
+}
+
+/* open with O_CREAT. */
+static struct file *open_create(int dirfd, const char *path, const struct open_how_kernel *how)
+{
+	u32 mode = how->mode & ~fs_context_umask(current_process()->fs);
+	struct dentry *d = NULL;
+	bool created = false;
+	struct path p;
+	struct file *f;
+	struct walk w;
+	int err;
+
+	err = walk_start(&w, dirfd, path, WALK_PARENT | how->walk);
+	if (err)
+		return ERR_PTR(err);
+	for (;;) {
+		p = w.path;
+		if (w.last_type == LAST_ROOT) {
+			/* "/", or a magic link led here. */
+			path_get(&p);
+			break;
+		}
+		err = -EISDIR;
+		if (w.last_type != LAST_NORMAL || w.trailing)
+			goto fail;
+		err = look_or_create(&w, how->flags, mode, &d, &created);
+		if (err)
+			goto fail;
+		if (!S_ISLNK(d->inode->mode)) {
+			mount_get(p.mnt);
+			p.dentry = d;
+			path_follow_mounts(&p);
+			break;
+		}
+		err = how->flags & O_NOFOLLOW ? -ELOOP : walk_follow_last(&w, d);
+		dentry_put(d);
+		if (err)
+			goto fail;
+	}
+	f = open_path(&p, how->flags, created);
+	path_put(&p);
+	walk_end(&w);
+	return f;
+fail:
+	walk_end(&w);
+	return ERR_PTR(err);
+}
+
+static struct file *open_tmpfile(int dirfd, const char *path, const struct open_how_kernel *how)
+{
+	u32 mode = how->mode & ~fs_context_umask(current_process()->fs);
+	struct path dir, p;
+	struct file *f;
+	struct inode *di, *i;
+	int err = walk_path(dirfd, path, WALK_FOLLOW | WALK_DIRECTORY | how->walk, &dir);
+
+	if (err)
+		return ERR_PTR(err);
+	di = dir.dentry->inode;
+	err = path_want_write(&dir);
+	if (!err)
+		err = may_create(di);
+	if (!err && (!di->ops || !di->ops->tmpfile))
+		err = -EOPNOTSUPP;
+	f = ERR_PTR(err);
+	if (err)
+		goto out;
+	mutex_lock(&di->lock);
+	i = di->ops->tmpfile(di, S_IFREG | (mode & 07777));
+	mutex_unlock(&di->lock);
+	f = (struct file *)i;
+	if (IS_ERR(i))
+		goto out;
+	if (!(how->flags & O_EXCL))
+		i->flags |= INODE_LINKABLE;
+	p = (struct path){dir.mnt, dentry_alloc(NULL, "#tmpfile", 8)};
+	f = ERR_PTR(-ENOMEM);
+	if (!p.dentry) {
+		inode_put(i);
+		goto out;
+	}
+	p.dentry->flags |= DENTRY_NAMELESS | DENTRY_UNLINKED;
+	p.dentry->inode = i;
+	f = open_path(&p, how->flags & ~(u64)(TMPFILE_BIT | O_EXCL), true);
+	dentry_put(p.dentry);
+out:
+	path_put(&dir);
+	return f;
+}
+
+struct file *file_open_at(int dirfd, const char *path, const struct open_how_kernel *how)
+{
+	u64 flags = how->flags;
+	struct file *f;
+	struct path p;
+	int err;
+
+	if (flags & TMPFILE_BIT) {
+		if ((flags & O_TMPFILE) != O_TMPFILE || !(access_mask(flags) & MAY_WRITE) || flags & O_CREAT)
+			return ERR_PTR(-EINVAL);
+		if (!(flags & O_PATH))
+			return open_tmpfile(dirfd, path, how);
+	}
+	if (flags & O_PATH)
+		flags &= O_DIRECTORY | O_NOFOLLOW | O_PATH | O_CLOEXEC;
+	if (flags & O_CREAT) {
+		if (flags & O_DIRECTORY)
+			return ERR_PTR(-EINVAL);
+		return open_create(dirfd, path, how);
+	}
+	err = walk_path(dirfd, path,
+			(flags & O_NOFOLLOW ? 0 : WALK_FOLLOW) | (flags & O_DIRECTORY ? WALK_DIRECTORY : 0) |
+				how->walk,
+			&p);
+	if (err)
+		return ERR_PTR(err);
+	f = open_path(&p, flags, false);
+	path_put(&p);
+	return f;
+}
+
+struct file *vfs_open_at(int dirfd, const char *path, u32 flags, u32 mode)
+{
+	struct open_how_kernel how = {.flags = flags, .mode = mode};
+
+	return file_open_at(dirfd, path, &how);
+}
+
+struct file *vfs_open(const char *path, u32 flags, u32 mode)
+{
+	return vfs_open_at(AT_FDCWD, path, flags, mode);
+}

@@ -1,0 +1,445 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The page cache: look-up, filling, removal.
+ *
+ * Theory. An inode's pages hang in a radix tree by page index. The tree holds one reference on each. A
+ * look-up runs under RCU: it finds a page, takes a reference unless the count is zero, and checks that the
+ * page still belongs to this place, for struct pages are reused. The cache's lock serialises insertions and
+ * removals only; no lock is held while a page is read from a device or copied from or to an application, so a
+ * fault on the very file being written cannot deadlock.
+ *
+ * States: PAGE_LOCKED while being filled (nobody else touches the contents, nobody removes it), then
+ * PAGE_UPTODATE, or PAGE_ERROR until somebody tries again. Pages of files whose storage is memory are born up
+ * to date and are not on the LRU.
+ *
+ * Invariants: (1) a page in a tree has p->cache and p->index set to its place; p->cache is NULL from its
+ * removal on. (2) PAGE_LOCKED pages stay in the tree. (3) a page on the LRU is in a tree.
+ *
+ * Locks: inode lock > cache lock > lru_lock (pagecache_lru.c). Faults take the cache lock with the VMA's lock
+ * held. */
+#include "fs/vfs/pagecache_internal.h"
+#include "base/string.h"
+#include "fs/vfs/radix.h"
+#include "kernel/counter.h"
+#include "kernel/sched.h"
+#include "kernel/wait.h"
+
+#define WAIT_QUEUES 64
+#define BATCH	    32
+
+static DEFINE_COUNTER(pagecache_read_errors, "page cache pages whose read failed");
+static DEFINE_COUNTER(pagecache_nomem, "page cache pages that could not be made for want of memory");
+
+static struct waitq wait_queues[WAIT_QUEUES];
+static _Atomic u64 total_pages, shmem_pages;
+
+u64 pagecache_total(void)
+{
+	return atomic_load_explicit(&total_pages, memory_order_relaxed);
+}
+
+u64 pagecache_shmem_total(void)
+{
+	return atomic_load_explicit(&shmem_pages, memory_order_relaxed);
+}
+
+static void account(struct page_cache *c, s64 n)
+{
+	c->npages += (u64)n;
+	atomic_fetch_add_explicit(&total_pages, (u64)n, memory_order_relaxed);
+	if (c->unevictable)
+		atomic_fetch_add_explicit(&shmem_pages, (u64)n, memory_order_relaxed);
+}
+
+static void wait_queues_init(void)
+{
+	static struct spinlock lock;
+	static bool done;
+
+	if (likely(rcu_dereference(done)))
+		return;
+	spin_lock(&lock);
+	if (!done)
+		for (unsigned n = 0; n < WAIT_QUEUES; n++)
+			waitq_init(&wait_queues[n]);
+	rcu_assign_pointer(done, true);
+	spin_unlock(&lock);
+}
+
+int pagecache_init(struct page_cache *c, struct inode *inode, const struct page_cache_ops *ops)
+{
+	wait_queues_init();
+	*c = (struct page_cache){.inode = inode, .ops = ops};
+	mutex_init(&c->lock);
+	spin_init(&c->map_lock);
+	list_init(&c->mappings);
+	c->unevictable = !ops || !ops->read_pages;
+	return 0;
+}
+
+void pagecache_destroy(struct page_cache *c)
+{
+	pagecache_truncate(c, 0, ~0ull);
+	ASSERT(!c->npages && list_empty(&c->mappings));
+}
+
+static struct waitq *page_queue(struct page *p)
+{
+	return &wait_queues[((uintptr_t)p * 0x9e3779b97f4a7c15ull) >> 58 & (WAIT_QUEUES - 1)];
+}
+
+void pagecache_wait(struct page *p)
+{
+	wait_event(page_queue(p), !(atomic_load_explicit(&p->flags, memory_order_acquire) & PAGE_LOCKED));
+}
+
+void pagecache_page_done(struct page *p, int err)
+{
+	struct waitq *q = page_queue(p);
+
+	if (err) {
+		counter_inc(&pagecache_read_errors);
+		atomic_fetch_or_explicit(&p->flags, PAGE_ERROR, memory_order_relaxed);
+	} else {
+		atomic_fetch_or_explicit(&p->flags, PAGE_UPTODATE, memory_order_relaxed);
+	}
+	atomic_fetch_and_explicit(&p->flags, ~(u32)PAGE_LOCKED, memory_order_seq_cst);
+	if (waitq_active(q))
+		waitq_wake_all(q);
+}
+
+struct page *pagecache_find(struct page_cache *c, u64 index)
+{
+	struct page *p;
+
+	rcu_read_lock();
+	for (;;) {
+		p = radix_find(&c->root, index);
+		if (!p)
+			break;
+		if (READ_ONCE(p->cache) != c || !refcount_get_unless_zero(&p->ref))
+			continue; /* it is being removed right now: the slot is about to change */
+		if (likely(READ_ONCE(p->cache) == c && p->index == index))
+			break;
+		page_put(p);
+	}
+	rcu_read_unlock();
+	return p;
+}
+
+struct page *pagecache_peek(struct page_cache *c, u64 index)
+{
+	struct page *p = pagecache_find(c, index);
+
+	if (p && !(atomic_load_explicit(&p->flags, memory_order_acquire) & PAGE_UPTODATE)) {
+		page_put(p);
+		p = NULL;
+	}
+	return p;
+}
+
+/* Enter P, which nobody else knows, at INDEX, where nothing is. The tree takes a reference of its own. The
+ * cache lock is held. */
+static int enter_locked(struct page_cache *c, struct page *p, u64 index, u32 flags)
+{
+	int err;
+
+	p->index = index;
+	WRITE_ONCE(p->cache, c);
+	atomic_fetch_or_explicit(&p->flags, flags, memory_order_relaxed);
+	page_get(p);
+	err = radix_insert(&c->root, index, p);
+	if (err) {
+		p->cache = NULL;
+		atomic_fetch_and_explicit(&p->flags, ~flags, memory_order_relaxed);
+		page_put(p);
+		return err;
+	}
+	account(c, 1);
+	return 0;
+}
+
+static int charge(struct page_cache *c, u64 n)
+{
+	return c->ops && c->ops->charge ? c->ops->charge(c, n) : 0;
+}
+
+static void uncharge(struct page_cache *c, u64 n)
+{
+	if (n && c->ops && c->ops->uncharge)
+		c->ops->uncharge(c, n);
+}
+
+int pagecache_add_memory(struct page_cache *c, struct page *p, u64 index)
+{
+	int err = charge(c, 1);
+
+	if (err)
+		return err;
+	mutex_lock(&c->lock);
+	err = radix_find(&c->root, index) ? -EEXIST
+					  : enter_locked(c, p, index, PAGE_UPTODATE | PAGE_UNEVICTABLE);
+	mutex_unlock(&c->lock);
+	if (err)
+		uncharge(c, 1);
+	return err;
+}
+
+/* A hole of a file whose storage is memory becomes a zero page. */
+static struct page *fill_hole(struct page_cache *c, u64 index)
+{
+	struct page *p = page_alloc(0, PAGE_ZERO | PAGE_MOVABLE);
+	int err;
+
+	if (!p) {
+		counter_inc(&pagecache_nomem);
+		return ERR_PTR(-ENOMEM);
+	}
+	err = pagecache_add_memory(c, p, index);
+	if (!err)
+		return p;
+	page_put(p);
+	return err == -EEXIST ? NULL : ERR_PTR(err);
+}
+
+/* Enter new locked pages for [*INDEX, END) into BATCH until a page is found to be there or the batch is full.
+ * *INDEX moves past what was looked at. MUST: the page that may dig into reserves of memory. Returns how
+ * many; -ENOMEM when the first could not be had. */
+static int enter_run(struct page_cache *c, u64 *index, u64 end, u64 must, struct page **batch)
+{
+	u64 i = *index;
+	int n = 0, err = 0;
+
+	mutex_lock(&c->lock);
+	for (; i < end && n < BATCH; i++) {
+		struct page *p;
+
+		if (radix_find(&c->root, i)) {
+			if (n)
+				break;
+			continue;
+		}
+		p = page_alloc(0, PAGE_MOVABLE | (i == must ? 0 : PAGE_NORECLAIM));
+		err = p ? enter_locked(c, p, i, PAGE_LOCKED) : -ENOMEM;
+		if (err) {
+			if (p)
+				page_put(p);
+			counter_inc(&pagecache_nomem);
+			break;
+		}
+		page_put(p); /* the tree's reference stays: a locked page cannot be removed */
+		batch[n++] = p;
+	}
+	mutex_unlock(&c->lock);
+	*index = i;
+	if (n) {
+		pagecache_lru_add(batch, (unsigned)n);
+		return n;
+	}
+	return err;
+}
+
+int pagecache_fill(struct page_cache *c, u64 first, u64 n, u64 must)
+{
+	u64 size = READ_ONCE(c->inode->size), end;
+	struct page *batch[BATCH];
+
+	end = min(first + n, size / PAGE_SIZE + (size % PAGE_SIZE != 0));
+	while (first < end) {
+		int got = enter_run(c, &first, end, must, batch);
+
+		if (got <= 0)
+			return got;
+		c->ops->read_pages(c, batch[0]->index, batch, (unsigned)got);
+	}
+	return 0;
+}
+
+/* A page that is there but not up to date: wait, and try once more after an error. Takes over the reference.
+ */
+struct page *pagecache_settle(struct page_cache *c, struct page *p)
+{
+	for (int attempt = 0; attempt < 2; attempt++) {
+		u32 flags;
+
+		pagecache_wait(p);
+		flags = atomic_load_explicit(&p->flags, memory_order_acquire);
+		if (flags & PAGE_UPTODATE)
+			return p;
+		if (READ_ONCE(p->cache) != c || !c->ops || !c->ops->read_pages)
+			break;
+		if (!(flags & PAGE_LOCKED) && !attempt &&
+		    atomic_compare_exchange_strong_explicit(&p->flags, &flags,
+							    (flags | PAGE_LOCKED) & ~(u32)PAGE_ERROR,
+							    memory_order_acquire, memory_order_relaxed))
+			c->ops->read_pages(c, p->index, &p, 1);
+	}
+	page_put(p);
+	return ERR_PTR(-EIO);
+}
+
+struct page *pagecache_get(struct page_cache *c, u64 index)
+{
+	return pagecache_get_window(c, index, index, 1);
+}
+
+struct page *pagecache_get_window(struct page_cache *c, u64 index, u64 first, u64 n)
+{
+	struct page *p;
+	int err;
+
+	for (;;) {
+		p = pagecache_find(c, index);
+		if (likely(p && atomic_load_explicit(&p->flags, memory_order_acquire) & PAGE_UPTODATE)) {
+			pagecache_touch(p);
+			return p;
+		}
+		if (p)
+			return pagecache_settle(c, p);
+		if (c->unevictable) {
+			p = fill_hole(c, index);
+			if (p)
+				return p;
+			continue;
+		}
+		if (index >= DIV_ROUND_UP(READ_ONCE(c->inode->size), PAGE_SIZE))
+			return ERR_PTR(-EFAULT);
+		err = pagecache_fill(c, first, n, index);
+		if (err)
+			return ERR_PTR(err);
+		/* Another window for a page that was there but got reclaimed before we looked again. */
+		first = index;
+		n = 1;
+	}
+}
+
+/* Take up to BATCH pages of [*INDEX, LAST] out of the tree. Returns how many; 0: no more. */
+static unsigned remove_run(struct page_cache *c, u64 *index, u64 last, struct page **batch)
+{
+	struct page *p, *busy = NULL;
+	unsigned n = 0;
+
+	mutex_lock(&c->lock);
+	while (n < BATCH && (p = radix_next(&c->root, index)) && *index <= last) {
+		if (atomic_load_explicit(&p->flags, memory_order_acquire) & PAGE_LOCKED) {
+			busy = p;
+			page_get(p);
+			break;
+		}
+		radix_delete(&c->root, *index);
+		pagecache_lru_del(p);
+		WRITE_ONCE(p->cache, (struct page_cache *)NULL);
+		batch[n++] = p;
+		++*index;
+	}
+	account(c, -(s64)n);
+	mutex_unlock(&c->lock);
+	if (busy) {
+		if (!n)
+			pagecache_wait(busy);
+		page_put(busy);
+		if (!n)
+			return remove_run(c, index, last, batch);
+	}
+	return n;
+}
+
+static void zero_edge(struct page_cache *c, u64 start, u64 end)
+{
+	struct page *p = pagecache_find(c, start >> PAGE_SHIFT);
+
+	if (!p)
+		return;
+	memset((char *)page_to_virt(p) + start % PAGE_SIZE, 0, end - start);
+	page_put(p);
+}
+
+static void drop_range(struct page_cache *c, u64 start, u64 end, bool even_cowed)
+{
+	u64 first = start / PAGE_SIZE + (start % PAGE_SIZE != 0), last, index = first;
+	struct page *batch[BATCH];
+	bool mapped = !list_empty(&c->mappings);
+	unsigned n;
+
+	/* LAST is the index of the last page to go; none when it is below FIRST. */
+	if (end == ~0ull)
+		last = ~0ull >> PAGE_SHIFT;
+	else if (end / PAGE_SIZE == 0)
+		last = 0, first = max(first, 1ull);
+	else
+		last = end / PAGE_SIZE - 1;
+	if (first <= last && (c->npages || mapped)) {
+		if (mapped)
+			vm_unmap_cache(c, first, last, even_cowed);
+		while ((n = remove_run(c, &index, last, batch))) {
+			/* A fault that found a page just before it went may have mapped it after the first
+			 * sweep. */
+			if (!list_empty(&c->mappings))
+				vm_unmap_cache(c, batch[0]->index, batch[n - 1]->index, even_cowed);
+			for (unsigned k = 0; k < n; k++)
+				page_put(batch[k]);
+			uncharge(c, n);
+			cond_resched();
+		}
+	}
+	if (start % PAGE_SIZE)
+		zero_edge(c, start, min(end, ALIGN_UP(start, PAGE_SIZE)));
+	if (end != ~0ull && end % PAGE_SIZE && (end / PAGE_SIZE != start / PAGE_SIZE || !(start % PAGE_SIZE)))
+		zero_edge(c, ALIGN_DOWN(end, PAGE_SIZE), end);
+}
+
+void pagecache_truncate(struct page_cache *c, u64 start, u64 end)
+{
+	if (start < end)
+		drop_range(c, start, end, true);
+}
+
+void pagecache_punch(struct page_cache *c, u64 start, u64 end)
+{
+	if (start < end)
+		drop_range(c, start, end, false);
+}
+
+u64 pagecache_next(struct page_cache *c, u64 index, u64 end, bool hole)
+{
+	rcu_read_lock();
+	if (!hole) {
+		if (!radix_next(&c->root, &index))
+			index = end;
+	} else {
+		while (index < end && radix_find(&c->root, index))
+			index++;
+	}
+	rcu_read_unlock();
+	return min(index, end);
+}
+
+void pagecache_invalidate(struct page_cache *c, u64 start, u64 end)
+{
+	struct page *p;
+
+	if (c->unevictable)
+		return;
+	mutex_lock(&c->lock);
+	while (start < end && (p = radix_next(&c->root, &start)) && start < end) {
+		pagecache_evict_locked(c, p);
+		start++;
+	}
+	mutex_unlock(&c->lock);
+}
+
+bool pagecache_evict_locked(struct page_cache *c, struct page *p)
+{
+	u32 one = 1;
+
+	if (atomic_load_explicit(&p->flags, memory_order_acquire) & (PAGE_LOCKED | PAGE_DIRTY))
+		return false;
+	if (!atomic_compare_exchange_strong_explicit(&p->ref.n, &one, 0, memory_order_acquire,
+						     memory_order_relaxed))
+		return false;
+	radix_delete(&c->root, p->index);
+	pagecache_lru_del(p);
+	WRITE_ONCE(p->cache, (struct page_cache *)NULL);
+	account(c, -1);
+	page_free(p, 0);
+	return true;
+}

@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* File operations over the page cache: read, write, mmap.
+ *
+ * Data moves straight between a page and the iterator, with a reference on the page and no page or cache
+ * lock. Writers hold the inode's lock, which no fault takes. A whole new page is filled before it enters the
+ * cache, so it is neither zeroed first nor seen half done. */
+#include "base/string.h"
+#include "fs/vfs/pagecache_internal.h"
+#include "kernel/counter.h"
+#include "kernel/sched.h"
+#include "kernel/signal.h"
+#include <linux/fcntl.h>
+
+static DEFINE_COUNTER(pagecache_sigbus,
+		      "faults beyond the end of a file or on a page that could not be read");
+
+ssize_t pagecache_file_read(struct file *f, struct iter *to, u64 *pos)
+{
+	struct inode *i = f->inode;
+	struct page_cache *c = i->cache;
+	size_t done = 0;
+
+	while (to->left) {
+		u64 at = *pos, size = READ_ONCE(i->size);
+		size_t off = at % PAGE_SIZE, n, got;
+		struct page *p;
+
+		if (at >= size)
+			break;
+		n = min(min(to->left, PAGE_SIZE - off), size - at);
+		if (c->unevictable)
+			p = pagecache_find(c, at >> PAGE_SHIFT);
+		else
+			p = readahead_get(f, c, at >> PAGE_SHIFT,
+					  DIV_ROUND_UP(off + min(to->left, size - at), PAGE_SIZE));
+		if (IS_ERR(p))
+			return done ? (ssize_t)done : PTR_ERR(p) == -EFAULT ? 0 : PTR_ERR(p);
+		if (p) {
+			got = iter_copy_out(to, (char *)page_to_virt(p) + off, n);
+			page_put(p);
+		} else {
+			got = iter_zero(to, n);
+		}
+		*pos += got;
+		done += got;
+		if (got < n)
+			return done ? (ssize_t)done : -EFAULT;
+		if (done % (64 * PAGE_SIZE) < PAGE_SIZE) {
+			if (fatal_signal_pending(current))
+				return done ? (ssize_t)done : -EINTR;
+			cond_resched();
+		}
+	}
+	return (ssize_t)done;
+}
+
+/* How many of N bytes at POS may be written: the limits of the process, of file sizes and of seals. */
+static ssize_t write_limit(struct page_cache *c, u64 pos, size_t n)
+{
+	u64 limit = current_process()->rlim[RLIMIT_FSIZE].rlim_cur;
+
+	if (limit != RLIM64_INFINITY) {
+		if (pos >= limit) {
+			signal_send_thread(current, SIGXFSZ, NULL);
+			return -EFBIG;
+		}
+		n = min(n, limit - pos);
+	}
+	if (pos >= MAX_FILE_SIZE)
+		return -EFBIG;
+	n = min(n, MAX_FILE_SIZE - pos);
+	if (c->seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE))
+		return -EPERM;
+	if (c->seals & F_SEAL_GROW && pos + n > c->inode->size)
+		return -EPERM;
+	return (ssize_t)n;
+}
+
+/* A whole page at a hole: fill it, then enter it. Returns the bytes taken from the iterator; -EEXIST:
+ * somebody entered one meanwhile, nothing was taken. */
+static ssize_t write_new_page(struct page_cache *c, u64 index, struct iter *from)
+{
+	struct page *p = page_alloc(0, PAGE_MOVABLE);
+	size_t got;
+	int err;
+
+	if (!p)
+		return -ENOMEM;
+	got = iter_copy_in(from, page_to_virt(p), PAGE_SIZE);
+	if (got < PAGE_SIZE)
+		memset((char *)page_to_virt(p) + got, 0, PAGE_SIZE - got);
+	err = got ? pagecache_add_memory(c, p, index) : -EFAULT;
+	page_put(p);
+	if (err && got)
+		iter_revert(from, got);
+	return err ? err : (ssize_t)got;
+}
+
+static ssize_t write_page_part(struct page_cache *c, u64 index, struct iter *from, size_t off, size_t n)
+{
+	struct page *p = pagecache_get(c, index);
+	size_t got;
+
+	/* Beyond the end of a file with storage: a fresh page. */
+	if (IS_ERR(p))
+		return PTR_ERR(p);
+	got = iter_copy_in(from, (char *)page_to_virt(p) + off, n);
+	if (c->ops && c->ops->write_page)
+		atomic_fetch_or_explicit(&p->flags, PAGE_DIRTY, memory_order_relaxed);
+	page_put(p);
+	return got ? (ssize_t)got : -EFAULT;
+}
+
+/* The inode's lock is held. */
+static ssize_t write_locked(struct inode *i, struct iter *from, u64 *pos, size_t todo)
+{
+	struct page_cache *c = i->cache;
+	size_t done = 0;
+
+	while (todo) {
+		u64 index = *pos >> PAGE_SHIFT;
+		size_t off = *pos % PAGE_SIZE, n = min(todo, PAGE_SIZE - off);
+		ssize_t got = -EEXIST;
+
+		if (n == PAGE_SIZE && c->unevictable && pagecache_next(c, index, index + 1, false) != index)
+			got = write_new_page(c, index, from);
+		if (got == -EEXIST)
+			got = write_page_part(c, index, from, off, n);
+		if (got < 0)
+			return done ? (ssize_t)done : got;
+		*pos += (u64)got;
+		done += (size_t)got;
+		todo -= (size_t)got;
+		if (*pos > i->size)
+			WRITE_ONCE(i->size, *pos);
+		if ((size_t)got < n)
+			break;
+		if (done % (64 * PAGE_SIZE) < PAGE_SIZE) {
+			if (fatal_signal_pending(current))
+				return (ssize_t)done;
+			cond_resched();
+		}
+	}
+	return (ssize_t)done;
+}
+
+ssize_t pagecache_file_write(struct file *f, struct iter *from, u64 *pos)
+{
+	struct inode *i = f->inode;
+	ssize_t n;
+
+	if (!from->left)
+		return 0;
+	mutex_lock(&i->lock);
+	if (f->flags & O_APPEND)
+		*pos = i->size;
+	n = write_limit(i->cache, *pos, from->left);
+	if (n > 0) {
+		inode_remove_privs(i);
+		inode_touch_mtime(i);
+		n = write_locked(i, from, pos, (size_t)n);
+	}
+	mutex_unlock(&i->lock);
+	return n;
+}
+
+static int pagecache_fault(struct vm_fault *f)
+{
+	struct inode *i = f->vma->file->inode;
+	struct page_cache *c = i->cache;
+	struct page *p;
+
+	for (;;) {
+		u64 size = READ_ONCE(i->size);
+
+		if (f->pgoff >= size / PAGE_SIZE + (size % PAGE_SIZE != 0)) {
+			counter_inc(&pagecache_sigbus);
+			return -EFAULT;
+		}
+		p = readahead_get_fault(c, f->pgoff);
+		if (IS_ERR(p)) {
+			counter_inc(&pagecache_sigbus);
+			return PTR_ERR(p) == -ENOMEM ? -ENOMEM : PTR_ERR(p) == -EIO ? -EIO : -EFAULT;
+		}
+		if (likely(READ_ONCE(p->cache) == c))
+			break;
+		page_put(p); /* truncated since */
+	}
+	f->page = p;
+	return 0;
+}
+
+static bool maps_writable(const struct vma *vma)
+{
+	return vma->flags & VMA_SHARED && vma->flags & (VMA_WRITE | VMA_MAYWRITE);
+}
+
+void pagecache_vma_open(struct vma *vma)
+{
+	struct page_cache *c = vma->file->inode->cache;
+
+	if (maps_writable(vma))
+		atomic_fetch_add_explicit(&c->writable_maps, 1, memory_order_relaxed);
+	spin_lock(&c->map_lock);
+	list_add(&vma->cache_node, &c->mappings);
+	spin_unlock(&c->map_lock);
+}
+
+void pagecache_vma_close(struct vma *vma)
+{
+	struct page_cache *c = vma->file->inode->cache;
+
+	spin_lock(&c->map_lock);
+	list_del_init(&vma->cache_node);
+	spin_unlock(&c->map_lock);
+	if (maps_writable(vma))
+		atomic_fetch_sub_explicit(&c->writable_maps, 1, memory_order_relaxed);
+}
+
+const struct vm_ops pagecache_vm_ops = {
+	.fault = pagecache_fault,
+	.open = pagecache_vma_open,
+	.close = pagecache_vma_close,
+};
+
+int pagecache_file_mmap(struct file *f, struct vma *vma)
+{
+	struct page_cache *c = f->inode->cache;
+	s32 n;
+
+	if (!c)
+		return -ENODEV;
+	if (maps_writable(vma)) {
+		if (c->seals & F_SEAL_FUTURE_WRITE) {
+			if (vma->flags & VMA_WRITE)
+				return -EPERM;
+			vma->flags &= ~(u32)VMA_MAYWRITE;
+		}
+		/* Hold the count up while pagecache_vma_open raises it: -1 is the seal against writable
+		 * mappings. */
+		n = atomic_load_explicit(&c->writable_maps, memory_order_relaxed);
+		do {
+			if (n < 0)
+				break;
+		} while (!atomic_compare_exchange_weak_explicit(&c->writable_maps, &n, n + 1,
+								memory_order_relaxed, memory_order_relaxed));
+		if (n < 0 && vma->flags & VMA_WRITE)
+			return -EPERM;
+		if (n < 0)
+			vma->flags &= ~(u32)VMA_MAYWRITE;
+	} else {
+		n = -1;
+	}
+	vma->ops = &pagecache_vm_ops;
+	pagecache_vma_open(vma);
+	if (n >= 0)
+		atomic_fetch_sub_explicit(&c->writable_maps, 1, memory_order_relaxed);
+	return 0;
+}

@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Block devices that are memory: an initrd. */
+#pragma once
+
+#include "kernel/blockdev.h"
+
+/* First byte of a device that is memory, else NULL: readers may then look at it in place. */
+const u8 *ramblock_memory(const struct block_device *bd);
