@@ -1,0 +1,314 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Address space: mmap and its flags, protection, remapping, advice, sharing, the break, what /proc/self/maps says of it.
+#include "check.h"
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#ifndef MAP_FIXED_NOREPLACE
+#define MAP_FIXED_NOREPLACE 0x100000
+#endif
+#define MIB (1ul << 20)
+#define ANON (MAP_PRIVATE | MAP_ANONYMOUS)
+#define RW (PROT_READ | PROT_WRITE)
+
+static sigjmp_buf out;
+
+static void jump(int n)
+{
+	siglongjmp(out, n);
+}
+
+// The signal that touching P raises, 0 for none.
+static int touch(volatile char *p, bool write)
+{
+	struct sigaction sa = {.sa_handler = jump}, segv, bus;
+
+	sigaction(SIGSEGV, &sa, &segv);
+	sigaction(SIGBUS, &sa, &bus);
+	int n = sigsetjmp(out, 1);
+
+	if (!n) {
+		char c = *p;
+
+		if (write)
+			*p = c;
+	}
+	sigaction(SIGSEGV, &segv, NULL);
+	sigaction(SIGBUS, &bus, NULL);
+	return n;
+}
+
+TEST(anonymous_is_zero)
+{
+	char *p = mmap(NULL, 4 * MIB, RW, ANON, -1, 0);
+	size_t sum = 0;
+
+	EXPECT(p != MAP_FAILED);
+	for (size_t i = 0; i < 4 * MIB; i += 512)
+		sum += p[i];
+	EXPECT_EQ(sum, 0);
+	memset(p, 1, 4 * MIB);
+	EXPECT_EQ(munmap(p, 4 * MIB), 0);
+	EXPECT_EQ(touch(p, false), SIGSEGV);
+	EXPECT_EQ(munmap(p, 4096), 0); // nothing there is no error
+}
+
+TEST(bad_arguments)
+{
+	EXPECT(mmap(NULL, 0, RW, ANON, -1, 0) == MAP_FAILED && errno == EINVAL);
+	EXPECT(mmap(NULL, 4096, RW, MAP_ANONYMOUS, -1, 0) == MAP_FAILED && errno == EINVAL);
+	EXPECT(mmap(NULL, 4096, RW, MAP_PRIVATE, 999, 0) == MAP_FAILED && errno == EBADF);
+	EXPECT(mmap((void *)123, 4096, RW, ANON | MAP_FIXED, -1, 0) == MAP_FAILED && errno == EINVAL);
+	EXPECT(mmap((void *)0x800000000000, 4096, RW, ANON | MAP_FIXED, -1, 0) == MAP_FAILED && errno == ENOMEM);
+	EXPECT(mmap(NULL, 1ul << 50, RW, ANON | MAP_NORESERVE, -1, 0) == MAP_FAILED && errno == ENOMEM);
+	EXPECT_ERR(munmap((void *)1, 4096), EINVAL);
+	EXPECT_ERR(munmap((void *)4096, 0), EINVAL);
+	EXPECT_ERR(mprotect((void *)0x10000000000, 4096, RW), ENOMEM);
+	int fd = open("/etc/passwd", O_RDONLY);
+
+	EXPECT(mmap(NULL, 4096, RW, MAP_SHARED, fd, 0) == MAP_FAILED && errno == EACCES);
+	EXPECT(mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, fd, 100) == MAP_FAILED && errno == EINVAL);
+	char *p = mmap(NULL, 4096, RW, MAP_PRIVATE, fd, 0);
+
+	EXPECT(p != MAP_FAILED);
+	EXPECT_EQ(touch(p, true), 0);
+	munmap(p, 4096);
+	close(fd);
+}
+
+TEST(fixed_places)
+{
+	char *p = mmap(NULL, 16 * 4096, RW, ANON, -1, 0);
+
+	p[4096] = 1;
+	EXPECT(mmap(p + 4096, 4096, RW, ANON | MAP_FIXED_NOREPLACE, -1, 0) == MAP_FAILED && errno == EEXIST);
+	EXPECT(mmap(p + 4096, 4096, RW, ANON | MAP_FIXED, -1, 0) == p + 4096);
+	EXPECT_EQ(p[4096], 0);
+	EXPECT_EQ(munmap(p + 8 * 4096, 4096), 0);
+	char *q = mmap(p + 8 * 4096, 4096, RW, ANON, -1, 0); // a free place that is asked for is given
+
+	EXPECT(q == p + 8 * 4096);
+	munmap(p, 16 * 4096);
+	p = mmap(NULL, 4096, RW, ANON | MAP_32BIT, -1, 0);
+	EXPECT((uintptr_t)p < 1ul << 31);
+	munmap(p, 4096);
+}
+
+TEST(protection)
+{
+	char *p = mmap(NULL, 8 * 4096, RW, ANON, -1, 0);
+
+	memset(p, 3, 8 * 4096);
+	EXPECT_EQ(mprotect(p + 4096, 2 * 4096, PROT_NONE), 0);
+	EXPECT_EQ(touch(p + 4096, false), SIGSEGV);
+	EXPECT_EQ(touch(p + 3 * 4096, true), 0);
+	EXPECT_EQ(mprotect(p + 4096, 2 * 4096, PROT_READ), 0);
+	EXPECT_EQ(touch(p + 4096, false), 0);
+	EXPECT_EQ(touch(p + 4096, true), SIGSEGV);
+	EXPECT_EQ(p[4096], 3);
+	EXPECT_EQ(mprotect(p, 8 * 4096, RW), 0);
+	EXPECT_EQ(touch(p + 4096, true), 0);
+	EXPECT_ERR(syscall(SYS_mprotect, p + 1, 4096, RW), EINVAL);
+	munmap(p + 3 * 4096, 4096);
+	EXPECT_ERR(mprotect(p, 8 * 4096, PROT_READ), ENOMEM); // a hole
+	munmap(p, 8 * 4096);
+}
+
+TEST(code_in_memory)
+{
+	unsigned char *p = mmap(NULL, 4096, RW, ANON, -1, 0);
+
+	memcpy(p, "\xb8\x2a\x00\x00\x00\xc3", 6); // mov $42,%eax; ret
+	EXPECT_EQ(mprotect(p, 4096, PROT_READ | PROT_EXEC), 0);
+	EXPECT_EQ(((int (*)(void))p)(), 42);
+	EXPECT_EQ(mprotect(p, 4096, RW), 0);
+	memcpy(p, "\xb8\x2b", 2);
+	EXPECT_EQ(mprotect(p, 4096, PROT_READ | PROT_EXEC), 0);
+	EXPECT_EQ(((int (*)(void))p)(), 43);
+	munmap(p, 4096);
+}
+
+TEST(huge_reservation)
+{
+	double start = now();
+	char *p = mmap(NULL, 4ul << 40, PROT_NONE, ANON | MAP_NORESERVE, -1, 0);
+
+	EXPECT(p != MAP_FAILED);
+	EXPECT_EQ(mprotect(p + (1ul << 40), MIB, RW), 0);
+	p[1ul << 40] = 5;
+	EXPECT_EQ(madvise(p + (1ul << 40), MIB, MADV_DONTNEED), 0);
+	EXPECT_EQ(p[1ul << 40], 0);
+	EXPECT_EQ(munmap(p, 4ul << 40), 0);
+	EXPECT(now() - start < 2);
+}
+
+TEST(remapping)
+{
+	char *p = mmap(NULL, 4 * 4096, RW, ANON, -1, 0);
+
+	for (int i = 0; i < 4; i++)
+		p[i * 4096] = i + 1;
+	char *q = mremap(p, 4 * 4096, 4096 * 64, MREMAP_MAYMOVE);
+
+	EXPECT(q != MAP_FAILED);
+	EXPECT(q[0] == 1 && q[3 * 4096] == 4 && q[5 * 4096] == 0);
+	EXPECT(mremap(q, 64 * 4096, 2 * 4096, 0) == q);
+	EXPECT_EQ(touch(q + 2 * 4096, false), SIGSEGV);
+	char *place = mmap(NULL, 8 * 4096, PROT_NONE, ANON, -1, 0);
+
+	EXPECT(mremap(q, 2 * 4096, 2 * 4096, MREMAP_MAYMOVE | MREMAP_FIXED, place) == place);
+	EXPECT(place[0] == 1 && place[4096] == 2);
+	EXPECT_EQ(touch(q, false), SIGSEGV);
+	EXPECT(mremap((void *)0x10000000000, 4096, 8192, MREMAP_MAYMOVE) == MAP_FAILED && errno == EFAULT);
+	munmap(place, 8 * 4096);
+}
+
+TEST(advice)
+{
+	char *p = mmap(NULL, 4 * MIB, RW, ANON, -1, 0);
+	unsigned char in[1024];
+
+	memset(p, 9, 4 * MIB);
+	EXPECT_EQ(mincore(p, 4 * MIB, in), 0);
+	EXPECT(in[0] & 1);
+	EXPECT_EQ(madvise(p, 2 * MIB, MADV_DONTNEED), 0);
+	EXPECT_EQ(p[0] + p[2 * MIB - 1], 0);
+	EXPECT_EQ(p[2 * MIB], 9);
+	EXPECT_EQ(madvise(p, 4 * MIB, MADV_FREE), 0);
+	EXPECT_EQ(madvise(p, 4 * MIB, MADV_HUGEPAGE), 0);
+	EXPECT_EQ(madvise(p, 4 * MIB, MADV_NOHUGEPAGE), 0);
+	EXPECT_EQ(madvise(p, 4 * MIB, MADV_WILLNEED), 0);
+	EXPECT_ERR(madvise(p + 1, 4096, MADV_DONTNEED), EINVAL);
+	EXPECT_ERR(madvise(p, 4096, 999), EINVAL);
+	munmap(p, 4 * MIB);
+	EXPECT_ERR(madvise(p, 4096, MADV_DONTNEED), ENOMEM);
+}
+
+TEST(shared_file)
+{
+	char name[] = "/tmp/map-XXXXXX", b[8] = "";
+	int fd = mkstemp(name);
+
+	EXPECT(fd >= 0);
+	EXPECT_EQ(ftruncate(fd, 3 * 4096), 0);
+	char *s = mmap(NULL, 3 * 4096, RW, MAP_SHARED, fd, 0), *p = mmap(NULL, 3 * 4096, RW, MAP_PRIVATE, fd, 0);
+
+	EXPECT(s != MAP_FAILED && p != MAP_FAILED);
+	strcpy(s + 4096, "shared");
+	EXPECT(!strcmp(p + 4096, "shared"));
+	EXPECT_EQ(pread(fd, b, 6, 4096), 6);
+	EXPECT(!strcmp(b, "shared"));
+	strcpy(p + 4096, "private");
+	EXPECT(!strcmp(s + 4096, "shared"));
+	EXPECT_EQ(pwrite(fd, "FILE", 4, 0), 4);
+	EXPECT(!memcmp(s, "FILE", 4) && !memcmp(p, "FILE", 4));
+	EXPECT_EQ(msync(s, 4096, MS_SYNC), 0);
+	EXPECT_ERR(msync(s, 4096, MS_SYNC | MS_ASYNC), EINVAL);
+	EXPECT_EQ(ftruncate(fd, 4096), 0);
+	EXPECT_EQ(touch(s + 4096, false), SIGBUS);
+	EXPECT_EQ(touch(s, true), 0);
+	close(fd);
+	unlink(name);
+	EXPECT(!memcmp(s, "FILE", 4)); // the mapping keeps the file
+	munmap(s, 3 * 4096), munmap(p, 3 * 4096);
+}
+
+TEST(shared_with_child)
+{
+	volatile int *s = mmap(NULL, MIB, RW, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	pid_t child = fork();
+	int status;
+
+	if (!child) {
+		for (int i = 0; i < 256; i++)
+			s[i * 1024] = i;
+		_exit(0);
+	}
+	EXPECT_EQ(waitpid(child, &status, 0), child);
+	for (int i = 0; i < 256; i++)
+		EXPECT_EQ(s[i * 1024], i);
+	munmap((void *)s, MIB);
+}
+
+TEST(many_areas)
+{
+	char *p = mmap(NULL, 4000 * 4096, RW, ANON, -1, 0);
+
+	for (int i = 0; i < 4000; i += 2)
+		EXPECT_EQ(mprotect(p + i * 4096l, 4096, PROT_READ), 0);
+	for (int i = 1; i < 4000; i += 2)
+		p[i * 4096l] = 1;
+	EXPECT_EQ(touch(p, true), SIGSEGV);
+	EXPECT_EQ(munmap(p, 4000 * 4096), 0);
+}
+
+TEST(program_break)
+{
+	char *start = (void *)syscall(SYS_brk, 0), *more = (void *)syscall(SYS_brk, start + 3 * MIB + 100);
+
+	EXPECT(more == start + 3 * MIB + 100);
+	memset(start, 1, 3 * MIB);
+	EXPECT((char *)syscall(SYS_brk, start) == start);
+	EXPECT((char *)syscall(SYS_brk, 1) == start); // refused: the old one comes back
+}
+
+TEST(stack_grows)
+{
+	volatile char deep[1 << 20];
+
+	for (size_t i = sizeof deep; i >= 4096; i -= 4096)
+		deep[i - 1] = 1;
+	EXPECT_EQ(deep[4095], 1);
+}
+
+TEST(maps_file)
+{
+	static char text[1 << 18];
+	char *p = mmap(NULL, 5 * 4096, PROT_READ, ANON, -1, 0), line[64];
+	int fd = open("/proc/self/maps", O_RDONLY);
+	size_t n = 0;
+	ssize_t r;
+
+	EXPECT(fd >= 0);
+	while ((r = read(fd, text + n, sizeof text - 1 - n)) > 0)
+		n += r;
+	close(fd);
+	EXPECT(strstr(text, "[stack]"));
+	EXPECT(strstr(text, "[vdso]"));
+	EXPECT(strstr(text, "/memory")); // this program
+	snprintf(line, sizeof line, "%lx", (unsigned long)p + 5 * 4096);
+	EXPECT(strstr(text, line));
+	munmap(p, 5 * 4096);
+}
+
+TEST(locking)
+{
+	struct rlimit l;
+	char *p = mmap(NULL, 4 * 4096, RW, ANON, -1, 0);
+
+	EXPECT_EQ(getrlimit(RLIMIT_MEMLOCK, &l), 0);
+	EXPECT_EQ(mlock(p, 4 * 4096), 0);
+	EXPECT_EQ(munlock(p, 4 * 4096), 0);
+	munmap(p, 4 * 4096);
+}
+
+// One allocation that cannot be met fails; it neither hangs nor ends the program.
+TEST(out_of_memory)
+{
+	size_t size = 1ul << 46;
+	char mode = '0';
+	int fd = open("/proc/sys/vm/overcommit_memory", O_RDONLY);
+
+	if (fd >= 0)
+		read(fd, &mode, 1), close(fd);
+	if (mode == '1')
+		SKIP("this system promises any amount");
+	EXPECT(mmap(NULL, size, RW, ANON, -1, 0) == MAP_FAILED && errno == ENOMEM);
+	EXPECT(malloc(1ul << 46) == NULL);
+}

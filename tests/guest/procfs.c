@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// /proc, /sys and /dev: the files that runtimes and tools really read, and whether their figures make sense.
+#include "check.h"
+#include <dirent.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysinfo.h>
+#include <sys/sysmacros.h>
+#include <termios.h>
+
+static char text[1 << 16];
+
+// Read the whole file in small pieces, as a careless reader would. Its length, or -1.
+static long slurp(const char *path)
+{
+	int fd = open(path, O_RDONLY);
+	size_t n = 0;
+	ssize_t r = -1;
+
+	text[0] = 0;
+	if (fd < 0)
+		return -1;
+	while (n < sizeof text - 1 && (r = read(fd, text + n, n + 100 < sizeof text ? 100 : sizeof text - 1 - n)) > 0)
+		n += r;
+	text[n] = 0;
+	close(fd);
+	return r < 0 ? -1 : (long)n;
+}
+
+static long long field(const char *name)
+{
+	char *at = strstr(text, name);
+
+	return at ? atoll(at + strlen(name)) : -1;
+}
+
+TEST(self_links)
+{
+	char b[512] = "";
+
+	EXPECT(readlink("/proc/self/exe", b, sizeof b - 1) > 0);
+	EXPECT(strstr(b, "procfs"));
+	memset(b, 0, sizeof b);
+	EXPECT(readlink("/proc/self", b, sizeof b - 1) > 0);
+	EXPECT_EQ(atoi(b), getpid());
+	EXPECT(readlink("/proc/thread-self", b, sizeof b - 1) > 0);
+	EXPECT_EQ(chdir("/usr"), 0);
+	memset(b, 0, sizeof b);
+	EXPECT(readlink("/proc/self/cwd", b, sizeof b - 1) > 0);
+	EXPECT(!strcmp(b, "/usr"));
+	EXPECT_EQ(chdir("/"), 0);
+	int fd = open("/proc/self/exe", O_RDONLY), p[2];
+
+	EXPECT(fd >= 0);
+	EXPECT_EQ(read(fd, b, 4), 4);
+	EXPECT(!memcmp(b, "\177ELF", 4));
+	close(fd);
+	EXPECT_EQ(pipe(p), 0);
+	char name[64];
+
+	snprintf(name, sizeof name, "/proc/self/fd/%d", p[0]);
+	memset(b, 0, sizeof b);
+	EXPECT(readlink(name, b, sizeof b - 1) > 0);
+	EXPECT(!strncmp(b, "pipe:[", 6));
+	snprintf(name, sizeof name, "/dev/fd/%d", p[1]);
+	fd = open(name, O_WRONLY); // opening the link opens the pipe again
+	EXPECT(fd >= 0);
+	EXPECT_EQ(write(fd, "x", 1), 1);
+	EXPECT_EQ(read(p[0], b, 4), 1);
+	close(fd), close(p[0]), close(p[1]);
+}
+
+TEST(descriptor_listing)
+{
+	int before = 0, after = 0;
+
+	for (int round = 0; round < 2; round++) {
+		DIR *d = opendir("/proc/self/fd");
+		struct dirent *e;
+
+		EXPECT(d);
+		while ((e = readdir(d)))
+			*(round ? &after : &before) += e->d_name[0] != '.';
+		closedir(d);
+		if (!round)
+			dup(1), dup(1);
+	}
+	EXPECT_EQ(after, before + 2);
+}
+
+TEST(stat_of_self)
+{
+	EXPECT(slurp("/proc/self/stat") > 50);
+	EXPECT_EQ(atoi(text), getpid());
+	char *rest = strrchr(text, ')');
+	int fields = 0;
+
+	EXPECT(strchr(text, '(') && rest && rest[2] == 'R');
+	for (char *p = strtok(rest + 2, " \n"); p; p = strtok(NULL, " \n")) {
+		fields++;
+		if (fields == 18)
+			EXPECT_EQ(atoi(p), 1); // threads
+		if (fields == 21)
+			EXPECT(strtoull(p, NULL, 10) > 100000); // virtual size
+		if (fields == 22)
+			EXPECT(atol(p) >= 0); // resident pages: batched per CPU, so 0 for a small program
+	}
+	EXPECT_EQ(fields, 50);
+	EXPECT(slurp("/proc/self/statm") > 5);
+	EXPECT(slurp("/proc/self/status") > 100);
+	EXPECT_EQ(field("\nPid:\t"), getpid());
+	EXPECT_EQ(field("\nThreads:\t"), 1);
+	EXPECT(field("\nVmRSS:") > 0);
+	EXPECT(strstr(text, "\nSigBlk:\t") && strstr(text, "\nUid:\t0\t0\t0\t0"));
+	EXPECT(slurp("/proc/self/cmdline") > 0);
+	EXPECT(strstr(text, "procfs"));
+	EXPECT(slurp("/proc/self/comm") > 0);
+	EXPECT(!strcmp(text, "procfs\n"));
+	EXPECT(slurp("/proc/self/environ") >= 0);
+	EXPECT(slurp("/proc/self/limits") > 100);
+	EXPECT(strstr(text, "Max open files"));
+	EXPECT(slurp("/proc/self/mountinfo") > 10);
+	EXPECT(strstr(text, " /proc "));
+	EXPECT(slurp("/proc/self/cgroup") > 0);
+	EXPECT(strstr(text, "0::/"));
+	EXPECT(slurp("/proc/self/smaps") > 100);
+	EXPECT(strstr(text, "Rss:"));
+}
+
+static _Atomic int stop;
+
+static void *stay(void *arg)
+{
+	while (!stop)
+		pause_ms(2);
+	return arg;
+}
+
+TEST(threads_are_listed)
+{
+	pthread_t t[3];
+	int n = 0;
+
+	for (int i = 0; i < 3; i++)
+		pthread_create(&t[i], NULL, stay, NULL);
+	DIR *d = opendir("/proc/self/task");
+	struct dirent *e;
+
+	EXPECT(d);
+	while ((e = readdir(d)))
+		n += e->d_name[0] != '.';
+	closedir(d);
+	slurp("/proc/self/status");
+	long threads = field("\nThreads:\t");
+
+	stop = 1;
+	for (int i = 0; i < 3; i++)
+		pthread_join(t[i], NULL);
+	EXPECT_EQ(n, 4);
+	EXPECT_EQ(threads, 4);
+}
+
+TEST(system_figures)
+{
+	struct sysinfo s;
+
+	EXPECT(slurp("/proc/meminfo") > 100);
+	long long total = field("MemTotal:"), available = field("MemAvailable:");
+
+	EXPECT(total > 4096 && available > 0 && available < total);
+	EXPECT(field("MemFree:") > 0 && field("Buffers:") >= 0 && field("Cached:") >= 0 && field("SwapTotal:") >= 0);
+	EXPECT_EQ(sysinfo(&s), 0);
+	EXPECT_EQ((long long)s.totalram * s.mem_unit / 1024, total);
+	EXPECT(slurp("/proc/cpuinfo") > 50);
+	EXPECT(strstr(text, "processor\t: 0") && strstr(text, "model name\t:") && strstr(text, "flags\t\t:"));
+	int cpus = 0;
+
+	for (char *p = text; (p = strstr(p, "processor\t:")); p++)
+		cpus++;
+	EXPECT_EQ(cpus, sysconf(_SC_NPROCESSORS_ONLN));
+	EXPECT(slurp("/proc/stat") > 50);
+	EXPECT(!strncmp(text, "cpu  ", 5) && strstr(text, "\ncpu0 ") && field("\nbtime ") > 1000000);
+	EXPECT(slurp("/proc/uptime") > 3);
+	EXPECT(atof(text) > 0);
+	EXPECT(slurp("/proc/loadavg") > 10);
+	EXPECT(slurp("/proc/version") > 5);
+	EXPECT(!strncmp(text, "Linux version ", 14));
+	EXPECT(slurp("/proc/cmdline") >= 1);
+	EXPECT(slurp("/proc/filesystems") > 0);
+	EXPECT(strstr(text, "tmpfs"));
+	EXPECT(slurp("/proc/mounts") > 0);
+	EXPECT(slurp("/proc/net/dev") > 0);
+	EXPECT(strstr(text, "lo:"));
+	EXPECT(slurp("/proc/sys/vm/max_map_count") > 0);
+	EXPECT(slurp("/proc/sys/vm/overcommit_memory") > 0);
+	EXPECT(slurp("/proc/sys/kernel/pid_max") > 0);
+	EXPECT(slurp("/proc/sys/kernel/random/boot_id") == 37);
+	EXPECT(slurp("/proc/sys/net/core/somaxconn") > 0);
+	EXPECT(slurp("/proc/sys/kernel/osrelease") > 0);
+}
+
+TEST(absent_files)
+{
+	EXPECT_ERR(open("/proc/no-such", O_RDONLY), ENOENT);
+	EXPECT_ERR(open("/proc/99999999/stat", O_RDONLY), ENOENT);
+	EXPECT(open("/proc/new", O_CREAT | O_WRONLY, 0600) == -1 && (errno == ENOENT || errno == EACCES || errno == EPERM));
+	EXPECT_EQ(slurp("/proc/1/stat") > 0, 1);
+}
+
+TEST(sys_files)
+{
+	char expected[32];
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+
+	snprintf(expected, sizeof expected, cpus == 1 ? "0\n" : "0-%ld\n", cpus - 1);
+	EXPECT(slurp("/sys/devices/system/cpu/online") > 0);
+	EXPECT(!strcmp(text, expected));
+	EXPECT(slurp("/sys/kernel/mm/transparent_hugepage/enabled") > 0);
+	EXPECT(strchr(text, '[') && strstr(text, "madvise"));
+	EXPECT(slurp("/sys/devices/system/cpu/possible") > 0);
+	EXPECT(slurp("/sys/kernel/mm/transparent_hugepage/hpage_pmd_size") > 0);
+	EXPECT_EQ(atoi(text), 2 << 20);
+}
+
+TEST(devices)
+{
+	char b[64];
+	struct stat st;
+	int fd = open("/dev/null", O_RDWR);
+
+	EXPECT(fd >= 0);
+	EXPECT_EQ(write(fd, b, 64), 64);
+	EXPECT_EQ(read(fd, b, 64), 0);
+	EXPECT_EQ(fstat(fd, &st), 0);
+	EXPECT(S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3));
+	struct termios t;
+
+	EXPECT_ERR(tcgetattr(fd, &t), ENOTTY);
+	close(fd);
+	fd = open("/dev/zero", O_RDWR);
+	memset(b, 1, 64);
+	EXPECT_EQ(read(fd, b, 64), 64);
+	EXPECT(b[0] == 0 && b[63] == 0);
+	char *p = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
+
+	EXPECT(p != MAP_FAILED);
+	p[0] = 1;
+	munmap(p, 8192);
+	close(fd);
+	fd = open("/dev/full", O_WRONLY);
+	EXPECT(fd >= 0);
+	EXPECT_ERR(write(fd, b, 1), ENOSPC);
+	close(fd);
+	fd = open("/dev/random", O_RDONLY);
+	EXPECT_EQ(read(fd, b, 32), 32);
+	close(fd);
+	EXPECT_EQ(stat("/dev/shm", &st), 0);
+	EXPECT(S_ISDIR(st.st_mode));
+	fd = open("/dev/shm/test", O_CREAT | O_RDWR, 0600);
+	EXPECT(fd >= 0);
+	close(fd);
+	unlink("/dev/shm/test");
+}
+
+TEST(pseudo_terminal)
+{
+	int m = open("/dev/ptmx", O_RDWR | O_NOCTTY), s;
+	char b[64], *name;
+	struct winsize w = {.ws_row = 30, .ws_col = 90}, got = {0};
+
+	if (m < 0)
+		SKIP("no pseudo-terminals here");
+	EXPECT_EQ(grantpt(m), 0);
+	EXPECT_EQ(unlockpt(m), 0);
+	EXPECT((name = ptsname(m)));
+	s = open(name, O_RDWR | O_NOCTTY);
+	EXPECT(s >= 0);
+	EXPECT(isatty(s));
+	EXPECT_EQ(ioctl(m, TIOCSWINSZ, &w), 0);
+	EXPECT_EQ(ioctl(s, TIOCGWINSZ, &got), 0);
+	EXPECT(got.ws_row == 30 && got.ws_col == 90);
+	EXPECT_EQ(write(m, "line\n", 5), 5);
+	EXPECT_EQ(read(s, b, 64), 5);
+	EXPECT_EQ(read(m, b, 64), 6); // echoed with a carriage return
+	close(s), close(m);
+}

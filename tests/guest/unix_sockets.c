@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// AF_UNIX: stream, datagram and packet sockets, names, credentials, passed descriptors.
+#include "check.h"
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stddef.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+
+static struct sockaddr_un address(const char *path)
+{
+	struct sockaddr_un a = {.sun_family = AF_UNIX};
+
+	snprintf(a.sun_path, sizeof a.sun_path, "%s", path);
+	return a;
+}
+
+TEST(pair)
+{
+	int s[2], n;
+	char b[16];
+
+	EXPECT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, s), 0);
+	EXPECT_ERR(read(s[0], b, 1), EAGAIN);
+	EXPECT_EQ(write(s[0], "hello", 5), 5);
+	EXPECT_EQ(ioctl(s[1], FIONREAD, &n), 0);
+	EXPECT_EQ(n, 5);
+	EXPECT_EQ(recv(s[1], b, 3, MSG_PEEK), 3);
+	EXPECT_EQ(recv(s[1], b, 16, 0), 5);
+	EXPECT_EQ(shutdown(s[0], SHUT_WR), 0);
+	EXPECT_EQ(read(s[1], b, 1), 0);
+	EXPECT_ERR(send(s[0], "x", 1, MSG_NOSIGNAL), EPIPE);
+	EXPECT_EQ(write(s[1], "y", 1), 1);
+	EXPECT_EQ(read(s[0], b, 1), 1);
+	close(s[1]);
+	EXPECT_EQ(read(s[0], b, 1), 0);
+	close(s[0]);
+	EXPECT_ERR(socketpair(AF_INET, SOCK_STREAM, 0, s), EOPNOTSUPP);
+	EXPECT_ERR(socket(AF_UNIX, 9, 0), ESOCKTNOSUPPORT);
+	EXPECT_ERR(socket(777, SOCK_STREAM, 0), EAFNOSUPPORT);
+}
+
+static char name[64];
+
+static void *serve(void *arg)
+{
+	int l = *(int *)arg;
+	int c = accept4(l, NULL, NULL, SOCK_CLOEXEC);
+	char b[64];
+	ssize_t n;
+
+	while ((n = read(c, b, sizeof b)) > 0)
+		write(c, b, n);
+	close(c);
+	return NULL;
+}
+
+TEST(stream_with_name)
+{
+	int l = socket(AF_UNIX, SOCK_STREAM, 0), c = socket(AF_UNIX, SOCK_STREAM, 0);
+	pthread_t t;
+	char b[64];
+
+	snprintf(name, sizeof name, "/tmp/sock-%d", getpid());
+	unlink(name);
+	struct sockaddr_un a = address(name), got;
+	socklen_t len = sizeof got;
+
+	EXPECT_ERR(connect(c, (void *)&a, sizeof a), ENOENT);
+	EXPECT_EQ(bind(l, (void *)&a, sizeof a), 0);
+	EXPECT_ERR(connect(c, (void *)&a, sizeof a), ECONNREFUSED);
+	EXPECT_EQ(listen(l, 5), 0);
+	struct stat st;
+
+	EXPECT_EQ(stat(name, &st), 0);
+	EXPECT(S_ISSOCK(st.st_mode));
+	int second = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	EXPECT_ERR(bind(second, (void *)&a, sizeof a), EADDRINUSE);
+	close(second);
+	pthread_create(&t, NULL, serve, &l);
+	EXPECT_EQ(connect(c, (void *)&a, sizeof a), 0);
+	EXPECT_EQ(getpeername(c, (void *)&got, &len), 0);
+	EXPECT(got.sun_family == AF_UNIX && !strcmp(got.sun_path, name));
+	struct ucred u;
+
+	len = sizeof u;
+	EXPECT_EQ(getsockopt(c, SOL_SOCKET, SO_PEERCRED, &u, &len), 0);
+	EXPECT(u.pid == getpid() && u.uid == getuid());
+	EXPECT_EQ(write(c, "ping", 4), 4);
+	EXPECT_EQ(read(c, b, sizeof b), 4);
+	shutdown(c, SHUT_WR);
+	EXPECT_EQ(read(c, b, sizeof b), 0);
+	pthread_join(t, NULL);
+	close(c), close(l);
+	EXPECT_ERR(open(name, O_RDWR), ENXIO);
+	unlink(name);
+}
+
+TEST(abstract_name)
+{
+	int l = socket(AF_UNIX, SOCK_STREAM, 0), c = socket(AF_UNIX, SOCK_STREAM, 0);
+	struct sockaddr_un a = {.sun_family = AF_UNIX, .sun_path = "\0hidden"};
+	socklen_t len = offsetof(struct sockaddr_un, sun_path) + 7;
+
+	EXPECT_EQ(bind(l, (void *)&a, len), 0);
+	EXPECT_EQ(listen(l, 1), 0);
+	EXPECT_EQ(connect(c, (void *)&a, len), 0);
+	int s = accept(l, NULL, NULL);
+
+	EXPECT(s >= 0);
+	close(s), close(c), close(l);
+	c = socket(AF_UNIX, SOCK_STREAM, 0);
+	EXPECT_ERR(connect(c, (void *)&a, len), ECONNREFUSED);
+	close(c);
+}
+
+TEST(datagrams)
+{
+	int s[2];
+	char b[16];
+
+	EXPECT_EQ(socketpair(AF_UNIX, SOCK_DGRAM, 0, s), 0);
+	EXPECT_EQ(send(s[0], "one", 3, 0), 3);
+	EXPECT_EQ(send(s[0], "", 0, 0), 0);
+	EXPECT_EQ(send(s[0], "three", 5, 0), 5);
+	EXPECT_EQ(recv(s[1], b, 2, MSG_TRUNC), 3); // the rest of a datagram is gone
+	EXPECT_EQ(recv(s[1], b, 16, 0), 0);
+	EXPECT_EQ(recv(s[1], b, 16, 0), 5);
+	EXPECT_ERR(recv(s[1], b, 16, MSG_DONTWAIT), EAGAIN);
+	close(s[0]), close(s[1]);
+	EXPECT_EQ(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, s), 0);
+	EXPECT_EQ(send(s[0], "ab", 2, 0), 2);
+	EXPECT_EQ(send(s[0], "cd", 2, 0), 2);
+	EXPECT_EQ(recv(s[1], b, 16, 0), 2);
+	EXPECT_EQ(recv(s[1], b, 16, 0), 2);
+	close(s[0]);
+	EXPECT_EQ(recv(s[1], b, 16, 0), 0);
+	close(s[1]);
+}
+
+static ssize_t send_fds(int s, const int *fds, int n, const char *data, size_t len)
+{
+	char control[CMSG_SPACE(sizeof(int) * 8)] = {0};
+	struct iovec v = {(void *)data, len};
+	struct msghdr m = {.msg_iov = &v, .msg_iovlen = 1, .msg_control = control, .msg_controllen = CMSG_SPACE(sizeof(int) * n)};
+	struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = SCM_RIGHTS;
+	c->cmsg_len = CMSG_LEN(sizeof(int) * n);
+	memcpy(CMSG_DATA(c), fds, sizeof(int) * n);
+	return sendmsg(s, &m, 0);
+}
+
+TEST(passed_descriptors)
+{
+	int s[2], p[2], got[2] = {-1, -1};
+	char control[CMSG_SPACE(sizeof(int) * 8)], b[16];
+	struct iovec v = {b, sizeof b};
+	struct msghdr m = {.msg_iov = &v, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
+
+	EXPECT_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, s), 0);
+	EXPECT_EQ(pipe(p), 0);
+	EXPECT_EQ(send_fds(s[0], p, 2, "fds", 3), 3);
+	close(p[0]), close(p[1]);
+	EXPECT_EQ(recvmsg(s[1], &m, MSG_CMSG_CLOEXEC), 3);
+	struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+
+	EXPECT(c && c->cmsg_type == SCM_RIGHTS && c->cmsg_len == CMSG_LEN(8));
+	memcpy(got, CMSG_DATA(c), 8);
+	EXPECT_EQ(fcntl(got[0], F_GETFD), FD_CLOEXEC);
+	EXPECT_EQ(write(got[1], "through", 7), 7);
+	EXPECT_EQ(read(got[0], b, 16), 7);
+	close(got[0]), close(got[1]);
+	int bad = 999;
+
+	EXPECT_ERR(send_fds(s[0], &bad, 1, "x", 1), EBADF);
+	// Descriptors in flight when both ends close are closed too.
+	EXPECT_EQ(pipe(p), 0);
+	EXPECT_EQ(send_fds(s[0], &p[1], 1, "x", 1), 1);
+	close(p[1]), close(s[0]), close(s[1]);
+	EXPECT_EQ(read(p[0], b, 1), 0);
+	close(p[0]);
+}
+
+TEST(back_pressure)
+{
+	int s[2];
+	static char block[8192];
+	long total = 0, r;
+
+	EXPECT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, s), 0);
+	while ((r = write(s[0], block, sizeof block)) > 0)
+		total += r;
+	EXPECT(total >= 65536);
+	struct pollfd p = {.fd = s[0], .events = POLLOUT};
+
+	EXPECT_EQ(poll(&p, 1, 0), 0);
+	while (total > 0 && (r = read(s[1], block, sizeof block)) > 0)
+		total -= r;
+	EXPECT_EQ(total, 0);
+	EXPECT_EQ(poll(&p, 1, 0), 1);
+	close(s[0]), close(s[1]);
+}
+
+TEST(receive_timeout)
+{
+	int s[2];
+	char b;
+	struct timeval t = {0, 50000};
+	double start = now();
+
+	EXPECT_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, s), 0);
+	EXPECT_EQ(setsockopt(s[0], SOL_SOCKET, SO_RCVTIMEO, &t, sizeof t), 0);
+	EXPECT_ERR(read(s[0], &b, 1), EAGAIN);
+	EXPECT(now() - start >= 0.049);
+	close(s[0]), close(s[1]);
+}
+
+TEST(between_processes)
+{
+	int s[2], status;
+	char b[32];
+
+	EXPECT_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, s), 0);
+	pid_t child = fork();
+
+	if (!child) {
+		close(s[0]);
+		ssize_t n = read(s[1], b, sizeof b);
+
+		write(s[1], b, n);
+		_exit(0);
+	}
+	close(s[1]);
+	EXPECT_EQ(write(s[0], "across", 6), 6);
+	EXPECT_EQ(read(s[0], b, sizeof b), 6);
+	EXPECT_EQ(read(s[0], b, sizeof b), 0);
+	EXPECT_EQ(waitpid(child, &status, 0), child);
+	close(s[0]);
+}
