@@ -215,25 +215,20 @@ static struct thread *thread_copy(struct process *p, const struct clone_request 
 	}
 	if (thread_test_flag(me, THREAD_TRACE))
 		thread_set_flag(t, THREAD_TRACE);
+	if (r->flags & CLONE_CHILD_SETTID)
+		t->set_child_tid = r->child_tid;
 	if (r->flags & CLONE_CHILD_CLEARTID)
 		t->clear_child_tid = r->child_tid;
 	return t;
 }
 
-/* Tell parent and child the new id, each in its own memory. A bad address is the caller's loss, as on Linux.
- */
-static void store_ids(struct thread *t, const struct clone_request *r)
+void process_thread_begin(void)
 {
-	if ((r->flags & CLONE_PARENT_SETTID) && put_app(t->tid, r->parent_tid))
-		return;
-	if (!(r->flags & CLONE_CHILD_SETTID))
-		return;
-	if (r->flags & CLONE_VM) {
-		if (put_app(t->tid, r->child_tid))
-			return;
-	} else if (app_range_ok(r->child_tid, sizeof(u32))) {
-		vm_access(t->vm, (u64)r->child_tid, &t->tid, sizeof(u32), true);
-	}
+	u32 __app *where = current->set_child_tid;
+
+	/* A bad address is the caller's loss, as on Linux. */
+	if (where)
+		(void)!put_app(current->tid, where);
 }
 
 /* Make T visible, in P. -ERESTARTNOINTR when the current process is ending or stopping meanwhile. */
@@ -337,7 +332,8 @@ static long clone(const struct clone_request *r)
 			goto fail_vfork;
 		}
 	}
-	store_ids(t, r);
+	if (r->flags & CLONE_PARENT_SETTID)
+		(void)!put_app(t->tid, r->parent_tid);
 	err = thread ? link_thread(p, t) : link_process(p, t, r);
 	if (err)
 		goto fail_pidfd;

@@ -38,8 +38,7 @@ static struct process *choose_victim(u64 total, bool *dying)
 	u64 most = 0;
 
 	*dying = false;
-	for_each_process(p)
-	{
+	list_for_each_entry (p, &all_processes, all_node) {
 		u64 points;
 
 		if (p->zombie)

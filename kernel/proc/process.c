@@ -126,7 +126,8 @@ u32 thread_count(void)
 	u32 n = 0;
 
 	spin_lock(&process_tree_lock);
-	for_each_process(p) n += READ_ONCE(p->nthreads);
+	list_for_each_entry (p, &all_processes, all_node)
+		n += READ_ONCE(p->nthreads);
 	spin_unlock(&process_tree_lock);
 	return n;
 }

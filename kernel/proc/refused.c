@@ -143,8 +143,7 @@ SYSCALL_DEFINE3(ioprio_set, int, which, int, who, int, ioprio)
 		return -EINVAL;
 	ret = -ESRCH;
 	spin_lock(&process_tree_lock);
-	for_each_process(p)
-	{
+	list_for_each_entry (p, &all_processes, all_node) {
 		if (!ioprio_selects(which, who, p))
 			continue;
 		ret = process_may_signal(p) ? 0 : -EPERM;
@@ -164,8 +163,7 @@ SYSCALL_DEFINE2(ioprio_get, int, which, int, who)
 	if (which < IOPRIO_WHO_PROCESS || which > IOPRIO_WHO_USER)
 		return -EINVAL;
 	spin_lock(&process_tree_lock);
-	for_each_process(p)
-	{
+	list_for_each_entry (p, &all_processes, all_node) {
 		int prio = p->ioprio ? p->ioprio : (int)IOPRIO_PRIO_VALUE(IOPRIO_CLASS_NONE, IOPRIO_NORM);
 
 		if (ioprio_selects(which, who, p) && (ret < 0 || prio < ret))

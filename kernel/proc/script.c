@@ -26,24 +26,22 @@ static void copy_part(char *dst, const char *from, const char *to)
 
 int script_parse(const char head[SCRIPT_HEAD_SIZE], struct script_line *out)
 {
-	const char *last = head + SCRIPT_HEAD_SIZE - 1;
+	const char *limit = head + SCRIPT_HEAD_SIZE;
 	const char *name, *name_end, *end;
-	bool whole;
 
 	if (head[0] != '#' || head[1] != '!')
 		return -ENOEXEC;
-	for (end = head + 2; end < last && *end && *end != '\n'; end++)
+	for (end = head + 2; end < limit && *end && *end != '\n'; end++)
 		;
-	whole = end < last; /* else the line goes on beyond what was read: its last word may be cut */
-	while (end > head + 2 && is_blank(end[-1]))
-		end--;
+	if (end == limit)
+		end = --limit; /* the line goes on beyond what was read */
 	name = skip_blanks(head + 2, end);
-	if (name == end)
-		return -ENOEXEC;
 	for (name_end = name; name_end < end && !is_blank(*name_end); name_end++)
 		;
-	if (name_end == end && !whole)
-		return -ENOEXEC;
+	if (name == name_end || name_end == limit)
+		return -ENOEXEC; /* none, or one that may be cut */
+	while (is_blank(end[-1]))
+		end--;
 	copy_part(out->interp, name, name_end);
 	copy_part(out->arg, skip_blanks(name_end, end), end);
 	return 0;

@@ -10,8 +10,7 @@ static bool group_is_orphaned(u32 pgid, struct process *ignore)
 {
 	struct process *p;
 
-	for_each_process(p)
-	{
+	list_for_each_entry (p, &all_processes, all_node) {
 		struct process *parent = p->parent;
 
 		if (p->pgid != pgid || p == ignore || p->zombie || !parent || parent == init_process)
@@ -26,7 +25,9 @@ static bool group_has_stopped(u32 pgid)
 {
 	struct process *p;
 
-	for_each_process(p) if (p->pgid == pgid && READ_ONCE(p->stopped)) return true;
+	list_for_each_entry (p, &all_processes, all_node)
+		if (p->pgid == pgid && READ_ONCE(p->stopped))
+			return true;
 	return false;
 }
 
@@ -46,8 +47,7 @@ static void hang_up_if_orphaned(u32 pgid, struct process *ignore)
 
 	if (!group_has_stopped(pgid) || !group_is_orphaned(pgid, ignore))
 		return;
-	for_each_process(p)
-	{
+	list_for_each_entry (p, &all_processes, all_node) {
 		if (p->pgid != pgid)
 			continue;
 		signal_send_process(p, SIGHUP, NULL);
@@ -73,7 +73,9 @@ static struct process *member(int pid)
 
 	if (!pid)
 		return current->proc;
-	for_each_process(p) if (p->pid == (u32)pid) return p;
+	list_for_each_entry (p, &all_processes, all_node)
+		if (p->pid == (u32)pid)
+			return p;
 	return NULL;
 }
 
@@ -81,7 +83,9 @@ static bool session_has_group(u32 sid, u32 pgid)
 {
 	struct process *p;
 
-	for_each_process(p) if (p->pgid == pgid && p->sid == sid) return true;
+	list_for_each_entry (p, &all_processes, all_node)
+		if (p->pgid == pgid && p->sid == sid)
+			return true;
 	return false;
 }
 
@@ -156,7 +160,9 @@ SYSCALL_DEFINE0(setsid)
 	long ret = -EPERM;
 
 	spin_lock(&process_tree_lock);
-	for_each_process(p) if (p->pgid == me->pid) goto out;
+	list_for_each_entry (p, &all_processes, all_node)
+		if (p->pgid == me->pid)
+			goto out;
 	pid_use(me->pid);
 	pid_use(me->pid);
 	pid_unuse(me->pgid);

@@ -59,8 +59,7 @@ static int kill_many(u32 pgid, int sig, const siginfo_t *info)
 	bool sent = false;
 
 	spin_lock(&process_tree_lock);
-	for_each_process(p)
-	{
+	list_for_each_entry (p, &all_processes, all_node) {
 		if (pgid ? p->pgid != pgid : p == init_process || p == current->proc)
 			continue;
 		err = send_checked(p, sig, info);

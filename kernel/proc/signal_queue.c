@@ -6,7 +6,7 @@
  * carries none. */
 #include "base/string.h"
 #include "kernel/alloc.h"
-#include "proc.h"
+#include "signal_queue.h"
 
 void sigqueue_init(struct sigqueue_list *l)
 {
