@@ -61,6 +61,8 @@ static int negotiate(struct virtio_device *dev, const struct virtio_driver *drv)
 		log_warn("virtio: %s asks for platform DMA translation; assuming that there is none",
 			 drv->name);
 	dev->features = offered & (drv->features | ring | BIT(VIRTIO_F_ACCESS_PLATFORM));
+	if (drv->choose)
+		dev->features = drv->choose(dev->features);
 	dev->transport->set_features(dev, dev->features);
 	add_status(dev, VIRTIO_CONFIG_S_FEATURES_OK);
 	return dev->transport->get_status(dev) & VIRTIO_CONFIG_S_FEATURES_OK ? 0 : -EINVAL;

@@ -177,9 +177,11 @@ bool vq_kick_prepare(struct virtqueue *vq)
 	return !(READ_ONCE(vq->used->flags) & VRING_USED_F_NO_NOTIFY);
 }
 
+/* Not before DRIVER_OK: the device looks at the queues then by itself, or is told once more. */
 void vq_notify(struct virtqueue *vq)
 {
-	vq->dev->transport->notify(vq);
+	if (vq->dev->ready)
+		vq->dev->transport->notify(vq);
 }
 
 void vq_kick(struct virtqueue *vq)

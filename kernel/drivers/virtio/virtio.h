@@ -62,7 +62,8 @@ struct virtio_device {
 struct virtio_driver {
 	const char *name;
 	u32 id;
-	u64 features; /* device features that the driver knows; the ring's are added */
+	u64 features;		    /* device features that the driver knows; the ring's are added */
+	u64 (*choose)(u64 offered); /* drop those that depend on others that are missing; NULL: none do */
 	/* After FEATURES_OK; on failure the device is marked FAILED. Thread context. */
 	int (*probe)(struct virtio_device *dev);
 	void (*config_changed)(struct virtio_device *dev); /* interrupt context; NULL: of no interest */

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* virtio-net (virtio 1.2, 5.1): set-up, features, the control queue, link state. A pair of queues per CPU
+ * when the device has that many, each interrupting its own CPU. Receiving is in net_rx.c, sending in
+ * net_tx.c. */
+
+#include "net.h"
+#include "base/err.h"
+#include "base/string.h"
+#include "kernel/alloc.h"
+#include "kernel/clock.h"
+#include "kernel/init.h"
+#include "kernel/log.h"
+#include "kernel/page.h"
+#include "kernel/percpu.h"
+#include "kernel/random.h"
+
+#define TX_QUEUE	256u
+#define CONTROL_QUEUE	8u
+#define CONTROL_WAIT_NS NSEC_PER_SEC
+#define DEFAULT_MTU	1500u
+#define MAX_MTU		65521u
+/* Without mergeable buffers a frame must fit into one. */
+#define SINGLE_BUF_MTU (NET_BUF_SIZE - (u32)sizeof(struct virtio_net_hdr_mrg_rxbuf) - 18)
+
+#define GUEST_OFFLOADS (BIT(VIRTIO_NET_F_GUEST_TSO4) | BIT(VIRTIO_NET_F_GUEST_TSO6))
+#define HOST_OFFLOADS  (BIT(VIRTIO_NET_F_HOST_TSO4) | BIT(VIRTIO_NET_F_HOST_TSO6))
+
+/* What the device reads and writes while a control command runs. */
+struct control_command {
+	struct virtio_net_ctrl_hdr header;
+	u16 value;
+	u8 ack;
+};
+
+/* Features that lean on others (virtio 1.2, 5.1.3.1), and large receives only where buffers can be merged. */
+static u64 choose_features(u64 f)
+{
+	if (!(f & BIT(VIRTIO_NET_F_GUEST_CSUM)) || !(f & BIT(VIRTIO_NET_F_MRG_RXBUF)))
+		f &= ~GUEST_OFFLOADS;
+	if (!(f & BIT(VIRTIO_NET_F_CSUM)))
+		f &= ~HOST_OFFLOADS;
+	if (!(f & BIT(VIRTIO_NET_F_CTRL_VQ)))
+		f &= ~BIT(VIRTIO_NET_F_MQ);
+	return f;
+}
+
+/* Memory that waits for frames: a buffer is a page. */
+static unsigned rx_queue_size(void)
+{
+	struct memory_stats m;
+
+	memory_stats(&m);
+	if (m.total < MIB(128) / PAGE_SIZE)
+		return 64;
+	return m.total < MIB(512) / PAGE_SIZE ? 128 : 256;
+}
+
+static int net_transmit(struct netdev *dev, struct packet *p)
+{
+	return net_tx_transmit(dev, p);
+}
+
+static int net_poll(struct netdev *dev, unsigned queue, int budget)
+{
+	struct virtio_net *vn = dev->priv;
+
+	return net_rx_poll(&vn->queue[queue], budget);
+}
+
+static const struct netdev_ops net_ops = {.transmit = net_transmit, .poll = net_poll};
+
+static bool link_is_up(struct virtio_net *vn)
+{
+	if (!virtio_has(vn->dev, VIRTIO_NET_F_STATUS))
+		return true;
+	return virtio_config_get(vn->dev, struct virtio_net_config, status) & VIRTIO_NET_S_LINK_UP;
+}
+
+static void link_work(struct work *w)
+{
+	struct virtio_net *vn = container_of(w, struct virtio_net, work);
+
+	netdev_link_changed(&vn->netdev, link_is_up(vn));
+}
+
+static void net_config_changed(struct virtio_device *dev)
+{
+	struct virtio_net *vn = dev->priv;
+
+	work_queue(&vn->work);
+}
+
+/* Run one command and wait for its acknowledgement, polling. Probe only: nothing else uses the control queue.
+ */
+static int control(struct virtio_net *vn, u8 class, u8 cmd, u16 value)
+{
+	struct control_command *c = kzalloc(sizeof *c);
+	u64 start = clock_monotonic();
+	int err = -ENOMEM;
+
+	if (!c)
+		return err;
+	c->header = (struct virtio_net_ctrl_hdr){.class = class, .cmd = cmd};
+	c->value = value;
+	c->ack = VIRTIO_NET_ERR;
+	struct vq_segment seg[3] = {{virt_to_phys(&c->header), sizeof c->header},
+				    {virt_to_phys(&c->value), sizeof c->value},
+				    {virt_to_phys(&c->ack), sizeof c->ack}};
+	err = vq_add(vn->control, seg, 2, 1, c);
+	if (err) {
+		kfree(c);
+		return err;
+	}
+	vq_kick(vn->control);
+	while (!vq_get(vn->control, NULL)) {
+		if (vn->control->broken || clock_monotonic() - start > CONTROL_WAIT_NS)
+			return -ETIMEDOUT; /* the command stays with the device */
+		cpu_relax();
+	}
+	err = c->ack == VIRTIO_NET_OK ? 0 : -EIO;
+	kfree(c);
+	return err;
+}
+
+/* Queues 2i and 2i + 1 are pair i; the control queue comes behind all that the device has. */
+static int setup_queues(struct virtio_net *vn, unsigned device_pairs)
+{
+	bool has_control = virtio_has(vn->dev, VIRTIO_NET_F_CTRL_VQ);
+	unsigned n = has_control ? 2 * device_pairs + 1 : 2 * vn->pairs, rx_size = rx_queue_size();
+	struct vq_setup *setup = kcalloc(n, sizeof *setup);
+	int err;
+
+	if (!setup)
+		return -ENOMEM;
+	for (unsigned i = 0; i < n; i++)
+		setup[i].skip = true;
+	for (unsigned i = 0; i < vn->pairs; i++) {
+		setup[2 * i] =
+			(struct vq_setup){"virtio-net-rx", net_rx_interrupt, rx_size, i % cpu_count, false};
+		setup[2 * i + 1] = (struct vq_setup){"virtio-net-tx", NULL, TX_QUEUE, i % cpu_count, false};
+	}
+	if (has_control)
+		setup[n - 1] = (struct vq_setup){"virtio-net-control", NULL, CONTROL_QUEUE, 0, false};
+	err = virtio_setup_queues(vn->dev, setup, n);
+	kfree(setup);
+	if (err)
+		return err;
+	for (unsigned i = 0; i < vn->pairs; i++) {
+		struct net_queue *q = &vn->queue[i];
+
+		q->vn = vn;
+		q->index = i;
+		q->rx = vn->dev->queues[2 * i];
+		q->tx = vn->dev->queues[2 * i + 1];
+		q->rx->priv = q->tx->priv = q;
+	}
+	vn->control = has_control ? vn->dev->queues[n - 1] : NULL;
+	return 0;
+}
+
+static void read_mac(struct virtio_net *vn)
+{
+	u8 *mac = vn->netdev.mac;
+
+	if (virtio_has(vn->dev, VIRTIO_NET_F_MAC)) {
+		virtio_config_read(vn->dev, offsetof(struct virtio_net_config, mac), mac, 6);
+		return;
+	}
+	random_bytes(mac, 6);
+	mac[0] = (u8)((mac[0] & ~1) | 2); /* an individual address, locally administered */
+}
+
+static void describe(struct virtio_net *vn)
+{
+	struct netdev *nd = &vn->netdev;
+	u32 mtu = DEFAULT_MTU, most = vn->mergeable ? MAX_MTU : SINGLE_BUF_MTU;
+
+	if (virtio_has(vn->dev, VIRTIO_NET_F_MTU))
+		mtu = virtio_config_get(vn->dev, struct virtio_net_config, mtu);
+	nd->mtu = clamp(mtu, 68u, most);
+	nd->features = NETDEV_SG;
+	if (virtio_has(vn->dev, VIRTIO_NET_F_CSUM))
+		nd->features |= NETDEV_CSUM;
+	if (virtio_has(vn->dev, VIRTIO_NET_F_HOST_TSO4))
+		nd->features |= NETDEV_TSO4;
+	if (virtio_has(vn->dev, VIRTIO_NET_F_HOST_TSO6))
+		nd->features |= NETDEV_TSO6;
+	nd->nqueues = vn->pairs;
+	nd->ops = &net_ops;
+	nd->priv = vn;
+	nd->link_up = link_is_up(vn);
+	read_mac(vn);
+}
+
+static int net_probe(struct virtio_device *dev)
+{
+	unsigned device_pairs = 1, pairs;
+	struct virtio_net *vn;
+	int err;
+
+	if (virtio_has(dev, VIRTIO_NET_F_MQ))
+		device_pairs = virtio_config_get(dev, struct virtio_net_config, max_virtqueue_pairs);
+	device_pairs = clamp(device_pairs, 1u, 0x8000u);
+	pairs = min(device_pairs, cpu_count);
+	vn = kzalloc(sizeof *vn + pairs * sizeof vn->queue[0]);
+	if (!vn)
+		return -ENOMEM;
+	vn->dev = dev;
+	vn->pairs = pairs;
+	vn->mergeable = virtio_has(dev, VIRTIO_NET_F_MRG_RXBUF);
+	dev->priv = vn;
+	work_init(&vn->work, link_work);
+	err = setup_queues(vn, device_pairs);
+	if (err)
+		goto fail;
+	describe(vn);
+	for (unsigned i = 0; i < pairs; i++)
+		net_rx_fill(&vn->queue[i]);
+	virtio_ready(dev);
+	for (unsigned i = 0; i < pairs; i++)
+		vq_notify(vn->queue[i].rx);
+	if (pairs > 1) {
+		err = control(vn, VIRTIO_NET_CTRL_MQ, VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET, (u16)pairs);
+		if (err) {
+			log_warn("virtio-net: the device refuses %u queue pairs (%d): one", pairs, err);
+			vn->pairs = vn->netdev.nqueues = 1;
+		}
+	}
+	err = netdev_register(&vn->netdev);
+	if (!err)
+		return 0;
+fail:
+	/* Receive buffers that the device has are lost with it; it fails once, at boot. */
+	if (!virtio_device_stop(dev))
+		kfree(vn);
+	return err;
+}
+
+static const struct virtio_driver net_driver = {
+	.name = "virtio-net",
+	.id = VIRTIO_ID_NET,
+	.features = BIT(VIRTIO_NET_F_CSUM) | BIT(VIRTIO_NET_F_GUEST_CSUM) | BIT(VIRTIO_NET_F_MTU) |
+		    BIT(VIRTIO_NET_F_MAC) | GUEST_OFFLOADS | HOST_OFFLOADS | BIT(VIRTIO_NET_F_MRG_RXBUF) |
+		    BIT(VIRTIO_NET_F_STATUS) | BIT(VIRTIO_NET_F_CTRL_VQ) | BIT(VIRTIO_NET_F_MQ),
+	.choose = choose_features,
+	.probe = net_probe,
+	.config_changed = net_config_changed,
+};
+
+static int net_init(void)
+{
+	return virtio_driver_register(&net_driver);
+}
+INITCALL(net_init, INIT_DEVICE);

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Between the parts of the virtio-net driver. */
+#pragma once
+
+#include "kernel/kthread.h"
+#include "kernel/spinlock.h"
+#include "kernel/timer.h"
+#include "net/netdev.h"
+#include "virtio.h"
+#include <linux/virtio_net.h>
+
+#define NET_BUF_SIZE ((u32)PAGE_SIZE) /* a receive buffer is a page, owned by the packet that arrives in it \
+				       */
+
+struct virtio_net;
+
+struct net_queue { /* a receive and a transmit queue, in principle one CPU's */
+	struct virtio_net *vn;
+	unsigned index;
+	struct virtqueue *rx, *tx;
+	struct timer refill_timer; /* armed when no buffer could be had at all */
+	struct spinlock tx_lock;   /* guards tx; rx belongs to the poll context */
+};
+
+struct virtio_net {
+	struct netdev netdev;
+	struct virtio_device *dev;
+	unsigned pairs;
+	bool mergeable;
+	struct virtqueue *control; /* NULL: none */
+	struct work work;	   /* link changes */
+	struct net_queue queue[];
+};
+
+/* net_rx.c: runs in the poll context of its queue. */
+int net_rx_poll(struct net_queue *q, int budget);
+void net_rx_fill(struct net_queue *q);
+void net_rx_interrupt(struct virtqueue *vq);
+/* net_tx.c */
+int net_tx_transmit(struct netdev *dev, struct packet *p);
+void net_tx_reclaim(struct net_queue *q); /* free what the device has sent; any context */
