@@ -77,6 +77,25 @@ void iter_revert(struct iter *it, size_t n)
 	it->off -= n;
 }
 
+/* Zero application memory; returns the bytes zeroed, exactly up to a fault. */
+static size_t zero_stretch(void __app *at, size_t len)
+{
+	static const char zeros[64];
+	size_t done = 0;
+
+	if (!zero_app(at, len))
+		return len;
+	while (done < len) {
+		size_t n = min(len - done, sizeof zeros);
+		size_t left = copy_to_app_partial((char __app *)at + done, zeros, n);
+
+		done += n - left;
+		if (left)
+			break;
+	}
+	return done;
+}
+
 /* Move LEN bytes between BUF and one stretch of a segment; returns the bytes moved. */
 static size_t transfer(const struct iter *it, void *at, void *buf, size_t len, enum iter_op op)
 {
@@ -93,7 +112,7 @@ static size_t transfer(const struct iter *it, void *at, void *buf, size_t len, e
 		return len - copy_to_app_partial((__force void __app *)at, buf, len);
 	if (op == ITER_IN)
 		return len - copy_from_app_partial(buf, (__force const void __app *)at, len);
-	return len - zero_app_partial((__force void __app *)at, len);
+	return zero_stretch((__force void __app *)at, len);
 }
 
 static size_t iter_run(struct iter *it, void *buf, size_t n, enum iter_op op)

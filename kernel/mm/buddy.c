@@ -199,7 +199,10 @@ void buddy_give(struct page *p, unsigned order, bool unbacked)
 		b = s->map + (bidx - s->first);
 		if (!(b->flags & PAGE_BUDDY) || b->order != order)
 			break;
-		/* A block counts as backed as soon as a part of it is. */
+		/* A block counts as backed as soon as a part of it is; but what is known of 2 MiB is not
+		 * mixed up. */
+		if (order >= PAGEBLOCK_ORDER && !(b->flags & PAGE_UNBACKED) == unbacked)
+			break;
 		unbacked &= unlink_block(b);
 		idx &= ~(1u << order);
 	}

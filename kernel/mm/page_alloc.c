@@ -112,6 +112,10 @@ static struct page *pcp_take(enum migrate mt, u32 flags)
 
 	if (unlikely(!n))
 		n = pcp_refill(mt, flags);
+	if (unlikely(!n)) { /* memory is out: what this CPU keeps for the other kind will do */
+		mt = mt == MIGRATE_MOVABLE ? MIGRATE_UNMOVABLE : MIGRATE_MOVABLE;
+		n = this_cpu(page_pcp).count[mt];
+	}
 	if (likely(n)) {
 		p = this_cpu(page_pcp).pages[mt][--n];
 		this_cpu(page_pcp).count[mt] = (u16)n;

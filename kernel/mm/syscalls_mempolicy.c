@@ -258,7 +258,7 @@ SYSCALL_DEFINE6(move_pages, int, pid, u64, count, const u64 __app *, pages, cons
 
 		if (!p)
 			return -ESRCH;
-		vm = vm_of_process(p);
+		vm = process_get_vm(p);
 		process_put(p);
 		if (!vm)
 			return -EINVAL;

@@ -13,17 +13,6 @@
 #define MADV_COLLAPSE 25
 #endif
 
-struct vmspace *vm_of_process(struct process *p)
-{
-	u64 irq = spin_lock_irqsave(&p->lock);
-	struct vmspace *vm = p->vm;
-
-	if (vm)
-		vmspace_get(vm);
-	spin_unlock_irqrestore(&p->lock, irq);
-	return vm;
-}
-
 /* As ptrace: the same user in every respect, or root. */
 static bool may_access(struct process *p)
 {
@@ -119,7 +108,7 @@ static long do_process_vm(int pid, const struct iovec __app *lvec, u64 ln, const
 	result = -EPERM;
 	if (!may_access(p))
 		goto out;
-	vm = vm_of_process(p);
+	vm = process_get_vm(p);
 	result = -ESRCH;
 	if (!vm)
 		goto out;
@@ -180,7 +169,7 @@ SYSCALL_DEFINE5(process_madvise, int, pidfd, const struct iovec __app *, vec, u6
 	result = -EPERM;
 	if (!may_access(p) || current_process()->euid)
 		goto out_put;
-	vm = vm_of_process(p);
+	vm = process_get_vm(p);
 	result = -ESRCH;
 	if (!vm)
 		goto out_put;

@@ -159,6 +159,4 @@ int vm_unmap_locked(struct vmspace *vm, u64 start, u64 end, struct vma **dead);
 void vm_release_dead(struct vma *dead);
 bool vm_range_ok(u64 addr, u64 len);
 int vm_mlock_flags(struct vmspace *vm, u64 start, u64 end, u32 set);
-struct process;
-struct vmspace *vm_of_process(struct process *p); /* with a reference; NULL: it is exiting or a kernel thread */
 u64 vm_brk(struct vmspace *vm, u64 want); /* brk(2): the new or, on failure, the old end */

@@ -314,8 +314,7 @@ struct vma *vma_isolate(struct vmspace *vm, u64 start, u64 end)
 static bool same_kind(const struct vma *v, u32 flags, struct file *file, const struct vm_ops *ops)
 {
 	return v->flags == flags && v->file == file && v->ops == ops &&
-	       !(flags & (VMA_SPECIAL | VMA_IO | VMA_GROWSDOWN)) && !(ops && (ops->open || ops->close)) &&
-	       !v->priv;
+	       !(flags & (VMA_SPECIAL | VMA_IO | VMA_GROWSDOWN)) && !v->priv && !v->policy;
 }
 
 static bool can_join(const struct vma *a, const struct vma *b)

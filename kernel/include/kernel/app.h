@@ -23,7 +23,6 @@ int __must_check zero_app(void __app *dst, size_t n);
 /* Bytes NOT copied (0 is success), for partial transfers. */
 size_t __must_check copy_from_app_partial(void *dst, const void __app *src, size_t n);
 size_t __must_check copy_to_app_partial(void __app *dst, const void *src, size_t n);
-size_t __must_check zero_app_partial(void __app *dst, size_t n);
 /* A string of at most SIZE-1 bytes. Returns its length; -EFAULT; -ENAMETOOLONG when there is no NUL in SIZE bytes. */
 ssize_t __must_check string_from_app(char *dst, const char __app *src, size_t size);
 

@@ -53,7 +53,7 @@ size_t copy_to_app_partial(void __app *dst, const void *src, size_t n)
 	return left;
 }
 
-size_t zero_app_partial(void __app *dst, size_t n)
+static size_t zero_app_partial(void __app *dst, size_t n)
 {
 	size_t left = app_range_ok(dst, n) ? app_zero_raw((__force void *)dst, n) : n;
 

@@ -177,6 +177,7 @@ void arch_load_root(u64 root)
 
 void arch_sync_core(void)
 {
-	/* A move to a control register serialises (SDM vol. 3, 9.3), and this one does not leave the guest. */
+	/* A move to a control register serialises (SDM vol. 3, 9.3), and this one does not leave the guest.
+	 */
 	__asm__ volatile("mov %0, %%cr2" ::"r"(read_cr2()) : "memory");
 }
