@@ -2,7 +2,7 @@
 /* The physical allocator over memories of many sizes: blocks are aligned, disjoint and inside RAM; nothing is
  * lost; poison (DEBUG) shows writes to free pages. Each case runs mm_init() in a process of its own. */
 // sources: kernel/mm/section.c kernel/mm/buddy.c kernel/mm/boot_memory.c kernel/mm/page_alloc.c
-// kernel/mm/slab.c kernel/mm/kmalloc.c sources: tests/unit/mm/fake_arch.c
+// sources: kernel/mm/slab.c kernel/mm/kmalloc.c tests/unit/mm/fake_arch.c
 #include "unit.h"
 
 #include <sys/wait.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* Slab and kmalloc: sizes, alignment, disjointness, and that empty caches give their pages back. */
 // sources: kernel/mm/section.c kernel/mm/buddy.c kernel/mm/boot_memory.c kernel/mm/page_alloc.c
-// kernel/mm/slab.c kernel/mm/kmalloc.c sources: tests/unit/mm/fake_arch.c
+// sources: kernel/mm/slab.c kernel/mm/kmalloc.c tests/unit/mm/fake_arch.c
 #include "unit.h"
 
 #include "arch/memory.h"
