@@ -11,7 +11,8 @@ BUILD ?= build/kernel$(if $(DEBUG),-debug)
 CC ?= gcc
 ARCH := x86_64
 
-SRCS := $(sort $(shell find kernel fs net -name '*.c' -o -name '*.S'))
+VDSO_SRC := kernel/arch/$(ARCH)/vdso/vclock.c
+SRCS := $(filter-out $(VDSO_SRC),$(sort $(shell find kernel fs net -name '*.c' -o -name '*.S')))
 OBJS := $(SRCS:%=$(BUILD)/obj/%.o)
 GENERATED := $(BUILD)/gen/syscall_table.c
 OBJS += $(BUILD)/gen/syscall_table.o
@@ -19,7 +20,7 @@ OBJS += $(BUILD)/gen/syscall_table.o
 # The Linux ABI's structures and numbers come from linux-libc-dev; nothing else of /usr/include is visible.
 UAPI := build/uapi
 INCLUDES := -nostdinc -isystem $(shell $(CC) -print-file-name=include) -isystem $(UAPI) \
-	-Ikernel/include -Ikernel/arch/$(ARCH)/include -Ifs/include -Inet/include
+	-I. -Ikernel/include -Ikernel/arch/$(ARCH)/include -Ifs/include -Inet/include
 CFLAGS := -std=gnu17 -O2 -g -ffreestanding -fno-strict-aliasing -fno-common -fwrapv -fno-omit-frame-pointer \
 	-fno-delete-null-pointer-checks -fno-asynchronous-unwind-tables \
 	-fPIE -fvisibility=hidden -ffunction-sections -fdata-sections \
@@ -54,6 +55,18 @@ $(BUILD)/obj/%.c.o: %.c Makefile | $(UAPI)/.stamp
 $(BUILD)/obj/%.S.o: %.S Makefile | $(UAPI)/.stamp
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -D__ASSEMBLY__ -MMD -MP -c -o $@ $<
+
+# The vDSO is application code: a shared object of its own, embedded in the kernel image.
+$(BUILD)/vdso.so: $(VDSO_SRC) kernel/arch/$(ARCH)/vdso/vdso.lds | $(UAPI)/.stamp
+	@mkdir -p $(@D)
+	$(CC) -std=gnu17 -O2 -g -ffreestanding -fPIC -fno-stack-protector -mno-red-zone -fasynchronous-unwind-tables \
+		-Wall -Wextra -Werror -Wno-unused-parameter $(INCLUDES) -nostdlib -shared -Wl,-soname=linux-vdso.so.1 \
+		-Wl,--hash-style=both,-Bsymbolic,--eh-frame-hdr,--no-undefined,--build-id=none,-z,noexecstack \
+		-Wl,-T,kernel/arch/$(ARCH)/vdso/vdso.lds -o $@ $<
+$(BUILD)/vdso.stripped.so: $(BUILD)/vdso.so
+	objcopy -S $< $@
+$(BUILD)/obj/kernel/arch/$(ARCH)/time/vdso_image.S.o: $(BUILD)/vdso.stripped.so
+$(BUILD)/obj/kernel/arch/$(ARCH)/time/vdso_image.S.o: CFLAGS += -DVDSO_SO='"$(BUILD)/vdso.stripped.so"'
 
 $(BUILD)/gen/syscall_table.c: scripts/gen_syscall_table.py | $(UAPI)/.stamp
 	@mkdir -p $(@D)

@@ -12,6 +12,9 @@
 #include "kernel/cmdline.h"
 #include "kernel/log.h"
 #include "kernel/main.h"
+#include "kernel/percpu.h"
+
+DECLARE_PER_CPU(u64, stack_guard);
 
 #define CMDLINE_MAX 4096
 #define MEMMAP_MAX  128
@@ -63,6 +66,7 @@ static void read_start_info(const struct hvm_start_info *si)
 
 __attribute__((no_stack_protector)) void kernel_boot(void)
 {
+	this_cpu(stack_guard) = boot_entropy() & ~0xffull; /* a zero byte stops string overruns */
 	memcpy(__percpu_pristine, __percpu_start, (size_t)(__percpu_end - __percpu_start));
 	cpu_set_kstack(boot_stack);
 	cpu_init_tables(0);

@@ -33,5 +33,6 @@ struct hvm_memmap_entry {
 	u32 reserved;
 };
 
+u64 boot_entropy(void); /* 64 bits of what little there is so early */
 void relocate_kernel(const struct hvm_start_info *si);
 void kernel_boot(void) __attribute__((noreturn));

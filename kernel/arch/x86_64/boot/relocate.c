@@ -33,7 +33,7 @@ static bool has_word(const char *line, const char *word)
 }
 
 /* Mixes what a CPU without RDRAND still has: cycle counts around an exit to the hypervisor. */
-static u64 slide_entropy(void)
+u64 boot_entropy(void)
 {
 	u64 v = 0;
 
@@ -57,7 +57,7 @@ __attribute__((no_stack_protector)) void relocate_kernel(const struct hvm_start_
 	u64 slide = 0;
 
 	if (si->magic == HVM_START_MAGIC && !has_word(cmdline, "nokaslr"))
-		slide = (slide_entropy() % SLIDES) << HUGE_SHIFT;
+		slide = (boot_entropy() % SLIDES) << HUGE_SHIFT;
 
 	u64 first = (u64)__image_start & ~(HUGE_SIZE - 1); /* physical here: we run at the load address */
 	for (u64 pa = first; pa < (u64)__image_end; pa += HUGE_SIZE)

@@ -237,19 +237,18 @@ arch_switch_stacks:
 	movq %rdx, %rax
 	ret
 
-/* First code of a new thread: RAX = the thread before; RBX = fn, R12 = arg for kernel threads. */
+/* First code of a new thread, interrupts off: RAX = the thread before; RBX = fn, R12 = arg for kernel threads. */
 	.globl thread_begin_kernel, thread_begin_app
 thread_begin_kernel:
 	movq %rax, %rdi
-	call thread_first_run
+	call sched_thread_begin
 	sti
 	movq %r12, %rdi
-	call *%rbx
-	call kthread_exit
+	call *%rbx		/* does not return: ends in thread_exit_final() */
 	ud2
 thread_begin_app:
 	movq %rax, %rdi
-	call thread_first_run
+	call sched_thread_begin
 	sti
 	movq %rsp, %rdi
 	call app_first_run	/* returns with interrupts off */

@@ -90,7 +90,7 @@ static void page_fault(struct regs *r, u64 cr2)
 	int sig, code;
 
 	/* A non-canonical or upper-half address of an application, or any the kernel did not mean to touch. */
-	if (cr2 >= APP_LIMIT || !current->vm) {
+	if (cr2 >= APP_LIMIT || !current || !current->vm) {
 		if (app) {
 			arch_irq_enable();
 			app_signal(r, SIGSEGV, SEGV_MAPERR, cr2);
@@ -116,13 +116,19 @@ static void page_fault(struct regs *r, u64 cr2)
 		kernel_trap_panic(r, cr2);
 }
 
+static void enter_from_app(void)
+{
+	sched_account_enter_kernel();
+	thread_set_flag(current, THREAD_INTERRUPTED);
+}
+
 void trap_dispatch(struct regs *r)
 {
 	u64 cr2 = r->vector == 14 ? read_cr2() : 0;
 	bool app = from_app(r);
 
 	if (app)
-		thread_set_flag(current, THREAD_INTERRUPTED);
+		enter_from_app();
 	if (r->vector == 14) {
 		page_fault(r, cr2);
 	} else if (!app) {
@@ -142,15 +148,19 @@ void trap_dispatch(struct regs *r)
 
 void interrupt_dispatch(struct regs *r)
 {
+	bool app = from_app(r);
+
+	sched_irq_enter();
+	if (app)
+		enter_from_app();
 	irq_dispatch((u8)r->vector);
-	if (from_app(r)) {
-		thread_set_flag(current, THREAD_INTERRUPTED);
+	if (app)
 		exit_to_app(r);
-	}
 }
 
 void syscall_enter(struct regs *r)
 {
+	sched_account_enter_kernel();
 	syscall_dispatch(r);
 	arch_irq_disable();
 	exit_to_app(r);
@@ -171,6 +181,15 @@ void exit_to_app(struct regs *r)
 	}
 	if (unlikely(thread_test_flag(t, THREAD_INTERRUPTED)))
 		thread_clear_flag(t, THREAD_INTERRUPTED);
+	sched_account_leave_kernel();
+}
+
+/* A new application thread's first code, on its kernel stack under its frame, interrupts on. */
+void app_first_run(struct regs *r)
+{
+	process_thread_begin();
+	arch_irq_disable();
+	exit_to_app(r);
 }
 
 void nmi_dispatch(struct regs *r)

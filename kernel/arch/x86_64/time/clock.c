@@ -66,7 +66,7 @@ u64 clock_tsc_from_ns(u64 deadline)
 
 	if (deadline <= now)
 		return tsc;
-	return tsc + (u64)((unsigned __int128)(deadline - now) * tsc_khz / 1000000) + 1;
+	return tsc + mul_div(deadline - now, tsc_khz, 1000000) + 1;
 }
 
 /* ---- setting ---- */
@@ -82,8 +82,8 @@ static void vvar_end(void)
 	__atomic_store_n(&vvar.seq, vvar.seq + 1, __ATOMIC_RELEASE);
 }
 
-/* From now on 1 ms is KHZ cycles. Continues at the present reading. */
-static void set_frequency(u64 khz_times_1000)
+/* From now on a second is HZ cycles. Continues at the present reading. */
+static void set_frequency(u64 hz)
 {
 	u64 flags = spin_lock_irqsave(&update_lock);
 	u64 tsc = arch_cycles_ordered();
@@ -93,9 +93,9 @@ static void set_frequency(u64 khz_times_1000)
 	vvar.tsc_base = tsc;
 	vvar.mono_base = now;
 	vvar.shift = 32;
-	vvar.mult = (u64)(((unsigned __int128)1000000000ull << 32) / khz_times_1000);
+	vvar.mult = mul_div(NSEC_PER_SEC, 1ull << 32, hz);
 	vvar_end();
-	tsc_khz = khz_times_1000 / 1000;
+	tsc_khz = hz / 1000;
 	spin_unlock_irqrestore(&update_lock, flags);
 }
 
@@ -159,14 +159,14 @@ static u64 pit_measure(void)
 	u64 ticks = phase;
 
 	if (tsc_khz) {
-		u64 expect = (u64)((unsigned __int128)(s.tsc - sample_tsc0) * PIT_HZ / (tsc_khz * 1000));
+		u64 expect = mul_div(s.tsc - sample_tsc0, PIT_HZ, tsc_khz * 1000);
 		u64 periods = (expect + 32768 - min(phase, expect + 32768)) >> 16;
 
 		ticks = phase + (periods << 16);
 	}
 	sample_ticks = ticks;
 	sample_last_tsc = s.tsc;
-	return ticks ? (u64)((unsigned __int128)(s.tsc - sample_tsc0) * PIT_HZ / ticks) : 0; /* Hz */
+	return ticks ? mul_div(s.tsc - sample_tsc0, PIT_HZ, ticks) : 0; /* Hz */
 }
 
 static const u64 refine_at[] = {40 * NSEC_PER_MSEC, 2 * NSEC_PER_SEC, 60 * NSEC_PER_SEC};

@@ -57,6 +57,15 @@ static inline u32 inl(u16 port)
 	return v;
 }
 
+/* a * b / c with a 128-bit product; the quotient must fit in 64 bits. */
+static inline u64 mul_div(u64 a, u64 b, u64 c)
+{
+	u64 lo, hi;
+
+	__asm__("mulq %3\n\tdivq %4" : "=&a"(lo), "=&d"(hi) : "0"(a), "r"(b), "r"(c) : "cc");
+	return lo;
+}
+
 struct cpuid {
 	u32 eax, ebx, ecx, edx;
 };

@@ -55,6 +55,7 @@ u64 clock_tsc_from_ns(u64 deadline); /* CLOCK_MONOTONIC ns to a TSC value, for t
 void exit_to_app(struct regs *regs); /* pending work, then return with interrupts off */
 void syscall_dispatch(struct regs *regs); /* kernel/syscall/ */
 u64 kstack_low_of_cpu(void);
+void app_first_run(struct regs *regs);
 void trap_dispatch(struct regs *regs);
 void interrupt_dispatch(struct regs *regs);
 void nmi_dispatch(struct regs *regs);
