@@ -67,5 +67,3 @@ int exec_load(struct exec *x);	   /* identify, map, build the stack */
 void exec_release(struct exec *x); /* whatever X still holds */
 /* Hand what X holds over to P and T: names, auxv, exe. The vmspace is the caller's business. */
 void exec_adopt(struct exec *x, struct process *p, struct thread *t);
-/* Trace T by the kernel word `strace`, now that it has its name. */
-void trace_follow(struct thread *t);

@@ -233,6 +233,8 @@ void thread_exit(int code)
 
 	counter_inc(&threads_ended);
 	t->exit_code = p->group_exit ? p->exit_code : code;
+	if (unlikely(thread_test_flag(t, THREAD_TRACE)))
+		trace_exit(t->exit_code);
 	stop_taking_signals(t);
 	thread_leave_vm();
 	leave_address_space(t);

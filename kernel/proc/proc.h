@@ -137,4 +137,3 @@ void signal_stop_notify(struct process *p);   /* tell the parent of a completed 
 void signal_fault_fatal(int sig, int code, u64 addr);
 /* Log and remember a fatal fault of the current thread. */
 void fault_line(int sig, int code, u64 addr);
-const char *signal_name(int sig);

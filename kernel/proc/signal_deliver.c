@@ -232,6 +232,8 @@ void signal_deliver(struct regs *regs)
 		if (signal_do_stop())
 			continue;
 		if (next_delivery(t, &d)) {
+			if (unlikely(thread_test_flag(t, THREAD_TRACE)))
+				trace_signal(&d.info);
 			if (d.action.handler == SIG_HANDLER_DEFAULT)
 				default_action(d.sig);
 			else

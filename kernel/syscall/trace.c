@@ -8,12 +8,11 @@
 #include "kernel/alloc.h"
 #include "kernel/cmdline.h"
 #include "kernel/log.h"
-#include "kernel/process.h"
 #include "kernel/syscall_table.h"
+#include "kernel/signal.h"
 #include "kernel/thread.h"
 #include "trace_format.h"
 
-void trace_follow(struct thread *t);
 void trace_follow(struct thread *t)
 {
 	const char *word = cmdline_get("strace");
@@ -72,4 +71,29 @@ void trace_missing(u32 nr, struct regs *regs)
 		 "implemented)",
 		 current->tid, syscall_names[nr] ? syscall_names[nr] : "syscall", args[0], args[1], args[2],
 		 args[3], args[4], args[5]);
+}
+
+void trace_signal(const siginfo_t *info)
+{
+	struct trace_text *t = kmalloc(sizeof(*t));
+
+	if (!t)
+		return;
+	t->len = 0;
+	trace_printf(t, "--- ");
+	trace_put_signal_info(t, info->si_signo, info->si_code, info->si_pid, info->si_uid, info->si_status,
+			      (u64)info->si_addr);
+	trace_printf(t, " ---");
+	print(t);
+	kfree(t);
+}
+
+void trace_exit(int status)
+{
+	int sig = status & 0x7f;
+
+	if (sig)
+		log_warn("[pid %u] +++ killed by SIG%s +++", current->tid, signal_name(sig));
+	else
+		log_warn("[pid %u] +++ exited with %d +++", current->tid, status >> 8 & 0xff);
 }

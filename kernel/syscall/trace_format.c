@@ -156,7 +156,7 @@ static void put_flags(struct trace_text *t, const struct trace_table *tab, u64 v
 		trace_printf(t, "%s%#lx", sep, left);
 }
 
-static void put_signal(struct trace_text *t, int sig)
+void trace_put_signal(struct trace_text *t, int sig)
 {
 	static const char *const names[] = {
 		"0",	"HUP",	"INT",	"QUIT", "ILL",	  "TRAP",   "ABRT",  "BUS",  "FPE",  "KILL", "USR1",
@@ -171,6 +171,45 @@ static void put_signal(struct trace_text *t, int sig)
 		trace_printf(t, "SIGRTMIN");
 	else
 		trace_printf(t, "SIGRT_%d", sig - 32);
+}
+
+void trace_put_signal_info(struct trace_text *t, int sig, int code, int pid, u32 uid, int status, u64 addr)
+{
+	static const char *const segv[] = {"SEGV_MAPERR", "SEGV_ACCERR"};
+	static const char *const child[] = {"CLD_EXITED",  "CLD_KILLED",  "CLD_DUMPED",
+					    "CLD_TRAPPED", "CLD_STOPPED", "CLD_CONTINUED"};
+	const char *name = NULL;
+
+	trace_put_signal(t, sig);
+	trace_printf(t, " {si_signo=");
+	trace_put_signal(t, sig);
+	if (code == 0)
+		name = "SI_USER";
+	else if (code == 0x80)
+		name = "SI_KERNEL";
+	else if (code == -6)
+		name = "SI_TKILL";
+	else if (code == -1)
+		name = "SI_QUEUE";
+	else if (code == -2)
+		name = "SI_TIMER";
+	else if (sig == 11 && code >= 1 && code <= 2)
+		name = segv[code - 1];
+	else if (sig == 17 && code >= 1 && code <= 6)
+		name = child[code - 1];
+	if (name)
+		trace_printf(t, ", si_code=%s", name);
+	else
+		trace_printf(t, ", si_code=%d", code);
+	if (sig == 17 && code > 0) {
+		trace_printf(t, ", si_pid=%d, si_uid=%u, si_status=%d}", pid, uid, status);
+	} else if (code > 0 && code < 0x80) {
+		trace_printf(t, ", si_addr=");
+		put_address(t, addr);
+		trace_printf(t, "}");
+	} else {
+		trace_printf(t, ", si_pid=%d, si_uid=%u}", pid, uid);
+	}
 }
 
 static void put_sigset(struct trace_text *t, u64 addr)
@@ -189,7 +228,7 @@ static void put_sigset(struct trace_text *t, u64 addr)
 		if (((set >> (sig - 1)) & 1) == invert)
 			continue;
 		trace_printf(t, "%s", sep);
-		put_signal(t, sig);
+		trace_put_signal(t, sig);
 		sep = " ";
 	}
 	trace_printf(t, "]");
@@ -283,8 +322,11 @@ static void put_arg(struct trace_text *t, const struct trace_arg *a, const struc
 	case TRACE_HEX:
 		trace_printf(t, v ? "0x%lx" : "%lu", v);
 		break;
+	case TRACE_ADDRESS:
+		put_address(t, v);
+		break;
 	case TRACE_SIGNAL:
-		put_signal(t, (s32)v);
+		trace_put_signal(t, (s32)v);
 		break;
 	case TRACE_SIGSET:
 		put_sigset(t, v);
@@ -352,7 +394,7 @@ unsigned trace_begin(struct trace_text *t, u32 nr, const struct syscall_desc *d,
 	return n;
 }
 
-static void put_result(struct trace_text *t, const struct syscall_desc *d, long ret)
+static void put_result(struct trace_text *t, u32 nr, long ret)
 {
 	const char *name = ret < 0 && ret >= -MAX_ERRNO ? trace_errno_name((int)-ret) : NULL;
 
@@ -360,7 +402,7 @@ static void put_result(struct trace_text *t, const struct syscall_desc *d, long 
 		trace_printf(t, " = ? %s (%s)", name, trace_errno_text((int)-ret));
 	else if (name)
 		trace_printf(t, " = -1 %s (%s)", name, trace_errno_text((int)-ret));
-	else if (ret > 0x7fffffff)
+	else if (trace_returns_address(nr))
 		trace_printf(t, " = 0x%lx", (u64)ret);
 	else
 		trace_printf(t, " = %ld", ret);
@@ -377,5 +419,5 @@ void trace_end(struct trace_text *t, u32 nr, const struct syscall_desc *d, const
 		put_arg(t, trace_arg_find(nr, i), d, args, i, ret);
 	}
 	trace_printf(t, ")");
-	put_result(t, d, ret);
+	put_result(t, nr, ret);
 }

@@ -20,6 +20,10 @@ unsigned trace_begin(struct trace_text *t, u32 nr, const struct syscall_desc *d,
 void trace_end(struct trace_text *t, u32 nr, const struct syscall_desc *d, const u64 args[6], unsigned first,
 	       long ret);
 
+/* The signal of INFO as the tracer shows it: SIGSEGV {si_signo=SIGSEGV, si_code=SEGV_MAPERR, si_addr=NULL} */
+void trace_put_signal_info(struct trace_text *t, int sig, int code, int pid, u32 uid, int status, u64 addr);
+void trace_put_signal(struct trace_text *t, int sig);
+
 /* How to show one argument. */
 enum trace_kind {
 	TRACE_DEFAULT,	 /* by its declared type */
@@ -35,6 +39,7 @@ enum trace_kind {
 	TRACE_BUF_OUT, /* bytes received, as many as the result says */
 	TRACE_STRINGS, /* argv, envp */
 	TRACE_HEX,
+	TRACE_ADDRESS, /* a pointer whatever its type says */
 	TRACE_TIMESPEC,
 	TRACE_INTS_OUT, /* two ints: pipe, socketpair */
 	TRACE_FUTEX,
@@ -61,5 +66,6 @@ struct trace_arg {
 
 /* trace_tables.c: what is known of argument INDEX of call NR, or NULL. */
 const struct trace_arg *trace_arg_find(u32 nr, unsigned index);
+bool trace_returns_address(u32 nr);
 const char *trace_errno_name(int err);
 const char *trace_errno_text(int err);

@@ -263,7 +263,17 @@ static const struct trace_arg trace_args[] = {
 	FLAGS(wait4, 2, wait_options),
 	VALUE(waitid, 0, wait_kinds),
 	FLAGS(waitid, 3, wait_options),
-	KIND(brk, 0, TRACE_HEX),
+	KIND(brk, 0, TRACE_ADDRESS),
+	KIND(mmap, 0, TRACE_ADDRESS),
+	KIND(munmap, 0, TRACE_ADDRESS),
+	KIND(mprotect, 0, TRACE_ADDRESS),
+	KIND(madvise, 0, TRACE_ADDRESS),
+	KIND(mremap, 0, TRACE_ADDRESS),
+	KIND(mremap, 4, TRACE_ADDRESS),
+	KIND(msync, 0, TRACE_ADDRESS),
+	KIND(mincore, 0, TRACE_ADDRESS),
+	KIND(mlock, 0, TRACE_ADDRESS),
+	KIND(munlock, 0, TRACE_ADDRESS),
 };
 
 const struct trace_arg *trace_arg_find(u32 nr, unsigned index)
@@ -272,6 +282,11 @@ const struct trace_arg *trace_arg_find(u32 nr, unsigned index)
 		if (trace_args[i].nr == nr && trace_args[i].index == index)
 			return &trace_args[i];
 	return NULL;
+}
+
+bool trace_returns_address(u32 nr)
+{
+	return nr == __NR_mmap || nr == __NR_brk || nr == __NR_mremap || nr == __NR_shmat;
 }
 
 #define E(x, text) [x] = {#x, text}

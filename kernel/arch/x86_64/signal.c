@@ -49,7 +49,8 @@ static bool on_altstack(const struct thread_signals *s, u64 sp)
 
 size_t signal_minstack(void)
 {
-	return ALIGN_UP(sizeof(struct frame) + fpu_frame_size() + 63, 16ul);
+	/* Not below MINSIGSTKSZ, which C libraries take for a lower bound. */
+	return max(ALIGN_UP(sizeof(struct frame) + fpu_frame_size() + 63, 16ul), 2048ul);
 }
 
 /* Where the frame goes, and where its vector state: *FPU. 0 when it would leave the alternate stack or wrap.

@@ -41,6 +41,15 @@ size_t signal_minstack(void);
 /* Set the alternate stack from a signal frame's copy, as sigaltstack(2) would; silently leaves it when SS is not valid. */
 void signal_restore_altstack(const stack_t *ss);
 
+/* "SEGV" for SIGSEGV, and so on; real-time signals are "RT". */
+const char *signal_name(int sig);
+
+/* kernel/syscall/trace.c, for threads with THREAD_TRACE: follow T by the kernel word `strace` now that it has its name; lines
+ * for a signal that is about to be delivered and for the end of the current thread. */
+void trace_follow(struct thread *t);
+void trace_signal(const siginfo_t *info);
+void trace_exit(int status);
+
 /* kernel/arch/: build the frame for SIG on the application's stack and make REGS enter the handler; 0 or -EFAULT.
  * OLDMASK is the mask that rt_sigreturn restores. */
 struct signal_action;

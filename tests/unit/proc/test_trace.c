@@ -66,12 +66,12 @@ static void test_buffers(void **state)
 static void test_flags(void **state)
 {
 	assert_string_equal(line(__NR_mmap, &mmap_desc, 0x7f0000001000, 0, 8192, 3, 0x22, (u32)-1, 0),
-			    "mmap(0, 8192, PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0) = 0x7f0000001000");
+			    "mmap(NULL, 8192, PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0) = 0x7f0000001000");
 	assert_string_equal(line(__NR_mmap, &mmap_desc, -ENOMEM, 0, 1, 0, 0x4022 | 0x80000000, (u32)-1, 0x1000),
-			    "mmap(0, 1, 0, MAP_PRIVATE|MAP_ANONYMOUS|MAP_NORESERVE|0x80000000, -1, 0x1000) = -1 ENOMEM "
+			    "mmap(NULL, 1, 0, MAP_PRIVATE|MAP_ANONYMOUS|MAP_NORESERVE|0x80000000, -1, 0x1000) = -1 ENOMEM "
 			    "(Cannot allocate memory)");
 	assert_string_equal(line(__NR_madvise, &madvise_desc, 0, 4096, 4096, 4, 0, 0, 0),
-			    "madvise(4096, 4096, MADV_DONTNEED) = 0");
+			    "madvise(0x1000, 4096, MADV_DONTNEED) = 0");
 	assert_string_equal(line(__NR_wait4, &wait4_desc, 12, (u32)-1, 0, 1 | 0x40000000, 0, 0, 0),
 			    "wait4(-1, NULL, WNOHANG|__WALL, NULL) = 12");
 }
