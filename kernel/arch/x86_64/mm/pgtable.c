@@ -79,12 +79,19 @@ static void map_direct(u64 start, u64 end, bool huge)
 	start = ALIGN_DOWN(start, HUGE_SIZE);
 	end = ALIGN_UP(end, HUGE_SIZE);
 	while (start < end) {
-		unsigned level = huge && IS_ALIGNED(start, GIB(1)) && end - start >= GIB(1) ? 2 : 1;
-		pte_t *e = kernel_entry(DIRECT_MAP_BASE + start, level, true);
+		bool whole = huge && IS_ALIGNED(start, GIB(1)) && end - start >= GIB(1);
+		pte_t *e = kernel_entry(DIRECT_MAP_BASE + start, whole ? 2 : 1, true);
 
+		/* Smaller pages may be there already, below a gigabyte that is now wanted whole. */
+		if (whole && *e & PTE_P && !(*e & PTE_PS)) {
+			whole = false;
+			map_direct(start, start + GIB(1) - HUGE_SIZE, false);
+			start += GIB(1) - HUGE_SIZE;
+			e = kernel_entry(DIRECT_MAP_BASE + start, 1, true);
+		}
 		if (!(*e & PTE_P))
 			*e = start | KERNEL_DATA | PTE_PS;
-		start += PT_SIZE(level);
+		start += whole ? GIB(1) : HUGE_SIZE;
 	}
 }
 
