@@ -345,7 +345,7 @@ int erofs_zmap(struct inode *i, u64 pos, struct erofs_extent *x)
 {
 	struct erofs_inode *ei = erofs_inode(i);
 	struct lcluster m;
-	u64 end, unused;
+	u64 end = 0, unused;
 	int err;
 
 	if (!atomic_load_explicit(&ei->z_ready, memory_order_acquire)) {

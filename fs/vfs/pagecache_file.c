@@ -152,7 +152,7 @@ ssize_t pagecache_file_write(struct file *f, struct iter *from, u64 *pos)
 	if (!from->left)
 		return 0;
 	mutex_lock(&i->lock);
-	if (f->flags & O_APPEND)
+	if (f->flags & O_APPEND || *pos == POS_APPEND)
 		*pos = i->size;
 	n = write_limit(i->cache, *pos, from->left);
 	if (n > 0) {

@@ -61,6 +61,7 @@ void pagecache_vma_close(struct vma *vma);
 extern const struct vm_ops pagecache_vm_ops;
 /* Generic file_ops members for inodes with a cache. */
 ssize_t pagecache_file_read(struct file *f, struct iter *to, u64 *pos);
+#define POS_APPEND (~0ull) /* as *POS: at the end, wherever that is once the inode is locked */
 ssize_t pagecache_file_write(struct file *f, struct iter *from, u64 *pos);
 int pagecache_file_mmap(struct file *f, struct vma *vma);
 /* Reclaim up to N clean unmapped pages, oldest first. Returns how many. Called by the page allocator; must not allocate. */

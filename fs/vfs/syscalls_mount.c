@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* mount(2), umount2(2), and the calls that this kernel answers with a fixed error because it has nothing of
+ * the kind: swap areas, file handles, moving the root. */
+#include "fs/vfs/syscalls.h"
+#include "base/string.h"
+#include <linux/mount.h>
+
+#define UMOUNT_FLAGS	0x0f /* MNT_FORCE, MNT_DETACH, MNT_EXPIRE, UMOUNT_NOFOLLOW */
+#define MNT_EXPIRE	0x04
+#define UMOUNT_NOFOLLOW 0x08
+#define TYPE_MAX	64
+#define PROPAGATION	(MS_SHARED | MS_PRIVATE | MS_SLAVE | MS_UNBINDABLE)
+
+/* The data page: a string of options, at most a page. NULL gives "". */
+static char *options_get(const void __app *data)
+{
+	char *s = kmalloc(PAGE_SIZE);
+	size_t n;
+
+	if (!s)
+		return ERR_PTR(-ENOMEM);
+	*s = 0;
+	if (!data)
+		return s;
+	n = PAGE_SIZE - 1 - copy_from_app_partial(s, data, PAGE_SIZE - 1);
+	if (!n) {
+		kfree(s);
+		return ERR_PTR(-EFAULT);
+	}
+	s[n] = 0;
+	return s;
+}
+
+static long do_mount(const char *source, const struct path *at, const char *type, u32 flags,
+		     const char *options)
+{
+	struct path from;
+	long err;
+
+	if (flags & MS_REMOUNT)
+		return mount_remount(at, flags, options, flags & MS_BIND);
+	if (flags & PROPAGATION)
+		return at->dentry == at->mnt->root
+			       ? 0
+			       : -EINVAL; /* one name space: there is nobody to propagate to */
+	if (flags & (MS_BIND | MS_MOVE)) {
+		err = walk_path(AT_FDCWD, source, WALK_FOLLOW, &from);
+		if (err)
+			return err;
+		err = flags & MS_BIND ? mount_bind(&from, at, flags & MS_REC) : mount_move(&from, at);
+		path_put(&from);
+		return err;
+	}
+	return *type ? mount_new(at, source, type, flags, options) : -EINVAL;
+}
+
+SYSCALL_DEFINE5(mount, const char __app *, usource, const char __app *, upath, const char __app *, utype, u64,
+		flags, const void __app *, data)
+{
+	char type[TYPE_MAX] = "", *source, *options;
+	struct path at;
+	long err;
+
+	if (utype && (err = string_from_app(type, utype, sizeof type)) < 0)
+		return err == -ENAMETOOLONG ? -EINVAL : err;
+	source = usource ? app_path_get(usource, true) : kstrdup("");
+	if (!source || IS_ERR(source))
+		return source ? PTR_ERR(source) : -ENOMEM;
+	options = options_get(data);
+	err = PTR_ERR(options);
+	if (IS_ERR(options))
+		goto out_source;
+	err = walk_app_path(AT_FDCWD, upath, WALK_FOLLOW, &at);
+	if (err)
+		goto out_options;
+	if ((flags & MS_MGC_MSK) == MS_MGC_VAL)
+		flags &= ~(u64)MS_MGC_MSK;
+	err = process_is_root() ? do_mount(source, &at, type, (u32)flags, options) : -EPERM;
+	path_put(&at);
+out_options:
+	kfree(options);
+out_source:
+	kfree(source);
+	return err;
+}
+
+SYSCALL_DEFINE2(umount2, const char __app *, name, u32, flags)
+{
+	struct path p;
+	long err;
+
+	if (flags & ~(u32)UMOUNT_FLAGS)
+		return -EINVAL;
+	err = walk_app_path(AT_FDCWD, name, flags & UMOUNT_NOFOLLOW ? 0 : WALK_FOLLOW, &p);
+	if (err)
+		return err;
+	if (!process_is_root())
+		err = -EPERM;
+	else if (flags & MNT_EXPIRE)
+		err = flags & 3 ? -EINVAL
+				: -EAGAIN; /* the mark that a first call sets; nothing expires here */
+	else
+		err = mount_detach(&p, flags);
+	path_put(&p);
+	return err;
+}
+
+SYSCALL_DEFINE2(pivot_root, const char __app *, new_root, const char __app *, put_old)
+{
+	return process_is_root() ? -EINVAL : -EPERM;
+}
+
+SYSCALL_DEFINE2(swapon, const char __app *, name, int, flags)
+{
+	return -EPERM;
+}
+
+SYSCALL_DEFINE1(swapoff, const char __app *, name)
+{
+	return -EPERM;
+}
+
+SYSCALL_DEFINE5(name_to_handle_at, int, dirfd, const char __app *, name, void __app *, handle, int __app *,
+		mount_id, int, flags)
+{
+	return -EOPNOTSUPP;
+}
