@@ -3,6 +3,7 @@
  * system on the device has its own cache, and tools that read the raw device want what the device holds. */
 #include "devfs.h"
 #include "kernel/process.h"
+#include <linux/capability.h>
 #include "kernel/rcu.h"
 #include <linux/fs.h>
 
@@ -140,7 +141,7 @@ static long blknode_ioctl(struct file *f, unsigned cmd, unsigned long arg)
 	case BLKROGET:
 		return put_app((int)bd->read_only, (int __app *)arg);
 	case BLKFLSBUF:
-		return process_capable(21 /* CAP_SYS_ADMIN */) ? 0 : -EACCES;
+		return process_capable(CAP_SYS_ADMIN) ? 0 : -EACCES;
 	default:
 		return -ENOTTY;
 	}
@@ -163,7 +164,7 @@ static void flush_done(struct block_request *r, int err)
 }
 
 /* Writes go through to the device; what is left is the device's own cache. */
-static int blknode_fsync(struct file *f, bool data_only __unused)
+static int blknode_fsync(struct file *f, bool data_only __maybe_unused)
 {
 	struct block_device *bd = f->priv;
 	struct flush_request *fr = kzalloc(sizeof *fr);

@@ -426,8 +426,8 @@ static int populate(struct inode *root)
 	return err;
 }
 
-static struct super *devfs_mount(const struct fs_type *t, const char *source __unused, u32 flags __unused,
-				 const char *options __unused)
+static struct super *devfs_mount(const struct fs_type *t, const char *source __maybe_unused,
+				 u32 flags __maybe_unused, const char *options __maybe_unused)
 {
 	struct super *s = super_create(t, &devfs_super_ops, TMPFS_MAGIC, PAGE_SIZE);
 	struct inode *root;

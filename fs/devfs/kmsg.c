@@ -46,7 +46,7 @@ static size_t record_format(char *line, size_t len, u64 at, char *out, size_t si
 				 (unsigned long long)(sec * 1000000 + usec), p);
 }
 
-static ssize_t kmsg_read(struct file *f, struct iter *to, u64 *pos __unused)
+static ssize_t kmsg_read(struct file *f, struct iter *to, u64 *pos __maybe_unused)
 {
 	char line[LINE_SIZE], out[LINE_SIZE + 64];
 	u64 next = f->rx_ready, at = 0;
@@ -77,7 +77,7 @@ static ssize_t kmsg_read(struct file *f, struct iter *to, u64 *pos __unused)
 	return (ssize_t)n;
 }
 
-static ssize_t kmsg_write(struct file *f __unused, struct iter *from, u64 *pos __unused)
+static ssize_t kmsg_write(struct file *f __maybe_unused, struct iter *from, u64 *pos __maybe_unused)
 {
 	char line[LINE_SIZE];
 	size_t n = min(from->left, sizeof line - 1), total = from->left;

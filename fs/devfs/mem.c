@@ -3,6 +3,7 @@
 #include "devfs.h"
 #include "fs/pagecache.h"
 #include "kernel/process.h"
+#include <linux/capability.h>
 #include "kernel/random.h"
 #include "kernel/sched.h"
 #include <linux/random.h>
@@ -10,12 +11,13 @@
 #define RANDOM_CHUNK  256
 #define WRITE_ENTROPY 0 /* bits credited for what an application writes */
 
-static ssize_t null_read(struct file *f __unused, struct iter *to __unused, u64 *pos __unused)
+static ssize_t null_read(struct file *f __maybe_unused, struct iter *to __maybe_unused,
+			 u64 *pos __maybe_unused)
 {
 	return 0;
 }
 
-static ssize_t null_write(struct file *f __unused, struct iter *from, u64 *pos __unused)
+static ssize_t null_write(struct file *f __maybe_unused, struct iter *from, u64 *pos __maybe_unused)
 {
 	size_t n = from->left;
 
@@ -23,7 +25,7 @@ static ssize_t null_write(struct file *f __unused, struct iter *from, u64 *pos _
 	return (ssize_t)n;
 }
 
-static ssize_t zero_read(struct file *f __unused, struct iter *to, u64 *pos __unused)
+static ssize_t zero_read(struct file *f __maybe_unused, struct iter *to, u64 *pos __maybe_unused)
 {
 	ssize_t total = 0;
 
@@ -40,13 +42,14 @@ static ssize_t zero_read(struct file *f __unused, struct iter *to, u64 *pos __un
 	return total;
 }
 
-static ssize_t full_write(struct file *f __unused, struct iter *from __unused, u64 *pos __unused)
+static ssize_t full_write(struct file *f __maybe_unused, struct iter *from __maybe_unused,
+			  u64 *pos __maybe_unused)
 {
 	return -ENOSPC;
 }
 
 /* A mapping of /dev/zero is memory of its own: shared among those who inherit it, or private. */
-static int zero_mmap(struct file *f __unused, struct vma *vma)
+static int zero_mmap(struct file *f __maybe_unused, struct vma *vma)
 {
 	struct file *mem = shmem_file_create("dev/zero", vma->end - vma->start, 0), *old = vma->file;
 	int err;
@@ -66,7 +69,7 @@ static int zero_mmap(struct file *f __unused, struct vma *vma)
 	return 0;
 }
 
-static s64 zero_seek(struct file *f, s64 off __unused, int whence __unused)
+static s64 zero_seek(struct file *f, s64 off __maybe_unused, int whence __maybe_unused)
 {
 	f->pos = 0;
 	return 0;
@@ -98,12 +101,12 @@ static ssize_t random_copy(struct iter *to)
 	return total;
 }
 
-static ssize_t urandom_read(struct file *f __unused, struct iter *to, u64 *pos __unused)
+static ssize_t urandom_read(struct file *f __maybe_unused, struct iter *to, u64 *pos __maybe_unused)
 {
 	return random_copy(to);
 }
 
-static ssize_t random_read(struct file *f, struct iter *to, u64 *pos __unused)
+static ssize_t random_read(struct file *f, struct iter *to, u64 *pos __maybe_unused)
 {
 	if (!random_ready()) {
 		int err;
@@ -117,7 +120,7 @@ static ssize_t random_read(struct file *f, struct iter *to, u64 *pos __unused)
 	return random_copy(to);
 }
 
-static ssize_t random_write(struct file *f __unused, struct iter *from, u64 *pos __unused)
+static ssize_t random_write(struct file *f __maybe_unused, struct iter *from, u64 *pos __maybe_unused)
 {
 	u8 chunk[RANDOM_CHUNK];
 	ssize_t total = 0;
@@ -135,7 +138,7 @@ static ssize_t random_write(struct file *f __unused, struct iter *from, u64 *pos
 }
 
 /* Readers never wait long: once seeded, the generator stays so. */
-static u32 random_poll(struct file *f __unused, struct poll_table *pt __unused)
+static u32 random_poll(struct file *f __maybe_unused, struct poll_table *pt __maybe_unused)
 {
 	return (random_ready() ? EPOLLIN | EPOLLRDNORM : 0) | EPOLLOUT | EPOLLWRNORM;
 }
@@ -161,9 +164,9 @@ static long random_add(unsigned long arg)
 	return 0;
 }
 
-static long random_ioctl(struct file *f __unused, unsigned cmd, unsigned long arg)
+static long random_ioctl(struct file *f __maybe_unused, unsigned cmd, unsigned long arg)
 {
-	bool admin = process_capable(21 /* CAP_SYS_ADMIN */);
+	bool admin = process_capable(CAP_SYS_ADMIN);
 	int count;
 
 	switch (cmd) {

@@ -22,7 +22,7 @@ static bool writable(struct chardev *cd)
 	return cd->ops->write_room(cd) || hung_up(cd);
 }
 
-static ssize_t stream_read(struct file *f, struct iter *to, u64 *pos __unused)
+static ssize_t stream_read(struct file *f, struct iter *to, u64 *pos __maybe_unused)
 {
 	struct chardev *cd = f->priv;
 	ssize_t total = 0;
@@ -48,7 +48,7 @@ static ssize_t stream_read(struct file *f, struct iter *to, u64 *pos __unused)
 	return total;
 }
 
-static ssize_t stream_write(struct file *f, struct iter *from, u64 *pos __unused)
+static ssize_t stream_write(struct file *f, struct iter *from, u64 *pos __maybe_unused)
 {
 	struct chardev *cd = f->priv;
 	ssize_t total = 0;
@@ -107,7 +107,7 @@ static long stream_ioctl(struct file *f, unsigned cmd, unsigned long arg)
 	return put_app((int)cd->ops->read_avail(cd), (int __app *)arg);
 }
 
-static int stream_fsync(struct file *f, bool data_only __unused)
+static int stream_fsync(struct file *f, bool data_only __maybe_unused)
 {
 	struct chardev *cd = f->priv;
 

@@ -105,7 +105,7 @@ static ssize_t read_step(struct tty *t, struct iter *to, bool *eof)
 	return total;
 }
 
-ssize_t tty_file_read(struct file *f, struct iter *to, u64 *pos __unused)
+ssize_t tty_file_read(struct file *f, struct iter *to, u64 *pos __maybe_unused)
 {
 	struct tty *t = f->priv;
 	u64 started = clock_monotonic();
@@ -239,7 +239,7 @@ static ssize_t write_step(struct tty *t, struct iter *from)
 	return (ssize_t)sent;
 }
 
-ssize_t tty_file_write(struct file *f, struct iter *from, u64 *pos __unused)
+ssize_t tty_file_write(struct file *f, struct iter *from, u64 *pos __maybe_unused)
 {
 	struct tty *t = f->priv;
 	ssize_t total = 0;
@@ -396,7 +396,7 @@ static long tty_file_ioctl(struct file *f, unsigned cmd, unsigned long arg)
 	return tty_ioctl(f, f->priv, cmd, arg);
 }
 
-static int tty_file_fsync(struct file *f, bool data_only __unused)
+static int tty_file_fsync(struct file *f, bool data_only __maybe_unused)
 {
 	struct tty *t = f->priv;
 

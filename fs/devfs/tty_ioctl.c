@@ -4,6 +4,7 @@
 #include "base/string.h"
 #include "kernel/app.h"
 #include "kernel/process.h"
+#include <linux/capability.h>
 #include "kernel/signal.h"
 #include "tty.h"
 #include <asm/ioctls.h>
@@ -52,7 +53,7 @@ static int set_controlling(struct tty *t, bool steal)
 		return 0;
 	if (tty_of_session(me->sid))
 		return -EPERM;
-	if (t->sid && !(steal && process_capable(21 /* CAP_SYS_ADMIN */)))
+	if (t->sid && !(steal && process_capable(CAP_SYS_ADMIN)))
 		return -EPERM;
 	t->sid = me->sid;
 	t->pgid = me->pgid;
@@ -276,7 +277,7 @@ static size_t input_size(unsigned cmd)
 	}
 }
 
-long tty_ioctl(struct file *f __unused, struct tty *t, unsigned cmd, unsigned long arg)
+long tty_ioctl(struct file *f __maybe_unused, struct tty *t, unsigned cmd, unsigned long arg)
 {
 	union {
 		struct termios2 termios;

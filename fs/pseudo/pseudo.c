@@ -150,8 +150,8 @@ static const struct inode_ops jump_iops = {
 };
 static const struct super_ops pseudo_super_ops = {.evict = pseudo_evict};
 
-static struct super *pseudo_mount(const struct fs_type *t, const char *source __unused, u32 flags __unused,
-				  const char *options __unused)
+static struct super *pseudo_mount(const struct fs_type *t, const char *source __maybe_unused,
+				  u32 flags __maybe_unused, const char *options __maybe_unused)
 {
 	struct pseudo_fs *fs = container_of((struct fs_type *)(uintptr_t)t, struct pseudo_fs, type);
 	struct super *s = super_create(t, &pseudo_super_ops, fs->magic, PAGE_SIZE);

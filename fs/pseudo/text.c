@@ -102,10 +102,24 @@ static void text_release(struct file *f)
 	kfree(tf);
 }
 
+static u32 text_poll(struct file *f, struct poll_table *pt)
+{
+	struct text_file *tf = f->priv;
+
+	return tf->entry->poll(&tf->ctx, f, pt);
+}
+
 static const struct file_ops text_fops = {
 	.read = text_read,
 	.write = text_write,
 	.seek = text_seek,
+	.release = text_release,
+};
+static const struct file_ops text_poll_fops = {
+	.read = text_read,
+	.write = text_write,
+	.seek = text_seek,
+	.poll = text_poll,
 	.release = text_release,
 };
 
@@ -124,6 +138,6 @@ int pseudo_open_text(struct file *f, const struct pseudo_entry *entry, const str
 	tf->entry = entry;
 	tf->ctx = *ctx;
 	f->priv = tf;
-	f->ops = &text_fops;
+	f->ops = entry->poll ? &text_poll_fops : &text_fops;
 	return 0;
 }

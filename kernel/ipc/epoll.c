@@ -89,7 +89,7 @@ struct attach_table {
 	bool failed;
 };
 
-static void epoll_queue(struct poll_table *pt, struct file *f __unused, struct waitq *q)
+static void epoll_queue(struct poll_table *pt, struct file *f __maybe_unused, struct waitq *q)
 {
 	struct attach_table *at = container_of(pt, struct attach_table, table);
 	struct epoll_item *item = at->item;

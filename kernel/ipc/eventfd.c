@@ -51,7 +51,7 @@ static bool eventfd_add(struct eventfd *e, u64 value)
 	return false;
 }
 
-static ssize_t eventfd_read(struct file *f, struct iter *to, u64 *pos __unused)
+static ssize_t eventfd_read(struct file *f, struct iter *to, u64 *pos __maybe_unused)
 {
 	struct eventfd *e = f->priv;
 	u64 value;
@@ -71,7 +71,7 @@ static ssize_t eventfd_read(struct file *f, struct iter *to, u64 *pos __unused)
 	return iter_copy_out(to, &value, sizeof value) == sizeof value ? (ssize_t)sizeof value : -EFAULT;
 }
 
-static ssize_t eventfd_write(struct file *f, struct iter *from, u64 *pos __unused)
+static ssize_t eventfd_write(struct file *f, struct iter *from, u64 *pos __maybe_unused)
 {
 	struct eventfd *e = f->priv;
 	u64 value;

@@ -105,7 +105,7 @@ static ssize_t event_copy(const struct inotify_queued *e, struct iter *to)
 	return (ssize_t)event_size(e);
 }
 
-static ssize_t inotify_read(struct file *f, struct iter *to, u64 *pos __unused)
+static ssize_t inotify_read(struct file *f, struct iter *to, u64 *pos __maybe_unused)
 {
 	struct inotify_group *g = f->priv;
 	ssize_t total = 0, n;

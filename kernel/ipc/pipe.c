@@ -214,12 +214,12 @@ ssize_t pipe_write_iter(struct file *f, struct iter *from, bool nonblock)
 	return ret;
 }
 
-static ssize_t pipe_read(struct file *f, struct iter *to, u64 *pos __unused)
+static ssize_t pipe_read(struct file *f, struct iter *to, u64 *pos __maybe_unused)
 {
 	return pipe_read_iter(f, to, file_nonblock(f));
 }
 
-static ssize_t pipe_write(struct file *f, struct iter *from, u64 *pos __unused)
+static ssize_t pipe_write(struct file *f, struct iter *from, u64 *pos __maybe_unused)
 {
 	return pipe_write_iter(f, from, file_nonblock(f));
 }
@@ -267,7 +267,7 @@ static long pipe_ioctl(struct file *f, unsigned cmd, unsigned long arg)
 }
 
 /* O_DIRECT only switches packet mode, which every pipe has. */
-static int pipe_set_flags(struct file *f __unused, u32 flags __unused)
+static int pipe_set_flags(struct file *f __maybe_unused, u32 flags __maybe_unused)
 {
 	return 0;
 }

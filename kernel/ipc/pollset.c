@@ -64,7 +64,7 @@ static struct poll_entry *pollset_entry(struct poll_set *set)
 	return &c->entries[c->used++];
 }
 
-static void pollset_queue(struct poll_table *pt, struct file *f __unused, struct waitq *q)
+static void pollset_queue(struct poll_table *pt, struct file *f __maybe_unused, struct waitq *q)
 {
 	struct poll_set *set = container_of(pt, struct poll_set, table);
 	struct poll_entry *e = pollset_entry(set);

@@ -69,7 +69,7 @@ static void signalfd_fill(struct signalfd_siginfo *out, const siginfo_t *info)
 	}
 }
 
-static ssize_t signalfd_read(struct file *f, struct iter *to, u64 *pos __unused)
+static ssize_t signalfd_read(struct file *f, struct iter *to, u64 *pos __maybe_unused)
 {
 	struct signalfd *s = f->priv;
 	struct signalfd_siginfo out;

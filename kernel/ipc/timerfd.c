@@ -123,7 +123,7 @@ static bool timerfd_take(struct timerfd *tf, ssize_t *result, u64 *ticks)
 	return done;
 }
 
-static ssize_t timerfd_read(struct file *f, struct iter *to, u64 *pos __unused)
+static ssize_t timerfd_read(struct file *f, struct iter *to, u64 *pos __maybe_unused)
 {
 	struct timerfd *tf = f->priv;
 	ssize_t result;

@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* cgroup2: one group, the root, that shows the VM's own bounds in the files where runtimes look for a
+ * container's. memory.max is the RAM and memory.current all that is not free, the balloon's pages included,
+ * so that a runtime which sizes itself by them sees what it may use. Nothing can be set: the VM's size is the
+ * host's business. */
+#include "base/err.h"
+#include "base/format.h"
+#include "base/string.h"
+#include "fs/pseudo.h"
+#include "kernel/clock.h"
+#include "kernel/counter.h"
+#include "kernel/init.h"
+#include "kernel/page.h"
+#include "kernel/percpu.h"
+#include "kernel/process.h"
+#include "kernel/sched.h"
+
+#define CGROUP2_MAGIC 0x63677270
+
+#define FILE(n, s)                                           \
+	{                                                    \
+		.name = n, .mode = S_IFREG | 0444, .show = s \
+	}
+#define VALUE(n, t)                                                            \
+	{                                                                      \
+		.name = n, .mode = S_IFREG | 0444, .show = text_show, .arg = t \
+	}
+
+typedef unsigned long long ull;
+
+static int text_show(struct seq *s, const struct pseudo_ctx *ctx)
+{
+	seq_puts(s, ctx->arg);
+	return 0;
+}
+
+static int procs_show(struct seq *s, const struct pseudo_ctx *ctx)
+{
+	struct process *p;
+
+	for (u32 pid = 1; (p = process_next(pid)); process_put(p)) {
+		pid = p->pid + 1;
+		seq_printf(s, "%u\n", p->pid);
+	}
+	return 0;
+}
+
+static int threads_show(struct seq *s, const struct pseudo_ctx *ctx)
+{
+	struct process *p;
+	struct thread *t;
+
+	for (u32 pid = 1; (p = process_next(pid)); process_put(p)) {
+		pid = p->pid + 1;
+		for (u32 tid = 1; (t = process_thread_next(p, tid)); thread_put(t)) {
+			tid = t->tid + 1;
+			seq_printf(s, "%u\n", t->tid);
+		}
+	}
+	return 0;
+}
+
+/* Every process is in the only group already. */
+static int procs_store(const struct pseudo_ctx *ctx, const char *text, size_t n)
+{
+	const char *end;
+	u64 pid = str_to_u64(text, &end);
+	struct process *p;
+
+	if (end == text || (*end && *end != '\n') || pid > PID_MAX)
+		return -EINVAL;
+	p = pid ? process_find((u32)pid) : NULL;
+	if (pid && !p)
+		return -ESRCH;
+	if (p)
+		process_put(p);
+	return 0;
+}
+
+static int memory_max(struct seq *s, const struct pseudo_ctx *ctx)
+{
+	struct memory_stats m;
+
+	memory_stats(&m);
+	seq_printf(s, "%llu\n", (ull)m.total << PAGE_SHIFT);
+	return 0;
+}
+
+static int memory_current(struct seq *s, const struct pseudo_ctx *ctx)
+{
+	struct memory_stats m;
+
+	memory_stats(&m);
+	seq_printf(s, "%llu\n", (ull)(m.total - min(m.free, m.total)) << PAGE_SHIFT);
+	return 0;
+}
+
+static int memory_stat(struct seq *s, const struct pseudo_ctx *ctx)
+{
+	u64 file, active, minor = 0, major = 0;
+	struct memory_stats m;
+	struct process *p;
+
+	memory_stats(&m);
+	file = m.page_cache > m.shmem ? m.page_cache - m.shmem : 0;
+	active = file > m.reclaimable ? file - m.reclaimable : 0;
+	for (u32 pid = 1; (p = process_next(pid)); process_put(p)) {
+		pid = p->pid + 1;
+		minor += p->min_faults + p->child_min_faults;
+		major += p->maj_faults + p->child_maj_faults;
+	}
+	const struct {
+		const char *name;
+		u64 pages;
+	} rows[] = {
+		{"anon", m.anon},
+		{"file", m.page_cache},
+		{"kernel", m.slab + m.page_tables + m.kernel_stacks},
+		{"kernel_stack", m.kernel_stacks},
+		{"pagetables", m.page_tables},
+		{"percpu", 0},
+		{"sock", 0},
+		{"vmalloc", 0},
+		{"shmem", m.shmem},
+		{"file_mapped", active},
+		{"file_dirty", 0},
+		{"file_writeback", 0},
+		{"swapcached", 0},
+		{"anon_thp", m.huge},
+		{"file_thp", 0},
+		{"shmem_thp", 0},
+		{"inactive_anon", m.shmem},
+		{"active_anon", m.anon},
+		{"inactive_file", m.reclaimable},
+		{"active_file", active},
+		{"unevictable", 0},
+		{"slab_reclaimable", 0},
+		{"slab_unreclaimable", m.slab},
+		{"slab", m.slab},
+		{"balloon", m.ballooned},
+	};
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		seq_printf(s, "%s %llu\n", rows[i].name, (ull)rows[i].pages << PAGE_SHIFT);
+	seq_printf(s, "pgfault %llu\npgmajfault %llu\n", (ull)(minor + major), (ull)major);
+	return 0;
+}
+
+/* The sum of counters whose name is NAME; 0 when nobody counts that. */
+static u64 counted(const char *name)
+{
+	for (struct counter *c = __start_counters; c < __stop_counters; c++)
+		if (!strcmp(c->name, name))
+			return c->value;
+	return 0;
+}
+
+static int memory_events(struct seq *s, const struct pseudo_ctx *ctx)
+{
+	ull kills = counted("oom_kills");
+
+	seq_printf(s, "low 0\nhigh 0\nmax 0\noom %llu\noom_kill %llu\noom_group_kill 0\n", kills, kills);
+	return 0;
+}
+
+static int cpu_stat(struct seq *s, const struct pseudo_ctx *ctx)
+{
+	u64 user = 0, system = 0;
+
+	for (unsigned i = 0; i < cpu_count; i++) {
+		struct cpu_times t;
+
+		cpu_times(i, &t);
+		user += t.user;
+		system += t.system + t.irq;
+	}
+	seq_printf(s,
+		   "usage_usec %llu\nuser_usec %llu\nsystem_usec %llu\nnr_periods 0\nnr_throttled "
+		   "0\nthrottled_usec 0\n",
+		   (ull)((user + system) / NSEC_PER_USEC), (ull)(user / NSEC_PER_USEC),
+		   (ull)(system / NSEC_PER_USEC));
+	return 0;
+}
+
+static int cpus_show(struct seq *s, const struct pseudo_ctx *ctx)
+{
+	seq_cpulist(s, cpu_count);
+	seq_putc(s, '\n');
+	return 0;
+}
+
+static int pids_current(struct seq *s, const struct pseudo_ctx *ctx)
+{
+	seq_printf(s, "%u\n", thread_count());
+	return 0;
+}
+
+static const char no_pressure[] =
+	"some avg10=0.00 avg60=0.00 avg300=0.00 total=0\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=0\n";
+
+static const struct pseudo_entry entries[] = {
+	VALUE("cgroup.controllers", "cpuset cpu io memory pids\n"),
+	VALUE("cgroup.events", "populated 1\nfrozen 0\n"),
+	VALUE("cgroup.freeze", "0\n"),
+	VALUE("cgroup.max.depth", "0\n"),
+	VALUE("cgroup.max.descendants", "0\n"),
+	{.name = "cgroup.procs", .mode = S_IFREG | 0644, .show = procs_show, .store = procs_store},
+	VALUE("cgroup.stat", "nr_descendants 0\nnr_dying_descendants 0\n"),
+	VALUE("cgroup.subtree_control", "\n"),
+	{.name = "cgroup.threads", .mode = S_IFREG | 0644, .show = threads_show, .store = procs_store},
+	VALUE("cgroup.type", "domain\n"),
+	VALUE("cpu.idle", "0\n"),
+	VALUE("cpu.max", "max 100000\n"),
+	VALUE("cpu.max.burst", "0\n"),
+	VALUE("cpu.pressure", no_pressure),
+	FILE("cpu.stat", cpu_stat),
+	VALUE("cpu.weight", "100\n"),
+	VALUE("cpu.weight.nice", "0\n"),
+	FILE("cpuset.cpus", cpus_show),
+	FILE("cpuset.cpus.effective", cpus_show),
+	VALUE("cpuset.mems", "0\n"),
+	VALUE("cpuset.mems.effective", "0\n"),
+	VALUE("io.pressure", no_pressure),
+	VALUE("io.stat", ""),
+	FILE("memory.current", memory_current),
+	FILE("memory.events", memory_events),
+	FILE("memory.events.local", memory_events),
+	VALUE("memory.high", "max\n"),
+	VALUE("memory.low", "0\n"),
+	FILE("memory.max", memory_max),
+	VALUE("memory.min", "0\n"),
+	VALUE("memory.oom.group", "0\n"),
+	VALUE("memory.pressure", no_pressure),
+	FILE("memory.stat", memory_stat),
+	VALUE("memory.swap.current", "0\n"),
+	VALUE("memory.swap.events", "high 0\nmax 0\nfail 0\n"),
+	VALUE("memory.swap.high", "max\n"),
+	VALUE("memory.swap.max", "0\n"),
+	FILE("pids.current", pids_current),
+	VALUE("pids.events", "max 0\n"),
+	VALUE("pids.max", "max\n"),
+	{0},
+};
+static const struct pseudo_dir dir = {.entries = entries};
+static const struct pseudo_entry root = {.mode = S_IFDIR | 0755, .dir = &dir};
+
+static int cgroup_init(void)
+{
+	static struct pseudo_fs cgroup2 = {.type.name = "cgroup2", .magic = CGROUP2_MAGIC, .root = &root};
+
+	return pseudo_register(&cgroup2);
+}
+INITCALL(cgroup_init, INIT_FS);

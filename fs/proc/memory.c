@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* /proc/{meminfo,vmstat,zoneinfo,buddyinfo}: memory of the whole system. The balloon's pages count as used:
+ * they are part of the VM's memory, and not free. */
+#include "kernel/page.h"
+#include "kernel/vm.h"
+#include "proc.h"
+#include "system.h"
+
+static u64 positive(s64 n)
+{
+	return n > 0 ? (u64)n : 0;
+}
+
+/* Sums over all processes. */
+struct process_sums {
+	u64 mapped, minor, major;
+};
+
+static void sum_processes(struct process_sums *sum)
+{
+	struct process *p;
+
+	*sum = (struct process_sums){0};
+	for (u32 pid = 1; (p = process_next(pid)); process_put(p)) {
+		struct vmspace *vm = process_get_vm(p);
+
+		pid = p->pid + 1;
+		sum->minor += p->min_faults + p->child_min_faults;
+		sum->major += p->maj_faults + p->child_maj_faults;
+		if (vm) {
+			sum->mapped += positive(vm->rss_file) + positive(vm->rss_shmem);
+			vmspace_put(vm);
+		}
+	}
+}
+
+static void kb(struct seq *s, const char *name, u64 pages)
+{
+	size_t start = s->len;
+
+	seq_printf(s, "%s:", name);
+	seq_pad(s, start, 16);
+	seq_printf(s, "%8llu kB\n", (unsigned long long)pages << (PAGE_SHIFT - 10));
+}
+
+static u64 memory_available(const struct memory_stats *m)
+{
+	return min(m->free + m->reclaimable, m->total);
+}
+
+int proc_meminfo(struct seq *s, const struct pseudo_ctx *ctx __maybe_unused)
+{
+	struct process_sums sums;
+	struct hugetlb_stats huge;
+	struct memory_stats m;
+	u64 file;
+
+	memory_stats(&m);
+	hugetlb_stats(&huge);
+	sum_processes(&sums);
+	file = m.page_cache > m.shmem ? m.page_cache - m.shmem : 0;
+	kb(s, "MemTotal", m.total);
+	kb(s, "MemFree", m.free);
+	kb(s, "MemAvailable", memory_available(&m));
+	kb(s, "Buffers", 0);
+	kb(s, "Cached", m.page_cache);
+	kb(s, "SwapCached", 0);
+	kb(s, "Active", m.anon + (file > m.reclaimable ? file - m.reclaimable : 0));
+	kb(s, "Inactive", m.shmem + m.reclaimable);
+	kb(s, "Active(anon)", m.anon);
+	kb(s, "Inactive(anon)", m.shmem);
+	kb(s, "Active(file)", file > m.reclaimable ? file - m.reclaimable : 0);
+	kb(s, "Inactive(file)", m.reclaimable);
+	kb(s, "Unevictable", 0);
+	kb(s, "Mlocked", 0);
+	kb(s, "SwapTotal", 0);
+	kb(s, "SwapFree", 0);
+	kb(s, "Dirty", 0);
+	kb(s, "Writeback", 0);
+	kb(s, "AnonPages", m.anon);
+	kb(s, "Mapped", sums.mapped);
+	kb(s, "Shmem", m.shmem);
+	kb(s, "KReclaimable", 0);
+	kb(s, "Slab", m.slab);
+	kb(s, "SReclaimable", 0);
+	kb(s, "SUnreclaim", m.slab);
+	kb(s, "KernelStack", m.kernel_stacks);
+	kb(s, "PageTables", m.page_tables);
+	kb(s, "NFS_Unstable", 0);
+	kb(s, "Bounce", 0);
+	kb(s, "WritebackTmp", 0);
+	kb(s, "CommitLimit", m.total / 2);
+	kb(s, "Committed_AS", m.anon + m.shmem);
+	kb(s, "VmallocTotal", (VMALLOC_END - VMALLOC_BASE) >> PAGE_SHIFT);
+	kb(s, "VmallocUsed", 0);
+	kb(s, "VmallocChunk", 0);
+	kb(s, "Percpu", 0);
+	kb(s, "HardwareCorrupted", 0);
+	kb(s, "AnonHugePages", m.huge);
+	kb(s, "ShmemHugePages", 0);
+	kb(s, "ShmemPmdMapped", 0);
+	kb(s, "FileHugePages", 0);
+	kb(s, "FilePmdMapped", 0);
+	seq_printf(s,
+		   "HugePages_Total:   %5llu\nHugePages_Free:    %5llu\nHugePages_Rsvd:    "
+		   "%5llu\nHugePages_Surp:    %5u\n",
+		   (unsigned long long)huge.total, (unsigned long long)huge.free,
+		   (unsigned long long)huge.reserved, 0);
+	kb(s, "Hugepagesize", HUGE_SIZE >> PAGE_SHIFT);
+	kb(s, "Hugetlb", huge.total * (HUGE_SIZE >> PAGE_SHIFT));
+	return 0;
+}
+
+int proc_vmstat(struct seq *s, const struct pseudo_ctx *ctx __maybe_unused)
+{
+	struct process_sums sums;
+	struct memory_stats m;
+	u64 file;
+
+	memory_stats(&m);
+	sum_processes(&sums);
+	file = m.page_cache > m.shmem ? m.page_cache - m.shmem : 0;
+	const struct {
+		const char *name;
+		u64 value;
+	} rows[] = {
+		{"nr_free_pages", m.free},
+		{"nr_zone_inactive_anon", m.shmem},
+		{"nr_zone_active_anon", m.anon},
+		{"nr_zone_inactive_file", m.reclaimable},
+		{"nr_zone_active_file", file > m.reclaimable ? file - m.reclaimable : 0},
+		{"nr_inactive_anon", m.shmem},
+		{"nr_active_anon", m.anon},
+		{"nr_inactive_file", m.reclaimable},
+		{"nr_active_file", file > m.reclaimable ? file - m.reclaimable : 0},
+		{"nr_slab_reclaimable", 0},
+		{"nr_slab_unreclaimable", m.slab},
+		{"nr_anon_pages", m.anon},
+		{"nr_mapped", sums.mapped},
+		{"nr_file_pages", m.page_cache},
+		{"nr_dirty", 0},
+		{"nr_writeback", 0},
+		{"nr_shmem", m.shmem},
+		{"nr_anon_transparent_hugepages", m.huge >> (HUGE_SHIFT - PAGE_SHIFT)},
+		{"nr_kernel_stack", m.kernel_stacks << (PAGE_SHIFT - 10)},
+		{"nr_page_table_pages", m.page_tables},
+		{"pgpgin", 0},
+		{"pgpgout", 0},
+		{"pswpin", 0},
+		{"pswpout", 0},
+		{"pgfault", sums.minor + sums.major},
+		{"pgmajfault", sums.major},
+	};
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		seq_printf(s, "%s %llu\n", rows[i].name, (unsigned long long)rows[i].value);
+	return 0;
+}
+
+int proc_zoneinfo(struct seq *s, const struct pseudo_ctx *ctx __maybe_unused)
+{
+	struct memory_stats m;
+	u64 low;
+
+	memory_stats(&m);
+	low = m.total >> 7;
+	seq_printf(s,
+		   "Node 0, zone   Normal\n  per-node stats\n      nr_inactive_anon %llu\n      "
+		   "nr_active_anon %llu\n",
+		   (unsigned long long)m.shmem, (unsigned long long)m.anon);
+	seq_printf(s,
+		   "  pages free     %llu\n        boost    0\n        min      %llu\n        low      %llu\n"
+		   "        high     %llu\n        spanned  %llu\n        present  %llu\n        managed  "
+		   "%llu\n",
+		   (unsigned long long)m.free, (unsigned long long)low, (unsigned long long)(low + low / 4),
+		   (unsigned long long)(low + low / 2), (unsigned long long)(m.total + m.reserved),
+		   (unsigned long long)(m.total + m.reserved), (unsigned long long)m.total);
+	return 0;
+}

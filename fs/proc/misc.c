@@ -1,0 +1,417 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* The smaller files of /proc/PID: limits, accounting, OOM score, scheduling and settings.
+ *
+ * A few settings mean nothing here but are written and read back by programs (core dump filter, login uid).
+ * Those that were set are kept in a short list, by process; an absent one has the default. */
+#include "kernel/page.h"
+#include "kernel/sched.h"
+#include "kernel/syscall_table.h"
+#include "kernel/vm.h"
+#include "proc.h"
+#include <linux/capability.h>
+
+int proc_limits(struct seq *s, const struct pseudo_ctx *ctx)
+{
+	static const struct {
+		const char *name, *unit;
+		int limit;
+	} rows[] = {
+		{"Max cpu time", "seconds", RLIMIT_CPU},
+		{"Max file size", "bytes", RLIMIT_FSIZE},
+		{"Max data size", "bytes", RLIMIT_DATA},
+		{"Max stack size", "bytes", RLIMIT_STACK},
+		{"Max core file size", "bytes", RLIMIT_CORE},
+		{"Max resident set", "bytes", RLIMIT_RSS},
+		{"Max processes", "processes", RLIMIT_NPROC},
+		{"Max open files", "files", RLIMIT_NOFILE},
+		{"Max locked memory", "bytes", RLIMIT_MEMLOCK},
+		{"Max address space", "bytes", RLIMIT_AS},
+		{"Max file locks", "locks", RLIMIT_LOCKS},
+		{"Max pending signals", "signals", RLIMIT_SIGPENDING},
+		{"Max msgqueue size", "bytes", RLIMIT_MSGQUEUE},
+		{"Max nice priority", NULL, RLIMIT_NICE},
+		{"Max realtime priority", NULL, RLIMIT_RTPRIO},
+		{"Max realtime timeout", "us", RLIMIT_RTTIME},
+	};
+	struct process *p = proc_process(ctx);
+
+	if (!p)
+		return -ESRCH;
+	seq_printf(s, "%-25s %-20s %-20s %-10s\n", "Limit", "Soft Limit", "Hard Limit", "Units");
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		u64 values[2] = {p->rlim[rows[i].limit].rlim_cur, p->rlim[rows[i].limit].rlim_max};
+
+		seq_printf(s, "%-25s ", rows[i].name);
+		for (int k = 0; k < 2; k++)
+			if (values[k] == RLIM64_INFINITY)
+				seq_printf(s, "%-20s ", "unlimited");
+			else
+				seq_printf(s, "%-20llu ", (unsigned long long)values[k]);
+		if (rows[i].unit)
+			seq_printf(s, "%-10s", rows[i].unit);
+		seq_putc(s, '\n');
+	}
+	process_put(p);
+	return 0;
+}
+
+/* Bytes are not accounted by process here. */
+int proc_io(struct seq *s, const struct pseudo_ctx *ctx)
+{
+	struct process *p = proc_inspect(ctx);
+
+	if (IS_ERR(p))
+		return (int)PTR_ERR(p);
+	process_put(p);
+	seq_puts(s, "rchar: 0\nwchar: 0\nsyscr: 0\nsyscw: 0\nread_bytes: 0\nwrite_bytes: "
+		    "0\ncancelled_write_bytes: 0\n");
+	return 0;
+}
+
+int proc_cgroup(struct seq *s, const struct pseudo_ctx *ctx __maybe_unused)
+{
+	seq_puts(s, "0::/\n");
+	return 0;
+}
+
+int proc_oom_score(struct seq *s, const struct pseudo_ctx *ctx)
+{
+	struct process *p = proc_process(ctx);
+	struct memory_stats m;
+	struct vmspace *vm;
+	s64 points = 0;
+
+	if (!p)
+		return -ESRCH;
+	memory_stats(&m);
+	vm = process_get_vm(p);
+	if (vm && p->oom_score_adj != -1000) {
+		points = (s64)vm_rss(vm) + (s64)p->oom_score_adj * (s64)m.total / 1000;
+		points = (1000 + points * 1000 / (s64)max(m.total, 1ull)) * 2 / 3;
+	}
+	if (vm)
+		vmspace_put(vm);
+	process_put(p);
+	seq_printf(s, "%lld\n", (long long)max(points, 0ll));
+	return 0;
+}
+
+int proc_oom_score_adj(struct seq *s, const struct pseudo_ctx *ctx)
+{
+	struct process *p = proc_process(ctx);
+
+	if (!p)
+		return -ESRCH;
+	seq_printf(s, "%d\n", p->oom_score_adj);
+	process_put(p);
+	return 0;
+}
+
+static int set_oom_adj(const struct pseudo_ctx *ctx, int value)
+{
+	struct process *p = proc_inspect(ctx);
+	int err = 0;
+
+	if (IS_ERR(p))
+		return (int)PTR_ERR(p);
+	if (value < p->oom_score_adj && !process_capable(CAP_SYS_RESOURCE))
+		err = -EACCES;
+	else
+		p->oom_score_adj = value;
+	process_put(p);
+	return err;
+}
+
+int proc_oom_score_adj_store(const struct pseudo_ctx *ctx, const char *text, size_t n __maybe_unused)
+{
+	s64 v;
+	int err = proc_parse(text, -1000, 1000, &v);
+
+	return err ? -EINVAL : set_oom_adj(ctx, (int)v);
+}
+
+/* The old scale, -17 to 15. */
+int proc_oom_adj(struct seq *s, const struct pseudo_ctx *ctx)
+{
+	struct process *p = proc_process(ctx);
+
+	if (!p)
+		return -ESRCH;
+	seq_printf(s, "%d\n", p->oom_score_adj == 1000 ? 15 : p->oom_score_adj * 17 / 1000);
+	process_put(p);
+	return 0;
+}
+
+int proc_oom_adj_store(const struct pseudo_ctx *ctx, const char *text, size_t n __maybe_unused)
+{
+	s64 v;
+	int err = proc_parse(text, -17, 15, &v);
+
+	return err ? -EINVAL : set_oom_adj(ctx, v == 15 ? 1000 : (int)v * 1000 / 17);
+}
+
+static struct thread *one_thread(const struct pseudo_ctx *ctx)
+{
+	struct thread *t = proc_thread(ctx);
+
+	return t ? t : ERR_PTR(-ESRCH);
+}
+
+int proc_sched(struct seq *s, const struct pseudo_ctx *ctx)
+{
+	struct thread *t = one_thread(ctx);
+	unsigned rt = 0;
+	int policy;
+
+	if (IS_ERR(t))
+		return (int)PTR_ERR(t);
+	policy = sched_get_policy(t, &rt);
+	seq_printf(s, "%s (%u, #threads: %u)\n", t->name, t->tid, t->proc->nthreads);
+	seq_puts(s, "-------------------------------------------------------------------\n");
+	seq_printf(s, "%-45s:%21llu.%06llu\n", "se.sum_exec_runtime",
+		   (unsigned long long)(thread_cpu_time(t) / 1000000),
+		   (unsigned long long)(thread_cpu_time(t) % 1000000));
+	seq_printf(s, "%-45s:%21llu\n", "nr_switches",
+		   (unsigned long long)(t->se.voluntary + t->se.involuntary));
+	seq_printf(s, "%-45s:%21llu\n", "nr_voluntary_switches", (unsigned long long)t->se.voluntary);
+	seq_printf(s, "%-45s:%21llu\n", "nr_involuntary_switches", (unsigned long long)t->se.involuntary);
+	seq_printf(s, "%-45s:%21d\n", "policy", policy);
+	seq_printf(s, "%-45s:%21d\n", "prio", rt ? 99 - (int)rt : 120 + sched_get_nice(t));
+	thread_put(t);
+	return 0;
+}
+
+int proc_schedstat(struct seq *s, const struct pseudo_ctx *ctx)
+{
+	struct thread *t = one_thread(ctx);
+
+	if (IS_ERR(t))
+		return (int)PTR_ERR(t);
+	seq_printf(s, "%llu 0 %llu\n", (unsigned long long)thread_cpu_time(t),
+		   (unsigned long long)(t->se.voluntary + t->se.involuntary));
+	thread_put(t);
+	return 0;
+}
+
+int proc_personality(struct seq *s, const struct pseudo_ctx *ctx)
+{
+	struct process *p = proc_inspect(ctx);
+
+	if (IS_ERR(p))
+		return (int)PTR_ERR(p);
+	seq_printf(s, "%08x\n", p->personality);
+	process_put(p);
+	return 0;
+}
+
+int proc_wchan(struct seq *s, const struct pseudo_ctx *ctx)
+{
+	struct thread *t = one_thread(ctx);
+
+	if (IS_ERR(t))
+		return (int)PTR_ERR(t);
+	thread_put(t);
+	seq_putc(s, '0');
+	return 0;
+}
+
+/* Kernel stacks are not walked; what a thread does is told by its system call. */
+int proc_stack(struct seq *s, const struct pseudo_ctx *ctx)
+{
+	struct thread *t = one_thread(ctx);
+	long nr;
+
+	if (IS_ERR(t))
+		return (int)PTR_ERR(t);
+	nr = t->kstack ? (long)thread_regs(t)->orig_rax : -1;
+	if (thread_state_letter(t) != 'R' && nr >= 0 && nr < (long)syscall_count && syscall_names[nr])
+		seq_printf(s, "[<0>] sys_%s\n", syscall_names[nr]);
+	thread_put(t);
+	return 0;
+}
+
+int proc_syscall(struct seq *s, const struct pseudo_ctx *ctx)
+{
+	struct process *p = proc_inspect(ctx);
+	struct thread *t;
+
+	if (IS_ERR(p))
+		return (int)PTR_ERR(p);
+	process_put(p);
+	t = one_thread(ctx);
+	if (IS_ERR(t))
+		return (int)PTR_ERR(t);
+	if (thread_state_letter(t) == 'R' || !t->kstack) {
+		seq_puts(s, "running\n");
+	} else {
+		const struct regs *r = thread_regs(t);
+
+		if ((long)r->orig_rax < 0)
+			seq_printf(s, "-1 0x%llx 0x%llx\n", (unsigned long long)r->rsp,
+				   (unsigned long long)r->rip);
+		else
+			seq_printf(s, "%llu 0x%llx 0x%llx 0x%llx 0x%llx 0x%llx 0x%llx 0x%llx 0x%llx\n",
+				   (unsigned long long)r->orig_rax, (unsigned long long)r->rdi,
+				   (unsigned long long)r->rsi, (unsigned long long)r->rdx,
+				   (unsigned long long)r->r10, (unsigned long long)r->r8,
+				   (unsigned long long)r->r9, (unsigned long long)r->rsp,
+				   (unsigned long long)r->rip);
+	}
+	thread_put(t);
+	return 0;
+}
+
+int proc_children(struct seq *s, const struct pseudo_ctx *ctx)
+{
+	struct process *p;
+
+	for (u32 pid = 1; (p = process_next(pid)); process_put(p)) {
+		pid = p->pid + 1;
+		if (process_ppid(p) == ctx->pid)
+			seq_printf(s, "%u ", p->pid);
+	}
+	return 0;
+}
+
+int proc_id_map(struct seq *s, const struct pseudo_ctx *ctx __maybe_unused)
+{
+	seq_puts(s, "         0          0 4294967295\n");
+	return 0;
+}
+
+int proc_setgroups(struct seq *s, const struct pseudo_ctx *ctx __maybe_unused)
+{
+	seq_puts(s, "allow\n");
+	return 0;
+}
+
+int proc_timerslack(struct seq *s, const struct pseudo_ctx *ctx)
+{
+	struct process *p = proc_process(ctx);
+
+	if (!p)
+		return -ESRCH;
+	seq_printf(s, "%llu\n", (unsigned long long)p->timer_slack_ns);
+	process_put(p);
+	return 0;
+}
+
+int proc_timerslack_store(const struct pseudo_ctx *ctx, const char *text, size_t n __maybe_unused)
+{
+	struct process *p;
+	s64 v;
+
+	if (proc_parse(text, 0, 0x7fffffffffffffff, &v))
+		return -EINVAL;
+	p = proc_inspect(ctx);
+	if (IS_ERR(p))
+		return (int)PTR_ERR(p);
+	p->timer_slack_ns = v ? (u64)v : 50000;
+	process_put(p);
+	return 0;
+}
+
+/* Settings without effect. */
+
+enum setting { COREDUMP_FILTER, LOGINUID, NSETTINGS };
+static const u32 setting_defaults[NSETTINGS] = {0x33, ~0u};
+
+struct settings {
+	struct list_head node;
+	u32 pid;
+	u64 since;
+	u32 values[NSETTINGS];
+};
+
+static DEFINE_MUTEX(settings_lock); /* guards the list */
+static LIST_HEAD(settings_list);
+
+/* Those of the process, or NULL. Drops those of processes that are gone. */
+static struct settings *settings_find(const struct pseudo_ctx *ctx)
+{
+	struct settings *st, *next, *found = NULL;
+
+	list_for_each_entry_safe (st, next, &settings_list, node) {
+		struct pseudo_ctx owner = {.pid = st->pid, .since = st->since};
+		struct process *p = proc_process(&owner);
+
+		if (!p) {
+			list_del(&st->node);
+			kfree(st);
+			continue;
+		}
+		process_put(p);
+		if (st->pid == ctx->pid)
+			found = st;
+	}
+	return found;
+}
+
+static u32 setting_get(const struct pseudo_ctx *ctx, enum setting which)
+{
+	struct settings *st;
+	u32 value;
+
+	mutex_lock(&settings_lock);
+	st = settings_find(ctx);
+	value = st ? st->values[which] : setting_defaults[which];
+	mutex_unlock(&settings_lock);
+	return value;
+}
+
+static int setting_put(const struct pseudo_ctx *ctx, enum setting which, u32 value)
+{
+	struct settings *st;
+
+	mutex_lock(&settings_lock);
+	st = settings_find(ctx);
+	if (!st && value != setting_defaults[which]) {
+		st = kmalloc(sizeof *st);
+		if (st) {
+			st->pid = ctx->pid;
+			st->since = ctx->since;
+			memcpy(st->values, setting_defaults, sizeof st->values);
+			list_add(&st->node, &settings_list);
+		}
+	}
+	if (st)
+		st->values[which] = value;
+	mutex_unlock(&settings_lock);
+	return st || value == setting_defaults[which] ? 0 : -ENOMEM;
+}
+
+int proc_coredump_filter(struct seq *s, const struct pseudo_ctx *ctx)
+{
+	seq_printf(s, "%08x\n", setting_get(ctx, COREDUMP_FILTER));
+	return 0;
+}
+
+int proc_coredump_filter_store(const struct pseudo_ctx *ctx, const char *text, size_t n __maybe_unused)
+{
+	s64 v;
+	int err = proc_parse(text, 0, 0xffffffffll, &v);
+
+	return err ? err : setting_put(ctx, COREDUMP_FILTER, (u32)v & 0x1ff);
+}
+
+int proc_loginuid(struct seq *s, const struct pseudo_ctx *ctx)
+{
+	seq_printf(s, "%u", setting_get(ctx, LOGINUID));
+	return 0;
+}
+
+int proc_loginuid_store(const struct pseudo_ctx *ctx, const char *text, size_t n __maybe_unused)
+{
+	s64 v;
+	int err = proc_parse(text, 0, 0xffffffffll, &v);
+
+	if (err)
+		return -EINVAL;
+	return ctx->pid == current_process()->pid ? setting_put(ctx, LOGINUID, (u32)v) : -EPERM;
+}
+
+int proc_sessionid(struct seq *s, const struct pseudo_ctx *ctx __maybe_unused)
+{
+	seq_puts(s, "4294967295");
+	return 0;
+}

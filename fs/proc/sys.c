@@ -1,0 +1,493 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* /proc/sys: values of the kernel as files, most of them numbers.
+ *
+ * A number is described by struct sys_number: where it lives, how wide it is, and its bounds (equal bounds:
+ * read-only by mode). Some are settings that Linux has and programs or init scripts write; those without a
+ * meaning here are kept and read back, and the table says so. Other subsystems add files with
+ * proc_sys_register(). */
+#include "fs/pagecache.h"
+#include "kernel/ipc.h"
+#include "kernel/log.h"
+#include "kernel/page.h"
+#include "kernel/random.h"
+#include "kernel/vm.h"
+#include "proc.h"
+#include <linux/capability.h>
+
+struct sys_number {
+	void *value;
+	u8 width; /* 4 or 8 bytes */
+	u64 lo, hi;
+};
+
+static int number_show(struct seq *s, const struct pseudo_ctx *ctx)
+{
+	const struct sys_number *n = ctx->arg;
+
+	seq_printf(s, "%llu\n",
+		   n->width == 8 ? (unsigned long long)READ_ONCE(*(u64 *)n->value)
+				 : READ_ONCE(*(u32 *)n->value));
+	return 0;
+}
+
+static int number_store(const struct pseudo_ctx *ctx, const char *text, size_t len __maybe_unused)
+{
+	const struct sys_number *n = ctx->arg;
+	s64 v;
+	int err = proc_parse(text, (s64)n->lo, (s64)min(n->hi, 0x7fffffffffffffffull), &v);
+
+	if (err)
+		return -EINVAL;
+	if (n->width == 8)
+		WRITE_ONCE(*(u64 *)n->value, (u64)v);
+	else
+		WRITE_ONCE(*(u32 *)n->value, (u32)v);
+	return 0;
+}
+
+static int text_show(struct seq *s, const struct pseudo_ctx *ctx)
+{
+	seq_puts(s, ctx->arg);
+	return 0;
+}
+
+#define NUMBER(n, m, var, low, high)                                                       \
+	{                                                                                  \
+		.name = n, .mode = S_IFREG | (m), .show = number_show,                     \
+		.store = (m)&0222 ? number_store : NULL, .arg = &(const struct sys_number) \
+		{                                                                          \
+			(void *)(uintptr_t) & (var), sizeof(var), low, high                \
+		}                                                                          \
+	}
+#define TEXT(n, t)                                                             \
+	{                                                                      \
+		.name = n, .mode = S_IFREG | 0444, .show = text_show, .arg = t \
+	}
+
+/* Settings that are only remembered. */
+static u32 kept_randomize = 2, kept_panic, kept_perf_paranoid = 2, kept_dmesg_restrict, kept_kptr_restrict,
+	   kept_sysrq = 16, kept_core_uses_pid, kept_swappiness = 60, kept_overcommit,
+	   kept_overcommit_ratio = 50, kept_dirty_ratio = 20, kept_dirty_background = 10,
+	   kept_cache_pressure = 100, kept_panic_on_oom, kept_oom_allocating, kept_hugetlb_group,
+	   kept_protected_hardlinks = 1, kept_protected_symlinks = 1, kept_suid_dumpable, kept_compact,
+	   kept_zone_reclaim, kept_lease_break = 45, kept_dirty_expire = 3000, kept_dirty_writeback = 500;
+static u64 kept_file_max = 0x7fffffffffffffff, kept_pipe_soft = 16384, kept_pipe_hard, kept_aio_max = 65536;
+static const u32 pid_max = PID_MAX, ngroups_max = 65536, cap_last_cap = CAP_LAST_CAP, overflow_id = 65534,
+		 nr_open = 1048576, threads_max = PID_MAX, poolsize = 256;
+static const u32 zero;
+
+/* kernel/ */
+
+static int hostname_show(struct seq *s, const struct pseudo_ctx *ctx __maybe_unused)
+{
+	char name[80];
+
+	system_hostname(name, sizeof name);
+	seq_printf(s, "%s\n", name);
+	return 0;
+}
+
+static int hostname_store(const struct pseudo_ctx *ctx __maybe_unused, const char *text, size_t n)
+{
+	const char *end = memchr(text, '\n', n);
+
+	return system_set_hostname(text, end ? (size_t)(end - text) : n);
+}
+
+static char core_pattern[128] = "core";
+
+static int core_pattern_show(struct seq *s, const struct pseudo_ctx *ctx __maybe_unused)
+{
+	seq_printf(s, "%s\n", core_pattern);
+	return 0;
+}
+
+static int core_pattern_store(const struct pseudo_ctx *ctx __maybe_unused, const char *text, size_t n)
+{
+	n = min(n, sizeof core_pattern - 1);
+	while (n && text[n - 1] == '\n')
+		n--;
+	memcpy(core_pattern, text, n);
+	core_pattern[n] = '\0';
+	return 0;
+}
+
+static int printk_show(struct seq *s, const struct pseudo_ctx *ctx __maybe_unused)
+{
+	seq_printf(s, "%d\t4\t1\t7\n", (int)log_console_level + 1);
+	return 0;
+}
+
+static int printk_store(const struct pseudo_ctx *ctx __maybe_unused, const char *text,
+			size_t n __maybe_unused)
+{
+	const char *end;
+	u64 v = str_to_u64(text, &end);
+
+	if (end == text || v < 1 || v > 8)
+		return -EINVAL;
+	log_console_level = (enum log_level)(v - 1);
+	return 0;
+}
+
+/* random/ */
+
+static void uuid_text(struct seq *s, u8 id[16])
+{
+	id[6] = (u8)((id[6] & 0x0f) | 0x40); /* RFC 9562: version 4 */
+	id[8] = (u8)((id[8] & 0x3f) | 0x80);
+	for (int i = 0; i < 16; i++)
+		seq_printf(s, i == 4 || i == 6 || i == 8 || i == 10 ? "-%02x" : "%02x", id[i]);
+	seq_putc(s, '\n');
+}
+
+static int boot_id_show(struct seq *s, const struct pseudo_ctx *ctx __maybe_unused)
+{
+	static DEFINE_MUTEX(lock);
+	static bool made;
+	static u8 id[16];
+	u8 copy[16];
+
+	mutex_lock(&lock);
+	if (!made)
+		random_bytes(id, sizeof id);
+	made = true;
+	memcpy(copy, id, sizeof copy);
+	mutex_unlock(&lock);
+	uuid_text(s, copy);
+	return 0;
+}
+
+static int uuid_show(struct seq *s, const struct pseudo_ctx *ctx __maybe_unused)
+{
+	u8 id[16];
+
+	random_bytes(id, sizeof id);
+	uuid_text(s, id);
+	return 0;
+}
+
+static int entropy_show(struct seq *s, const struct pseudo_ctx *ctx __maybe_unused)
+{
+	seq_puts(s, random_ready() ? "256\n" : "0\n");
+	return 0;
+}
+
+static struct pseudo_extra *random_extra, *kernel_extra, *vm_extra, *fs_extra, *inotify_extra, *epoll_extra,
+	*sys_extra;
+
+static const struct pseudo_entry random_entries[] = {
+	PROC_FILE("boot_id", 0444, boot_id_show),
+	PROC_FILE("uuid", 0444, uuid_show),
+	PROC_FILE("entropy_avail", 0444, entropy_show),
+	NUMBER("poolsize", 0444, poolsize, 0, 0),
+	NUMBER("write_wakeup_threshold", 0444, poolsize, 0, 0),
+	{0},
+};
+static const struct pseudo_dir random_dir = {.entries = random_entries, .extra = &random_extra};
+
+static const struct pseudo_entry kernel_entries[] = {
+	TEXT("ostype", "Linux\n"),
+	TEXT("osrelease", KERNEL_RELEASE "\n"),
+	TEXT("version", KERNEL_VERSION "\n"),
+	PROC_RW("hostname", 0644, hostname_show, hostname_store),
+	NUMBER("pid_max", 0444, pid_max, 0, 0),
+	NUMBER("threads-max", 0444, threads_max, 0, 0),
+	NUMBER("ngroups_max", 0444, ngroups_max, 0, 0),
+	NUMBER("cap_last_cap", 0444, cap_last_cap, 0, 0),
+	NUMBER("overflowuid", 0444, overflow_id, 0, 0),
+	NUMBER("overflowgid", 0444, overflow_id, 0, 0),
+	NUMBER("tainted", 0444, zero, 0, 0),
+	NUMBER("randomize_va_space", 0644, kept_randomize, 0, 2),
+	NUMBER("panic", 0644, kept_panic, 0, 0x7fffffff),
+	NUMBER("perf_event_paranoid", 0644, kept_perf_paranoid, 0, 4),
+	NUMBER("dmesg_restrict", 0644, kept_dmesg_restrict, 0, 1),
+	NUMBER("kptr_restrict", 0644, kept_kptr_restrict, 0, 2),
+	NUMBER("sysrq", 0644, kept_sysrq, 0, 511),
+	NUMBER("core_uses_pid", 0644, kept_core_uses_pid, 0, 1),
+	PROC_RW("core_pattern", 0644, core_pattern_show, core_pattern_store),
+	PROC_RW("printk", 0644, printk_show, printk_store),
+	PROC_DIR("random", 0555, &random_dir),
+	{0},
+};
+static const struct pseudo_dir kernel_dir = {.entries = kernel_entries, .extra = &kernel_extra};
+
+/* vm/ */
+
+static int min_addr_show(struct seq *s, const struct pseudo_ctx *ctx __maybe_unused)
+{
+	seq_puts(s, "65536\n");
+	return 0;
+}
+
+static int nr_hugepages_show(struct seq *s, const struct pseudo_ctx *ctx __maybe_unused)
+{
+	struct hugetlb_stats h;
+
+	hugetlb_stats(&h);
+	seq_printf(s, "%llu\n", (unsigned long long)h.total);
+	return 0;
+}
+
+static int nr_hugepages_store(const struct pseudo_ctx *ctx __maybe_unused, const char *text,
+			      size_t n __maybe_unused)
+{
+	s64 v;
+	int err = proc_parse(text, 0, 1ll << 40, &v);
+
+	if (!err)
+		hugetlb_resize((u64)v);
+	return err;
+}
+
+/* 1: page cache, 2: names and inodes, 3: both. */
+static int drop_caches_store(const struct pseudo_ctx *ctx __maybe_unused, const char *text,
+			     size_t n __maybe_unused)
+{
+	s64 v;
+	int err = proc_parse(text, 1, 4, &v);
+
+	if (err)
+		return -EINVAL;
+	if (v & 1)
+		pagecache_reclaim(~0ull);
+	return 0;
+}
+
+static int drop_caches_show(struct seq *s, const struct pseudo_ctx *ctx __maybe_unused)
+{
+	seq_puts(s, "0\n");
+	return 0;
+}
+
+static int min_free_show(struct seq *s, const struct pseudo_ctx *ctx __maybe_unused)
+{
+	struct memory_stats m;
+
+	memory_stats(&m);
+	seq_printf(s, "%llu\n", (unsigned long long)(m.total >> 7) << (PAGE_SHIFT - 10));
+	return 0;
+}
+
+static const struct pseudo_entry vm_entries[] = {
+	NUMBER("overcommit_memory", 0644, kept_overcommit, 0, 2),
+	NUMBER("overcommit_ratio", 0644, kept_overcommit_ratio, 0, 0x7fffffff),
+	NUMBER("max_map_count", 0644, vm_max_map_count, 0, 0x7fffffff),
+	PROC_FILE("mmap_min_addr", 0444, min_addr_show),
+	PROC_RW("nr_hugepages", 0644, nr_hugepages_show, nr_hugepages_store),
+	NUMBER("nr_overcommit_hugepages", 0444, zero, 0, 0),
+	NUMBER("hugetlb_shm_group", 0644, kept_hugetlb_group, 0, 0x7fffffff),
+	NUMBER("swappiness", 0644, kept_swappiness, 0, 200),
+	PROC_RW("drop_caches", 0200, drop_caches_show, drop_caches_store),
+	PROC_FILE("min_free_kbytes", 0444, min_free_show),
+	NUMBER("dirty_ratio", 0644, kept_dirty_ratio, 0, 100),
+	NUMBER("dirty_background_ratio", 0644, kept_dirty_background, 0, 100),
+	NUMBER("dirty_expire_centisecs", 0644, kept_dirty_expire, 0, 0x7fffffff),
+	NUMBER("dirty_writeback_centisecs", 0644, kept_dirty_writeback, 0, 0x7fffffff),
+	NUMBER("vfs_cache_pressure", 0644, kept_cache_pressure, 0, 0x7fffffff),
+	NUMBER("panic_on_oom", 0644, kept_panic_on_oom, 0, 2),
+	NUMBER("oom_kill_allocating_task", 0644, kept_oom_allocating, 0, 1),
+	NUMBER("compact_memory", 0200, kept_compact, 0, 1),
+	NUMBER("zone_reclaim_mode", 0644, kept_zone_reclaim, 0, 7),
+	{0},
+};
+static const struct pseudo_dir vm_dir = {.entries = vm_entries, .extra = &vm_extra};
+
+/* fs/ */
+
+static int file_nr_show(struct seq *s, const struct pseudo_ctx *ctx __maybe_unused)
+{
+	seq_printf(s, "%llu\t0\t%llu\n", (unsigned long long)vfs_files_total(),
+		   (unsigned long long)kept_file_max);
+	return 0;
+}
+
+static int dentry_state_show(struct seq *s, const struct pseudo_ctx *ctx __maybe_unused)
+{
+	u64 n = vfs_dentries_total();
+
+	seq_printf(s, "%llu\t%llu\t45\t0\t0\t0\n", (unsigned long long)n, (unsigned long long)n);
+	return 0;
+}
+
+static int pipe_max_store(const struct pseudo_ctx *ctx __maybe_unused, const char *text,
+			  size_t n __maybe_unused)
+{
+	s64 v;
+	u32 size = PAGE_SIZE;
+
+	if (proc_parse(text, (s64)PAGE_SIZE, 1 << 30, &v))
+		return -EINVAL;
+	while (size < v)
+		size *= 2;
+	pipe_max_size = size;
+	return 0;
+}
+
+static int pipe_max_show(struct seq *s, const struct pseudo_ctx *ctx __maybe_unused)
+{
+	seq_printf(s, "%u\n", pipe_max_size);
+	return 0;
+}
+
+static const struct pseudo_entry inotify_entries[] = {
+	NUMBER("max_queued_events", 0644, inotify_max_queued, 0, 0x7fffffff),
+	NUMBER("max_user_instances", 0644, inotify_max_instances, 0, 0x7fffffff),
+	NUMBER("max_user_watches", 0644, inotify_max_watches, 0, 0x7fffffff),
+	{0},
+};
+static const struct pseudo_dir inotify_dir = {.entries = inotify_entries, .extra = &inotify_extra};
+
+static const struct pseudo_entry epoll_entries[] = {
+	NUMBER("max_user_watches", 0644, epoll_max_watches, 0, ~0ull),
+	{0},
+};
+static const struct pseudo_dir epoll_dir = {.entries = epoll_entries, .extra = &epoll_extra};
+
+static const struct pseudo_entry fs_entries[] = {
+	NUMBER("file-max", 0644, kept_file_max, 0, ~0ull),
+	PROC_FILE("file-nr", 0444, file_nr_show),
+	NUMBER("nr_open", 0444, nr_open, 0, 0),
+	PROC_FILE("dentry-state", 0444, dentry_state_show),
+	PROC_RW("pipe-max-size", 0644, pipe_max_show, pipe_max_store),
+	NUMBER("pipe-user-pages-soft", 0644, kept_pipe_soft, 0, ~0ull),
+	NUMBER("pipe-user-pages-hard", 0644, kept_pipe_hard, 0, ~0ull),
+	NUMBER("aio-max-nr", 0644, kept_aio_max, 0, ~0ull),
+	NUMBER("aio-nr", 0444, zero, 0, 0),
+	NUMBER("overflowuid", 0444, overflow_id, 0, 0),
+	NUMBER("overflowgid", 0444, overflow_id, 0, 0),
+	NUMBER("protected_hardlinks", 0644, kept_protected_hardlinks, 0, 1),
+	NUMBER("protected_symlinks", 0644, kept_protected_symlinks, 0, 1),
+	NUMBER("suid_dumpable", 0644, kept_suid_dumpable, 0, 2),
+	NUMBER("lease-break-time", 0644, kept_lease_break, 0, 0x7fffffff),
+	PROC_DIR("inotify", 0555, &inotify_dir),
+	PROC_DIR("epoll", 0555, &epoll_dir),
+	{0},
+};
+static const struct pseudo_dir fs_dir = {.entries = fs_entries, .extra = &fs_extra};
+
+static const struct pseudo_entry sys_entries[] = {
+	PROC_DIR("kernel", 0555, &kernel_dir),
+	PROC_DIR("vm", 0555, &vm_dir),
+	PROC_DIR("fs", 0555, &fs_dir),
+	{0},
+};
+const struct pseudo_dir proc_sys_dir = {.entries = sys_entries, .extra = &sys_extra};
+
+/* Registration */
+
+struct registered {
+	size_t (*show)(char *buf, size_t size);
+	int (*store)(const char *text, size_t n);
+};
+
+static int registered_show(struct seq *s, const struct pseudo_ctx *ctx)
+{
+	seq_text(s, ((const struct registered *)ctx->arg)->show);
+	return 0;
+}
+
+static int registered_store(const struct pseudo_ctx *ctx, const char *text, size_t n)
+{
+	return ((const struct registered *)ctx->arg)->store(text, n);
+}
+
+static DEFINE_MUTEX(register_lock); /* guards additions to all lists below /proc/sys */
+
+static const struct pseudo_entry *child_of(const struct pseudo_dir *d, const char *name, size_t len)
+{
+	for (const struct pseudo_entry *e = d->entries; e && e->name; e++)
+		if (!strncmp(e->name, name, len) && !e->name[len])
+			return e;
+	for (struct pseudo_extra *x = *d->extra; x; x = x->next)
+		if (!strncmp(x->entry.name, name, len) && !x->entry.name[len])
+			return &x->entry;
+	return NULL;
+}
+
+static struct pseudo_extra *append(const struct pseudo_dir *d, const struct pseudo_entry *e)
+{
+	struct pseudo_extra **end = (struct pseudo_extra **)(uintptr_t)d->extra, *x = kzalloc(sizeof *x);
+
+	if (!x)
+		return NULL;
+	x->entry = *e;
+	while (*end)
+		end = &(*end)->next;
+	rcu_assign_pointer(*end, x);
+	return x;
+}
+
+/* A new directory; never freed. */
+static const struct pseudo_dir *add_dir(const struct pseudo_dir *in, const char *name, size_t len)
+{
+	struct {
+		struct pseudo_dir dir;
+		struct pseudo_extra *extra;
+	} *d = kzalloc(sizeof *d);
+	char *text = kstrndup(name, len);
+
+	if (d && text) {
+		d->dir.extra = &d->extra;
+		if (append(in, &(const struct pseudo_entry)PROC_DIR(text, 0555, &d->dir)))
+			return &d->dir;
+	}
+	kfree(d);
+	kfree(text);
+	return NULL;
+}
+
+int proc_sys_register(const char *path, size_t (*show)(char *buf, size_t size),
+		      int (*store)(const char *text, size_t n))
+{
+	const struct pseudo_dir *d = &proc_sys_dir;
+	struct registered *r = kmalloc(sizeof *r);
+	struct pseudo_entry e;
+	int err = -ENOMEM;
+	const char *slash;
+
+	if (!r)
+		return -ENOMEM;
+	*r = (struct registered){show, store};
+	mutex_lock(&register_lock);
+	for (; d && (slash = strchr(path, '/')); path = slash + 1) {
+		const struct pseudo_entry *c = child_of(d, path, (size_t)(slash - path));
+
+		d = c ? c->dir : add_dir(d, path, (size_t)(slash - path));
+	}
+	e = (struct pseudo_entry)PROC_RW(path, store ? 0644 : 0444, registered_show,
+					 store ? registered_store : NULL);
+	e.arg = r;
+	if (d && child_of(d, path, strlen(path)))
+		err = -EEXIST;
+	else if (d && append(d, &e))
+		err = 0;
+	mutex_unlock(&register_lock);
+	if (err)
+		kfree(r);
+	return err;
+}
+
+int proc_parse(const char *text, s64 lo, s64 hi, s64 *out)
+{
+	const char *end;
+	bool negative;
+	u64 v;
+
+	while (*text == ' ' || *text == '\t' || *text == '\n')
+		text++;
+	negative = *text == '-';
+	if (negative || *text == '+')
+		text++;
+	if (*text < '0' || *text > '9')
+		return -EINVAL;
+	v = str_to_u64(text, &end);
+	while (*end == ' ' || *end == '\t' || *end == '\n')
+		end++;
+	if (*end)
+		return -EINVAL;
+	if (v > 0x7fffffffffffffffull)
+		return -ERANGE;
+	*out = negative ? -(s64)v : (s64)v;
+	return *out < lo || *out > hi ? -ERANGE : 0;
+}

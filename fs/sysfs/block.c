@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* /sys/block: a directory for each block device. */
+#include "kernel/blockdev.h"
+#include "sysfs.h"
+
+/* The device by its place in the list, which only grows. */
+static struct block_device *device(u64 index)
+{
+	struct block_device *bd = block_next(NULL);
+
+	while (bd && index--)
+		bd = block_next(bd);
+	return bd;
+}
+
+#define DEVICE_ATTR(fn, format, value)                             \
+	static int fn(struct seq *s, const struct pseudo_ctx *ctx) \
+	{                                                          \
+		const struct block_device *bd = device(ctx->num);  \
+                                                                   \
+		if (!bd)                                           \
+			return -ENODEV;                            \
+		seq_printf(s, format "\n", value);                 \
+		return 0;                                          \
+	}
+
+DEVICE_ATTR(size_show, "%llu", (unsigned long long)bd->sectors)
+DEVICE_ATTR(ro_show, "%d", bd->read_only)
+DEVICE_ATTR(dev_show, "254:%llu", (unsigned long long)ctx->num * 16)
+DEVICE_ATTR(serial_show, "%s", bd->serial)
+DEVICE_ATTR(sector_show, "%u", bd->sector_size)
+
+static const struct pseudo_entry queue_entries[] = {
+	ATTR("logical_block_size", sector_show), ATTR("physical_block_size", sector_show),
+	ATTR("hw_sector_size", sector_show),	 ATTR_TEXT("rotational", "0\n"),
+	ATTR_TEXT("scheduler", "[none]\n"),	 {0},
+};
+static const struct pseudo_dir queue_dir = {.entries = queue_entries};
+static const struct pseudo_entry block_entries[] = {
+	ATTR("size", size_show),       ATTR("ro", ro_show),
+	ATTR("dev", dev_show),	       ATTR("serial", serial_show),
+	ATTR_TEXT("removable", "0\n"), ATTR_TEXT("range", "16\n"),
+	DIR("queue", &queue_dir),      {0},
+};
+static const struct pseudo_dir block_dir = {.entries = block_entries};
+static const struct pseudo_entry block_entry = DIR(NULL, &block_dir);
+
+static int block_lookup(const struct pseudo_ctx *ctx, const char *name, size_t len, struct pseudo_found *out)
+{
+	u64 n = 0;
+
+	for (struct block_device *bd = block_next(NULL); bd; bd = block_next(bd), n++)
+		if (strnlen(bd->name, sizeof bd->name) == len && !memcmp(bd->name, name, len)) {
+			out->entry = &block_entry;
+			out->ctx.num = n;
+			return 0;
+		}
+	return -ENOENT;
+}
+
+static bool block_list(const struct pseudo_ctx *ctx, u64 *cursor, struct pseudo_found *out)
+{
+	struct block_device *bd = device(*cursor);
+
+	if (!bd)
+		return false;
+	out->entry = &block_entry;
+	out->ctx.num = (*cursor)++;
+	str_copy(out->name, bd->name, sizeof out->name);
+	return true;
+}
+
+const struct pseudo_dir sysfs_block = {.find = block_lookup, .next = block_list};
