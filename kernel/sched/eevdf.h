@@ -16,6 +16,7 @@
 #include "kernel/sched_entity.h"
 
 #define EEVDF_WEIGHT_0	    1024u
+#define EEVDF_WEIGHT_MAX    88818u
 #define EEVDF_WEIGHT_IDLE   3u
 #define EEVDF_SLICE_DEFAULT 3000000u
 #define EEVDF_SLICE_MIN	    100000u

@@ -90,20 +90,23 @@ static void leave(struct mutex *m, struct mutex_waiter *w)
 		atomic_fetch_and_explicit(&m->owner, ~FLAGS, memory_order_relaxed);
 }
 
-static void wake_first(struct mutex *m)
+/* The thread to wake, once the lock is dropped: it would only run into it. Its structure stays until we sleep
+ * (RCU). */
+static struct thread *first_to_wake(struct mutex *m)
 {
 	struct mutex_waiter *w;
 
 	if (list_empty(&m->waiters))
-		return;
+		return NULL;
 	w = list_first_entry(&m->waiters, struct mutex_waiter, node);
 	w->woken = true;
-	thread_wake(w->thread);
+	return w->thread;
 }
 
 static __noinline int lock_slow(struct mutex *m, enum thread_state state)
 {
 	struct mutex_waiter w = {.thread = current};
+	struct thread *next = NULL;
 	int err = 0;
 
 	sched_assert_may_sleep();
@@ -134,7 +137,7 @@ static __noinline int lock_slow(struct mutex *m, enum thread_state state)
 			leave(m, &w);
 			/* The wake-up that we may have had belongs to the next one. */
 			if (!owner_thread(atomic_load_explicit(&m->owner, memory_order_relaxed)))
-				wake_first(m);
+				next = first_to_wake(m);
 			err = -EINTR;
 			break;
 		}
@@ -146,6 +149,8 @@ static __noinline int lock_slow(struct mutex *m, enum thread_state state)
 	}
 	spin_unlock(&m->lock);
 	thread_set_state(THREAD_RUNNING);
+	if (next)
+		thread_wake(next);
 	return err;
 }
 
@@ -171,24 +176,26 @@ int mutex_lock_killable(struct mutex *m)
 static __noinline void unlock_slow(struct mutex *m)
 {
 	struct mutex_waiter *w;
+	struct thread *next;
 	uintptr_t v;
 
 	spin_lock(&m->lock);
 	v = atomic_load_explicit(&m->owner, memory_order_relaxed);
 	if ((v & HANDOFF) && !list_empty(&m->waiters)) {
 		w = list_first_entry(&m->waiters, struct mutex_waiter, node);
+		next = w->thread;
 		list_del(&w->node);
 		w->granted = true;
-		atomic_store_explicit(&m->owner,
-				      (uintptr_t)w->thread | (list_empty(&m->waiters) ? 0 : WAITERS),
+		atomic_store_explicit(&m->owner, (uintptr_t)next | (list_empty(&m->waiters) ? 0 : WAITERS),
 				      memory_order_release);
-		thread_wake(w->thread);
 	} else {
 		/* Only flags stay; a barger may take it from here on. */
 		atomic_fetch_and_explicit(&m->owner, FLAGS, memory_order_release);
-		wake_first(m);
+		next = first_to_wake(m);
 	}
 	spin_unlock(&m->lock);
+	if (next)
+		thread_wake(next);
 }
 
 void mutex_unlock(struct mutex *m)

@@ -49,6 +49,8 @@ static void absorb_attributes(struct thread *t)
 static void show(struct runqueue *rq)
 {
 	atomic_store_explicit(&rq->nr_shown, rq->nr_running, memory_order_relaxed);
+	atomic_store_explicit(&rq->load_shown, rq->fair.load + rq->nr_rt * (u64)EEVDF_WEIGHT_MAX,
+			      memory_order_relaxed);
 }
 
 static void rq_add(struct runqueue *rq, struct thread *t, u64 now)
@@ -57,13 +59,13 @@ static void rq_add(struct runqueue *rq, struct thread *t, u64 now)
 
 	account_nr_running(rq, now);
 	rq->nr_running++;
-	show(rq);
 	if (is_rt(t)) {
 		rq->nr_rt++;
 		rt_add(&rq->rt, t, false);
 	} else {
 		eevdf_enqueue(&rq->fair, &se->fair, !se->started);
 	}
+	show(rq);
 }
 
 /* T, which waits, may deserve the CPU more than curr does. */
@@ -113,7 +115,6 @@ void rq_dequeue(struct runqueue *rq, struct thread *t, u64 now)
 	ASSERT(t->se.on_rq && t->se.cpu == rq->cpu);
 	account_nr_running(rq, now);
 	rq->nr_running--;
-	show(rq);
 	if (is_rt(t)) {
 		rq->nr_rt--;
 		if (t != rq->curr)
@@ -121,6 +122,7 @@ void rq_dequeue(struct runqueue *rq, struct thread *t, u64 now)
 	} else {
 		eevdf_dequeue(&rq->fair, &t->se.fair);
 	}
+	show(rq);
 	atomic_store_explicit(&t->se.on_rq, false, memory_order_release);
 }
 
@@ -281,14 +283,33 @@ void rq_push_one(struct runqueue *rq, unsigned to, u64 now)
 	sched_send(to, &t->se.wake_msg);
 }
 
+/* The CPU of least load, if giving W away to it would lessen the difference. -1: none. */
+static int least_loaded(struct runqueue *rq, u64 w)
+{
+	u64 least = rq->fair.load;
+	int best = -1;
+
+	for (unsigned cpu = 0; cpu < cpu_count; cpu++) {
+		u64 load = atomic_load_explicit(&cpu_rq(cpu)->load_shown, memory_order_relaxed);
+
+		if (load < least && atomic_load_explicit(&cpu_rq(cpu)->online, memory_order_relaxed)) {
+			least = load;
+			best = (int)cpu;
+		}
+	}
+	/* W itself moves from one side to the other: a move that only mirrors the difference is none. */
+	return best >= 0 && w + w / 4 <= rq->fair.load - least ? best : -1;
+}
+
+/* Threads wait here: give one to a CPU that idles, or, from time to time, to one with less to do. */
 void rq_balance(struct runqueue *rq, u64 now)
 {
 	unsigned rt = rt_highest(&rq->rt);
 	struct eevdf_entity *e = eevdf_last(&rq->fair);
 	struct thread *t;
-	int to;
+	int to = -1;
 
-	if (rq->nr_running < 2 || rq->curr == rq->idle || !idle_any())
+	if (rq->nr_running < 2 || rq->curr == rq->idle || cpu_count == 1)
 		return;
 	if (rt)
 		t = rt_first(&rq->rt, rt);
@@ -296,7 +317,14 @@ void rq_balance(struct runqueue *rq, u64 now)
 		t = container_of(e, struct thread, se.fair);
 	else
 		return;
-	to = idle_find(t, rq->cpu);
+	if (idle_any())
+		to = idle_find(t, rq->cpu);
+	if (to < 0 && !rt && now >= rq->next_balance) {
+		rq->next_balance = now + SCHED_BALANCE_NS;
+		to = least_loaded(rq, e->weight);
+		if (to >= 0 && !cpu_allowed(t, (unsigned)to))
+			to = -1;
+	}
 	if (to < 0)
 		return;
 	rq_dequeue(rq, t, now);

@@ -14,6 +14,8 @@
 #define WRITER	((s64)1)
 #define WAITERS ((s64)2)
 #define READER	((s64)4)
+#define SPINS	128
+#define BATCH	8 /* threads that one release wakes after it dropped the lock; the rest under it */
 
 struct rwlock_waiter {
 	struct list_head node; /* guarded by l->lock */
@@ -30,8 +32,23 @@ void rwlock_init(struct rwlock *l)
 	l->writer = NULL;
 }
 
+struct wake_batch {
+	struct thread *threads[BATCH];
+	unsigned n;
+};
+
+/* Threads are woken when the lock is dropped: they would only run into it. Their structures stay until we
+ * sleep (RCU). */
+static void unlock_and_wake(struct rwlock *l, struct wake_batch *b)
+{
+	spin_unlock(&l->lock);
+	for (unsigned i = 0; i < b->n; i++)
+		thread_wake(b->threads[i]);
+	b->n = 0;
+}
+
 /* Let in whoever may go now, in order. l->lock is held. */
-static void grant(struct rwlock *l)
+static void grant(struct rwlock *l, struct wake_batch *b)
 {
 	while (!list_empty(&l->waiters)) {
 		struct rwlock_waiter *w = list_first_entry(&l->waiters, struct rwlock_waiter, node);
@@ -49,46 +66,12 @@ static void grant(struct rwlock *l)
 		}
 		list_del(&w->node);
 		w->granted = true;
-		thread_wake(w->thread);
+		if (b->n < BATCH)
+			b->threads[b->n++] = w->thread;
+		else
+			thread_wake(w->thread);
 	}
 	atomic_fetch_and_explicit(&l->count, ~WAITERS, memory_order_relaxed);
-}
-
-static __noinline int lock_slow(struct rwlock *l, bool writer, enum thread_state state)
-{
-	struct rwlock_waiter w = {.thread = current, .writer = writer};
-	int err = 0;
-
-	sched_assert_may_sleep();
-	spin_lock(&l->lock);
-	list_add_tail(&w.node, &l->waiters);
-	/* One word: a release before this is seen by grant(), one after it sees WAITERS and comes here. */
-	atomic_fetch_or_explicit(&l->count, WAITERS, memory_order_acq_rel);
-	grant(l);
-	for (;;) {
-		thread_set_state(state);
-		if (w.granted)
-			break;
-		if (state == THREAD_KILLABLE && fatal_signal_pending(current)) {
-			list_del(&w.node);
-			grant(l); /* readers behind a writer that left */
-			err = -EINTR;
-			break;
-		}
-		spin_unlock(&l->lock);
-		schedule();
-		spin_lock(&l->lock);
-	}
-	spin_unlock(&l->lock);
-	thread_set_state(THREAD_RUNNING);
-	return err;
-}
-
-static __noinline void release_slow(struct rwlock *l)
-{
-	spin_lock(&l->lock);
-	grant(l);
-	spin_unlock(&l->lock);
 }
 
 bool rwlock_read_trylock(struct rwlock *l)
@@ -100,6 +83,74 @@ bool rwlock_read_trylock(struct rwlock *l)
 							  memory_order_relaxed))
 			return true;
 	return false;
+}
+
+bool rwlock_write_trylock(struct rwlock *l)
+{
+	s64 v = 0;
+
+	if (!atomic_compare_exchange_strong_explicit(&l->count, &v, WRITER, memory_order_acquire,
+						     memory_order_relaxed))
+		return false;
+	l->writer = current;
+	return true;
+}
+
+/* Most holds are short: try for a while before queuing, which makes everybody behind us queue too. */
+static bool spin_for(struct rwlock *l, bool writer)
+{
+	if (cpu_count == 1)
+		return false;
+	for (unsigned i = 0; i < SPINS; i++) {
+		if (writer ? rwlock_write_trylock(l) : rwlock_read_trylock(l))
+			return true;
+		if (atomic_load_explicit(&l->count, memory_order_relaxed) & WAITERS)
+			return false;
+		cpu_relax();
+	}
+	return false;
+}
+
+static __noinline int lock_slow(struct rwlock *l, bool writer, enum thread_state state)
+{
+	struct rwlock_waiter w = {.thread = current, .writer = writer};
+	struct wake_batch wake = {.n = 0};
+	int err = 0;
+
+	sched_assert_may_sleep();
+	if (spin_for(l, writer))
+		return 0;
+	spin_lock(&l->lock);
+	list_add_tail(&w.node, &l->waiters);
+	/* One word: a release before this is seen by grant(), one after it sees WAITERS and comes here. */
+	atomic_fetch_or_explicit(&l->count, WAITERS, memory_order_acq_rel);
+	grant(l, &wake);
+	for (;;) {
+		thread_set_state(state);
+		if (w.granted)
+			break;
+		if (state == THREAD_KILLABLE && fatal_signal_pending(current)) {
+			list_del(&w.node);
+			grant(l, &wake); /* readers behind a writer that left */
+			err = -EINTR;
+			break;
+		}
+		unlock_and_wake(l, &wake);
+		schedule();
+		spin_lock(&l->lock);
+	}
+	unlock_and_wake(l, &wake);
+	thread_set_state(THREAD_RUNNING);
+	return err;
+}
+
+static __noinline void release_slow(struct rwlock *l)
+{
+	struct wake_batch wake = {.n = 0};
+
+	spin_lock(&l->lock);
+	grant(l, &wake);
+	unlock_and_wake(l, &wake);
 }
 
 void rwlock_read_lock(struct rwlock *l)
@@ -115,17 +166,6 @@ void rwlock_read_unlock(struct rwlock *l)
 	ASSERT(v >= 0 && !(v & WRITER));
 	if (unlikely(v == WAITERS))
 		release_slow(l);
-}
-
-bool rwlock_write_trylock(struct rwlock *l)
-{
-	s64 v = 0;
-
-	if (!atomic_compare_exchange_strong_explicit(&l->count, &v, WRITER, memory_order_acquire,
-						     memory_order_relaxed))
-		return false;
-	l->writer = current;
-	return true;
 }
 
 void rwlock_write_lock(struct rwlock *l)

@@ -22,6 +22,7 @@
 /* A thread that just got the CPU is left alone by fair wake-ups this long: else a burst of wake-ups is a
  * burst of switches. */
 #define SCHED_WAKE_GRAIN (200 * NSEC_PER_USEC)
+#define SCHED_BALANCE_NS (10 * NSEC_PER_MSEC) /* between looks at the load of other busy CPUs */
 #define STATE_MASK	 0xffu
 #define STATE_ASLEEP	 (1u << 8) /* the thread left the run queue: its waker must queue it */
 #define RT_PRIORITIES	 100
@@ -42,6 +43,7 @@ struct runqueue {
 	unsigned cpu;
 	unsigned nr_running; /* curr (unless idle) and all that wait */
 	unsigned nr_rt;
+	u64 next_balance; /* when other busy CPUs are looked at next */
 	bool rt_rotate;	  /* curr, a real-time thread, goes to the end of its list when it is switched out */
 	bool reap;	  /* a thread ended here and waits to be freed */
 	bool timer_ready; /* the first switch is done: the local timer may be armed */
@@ -56,6 +58,7 @@ struct runqueue {
 	/* Written by the owner, read by everyone. */
 	_Atomic bool online;
 	_Atomic bool polling;	   /* idle looks at the inbox by itself: no IPI needed */
+	_Atomic u64 load_shown;	   /* sum of weights */
 	_Atomic u32 nr_shown;	   /* nr_running */
 	_Atomic u32 prio_shown;	   /* rt_priority of curr, 0 for fair or idle */
 	_Atomic bool pull_sent;	   /* pull_msg is on somebody's list */
@@ -118,6 +121,9 @@ struct thread *rt_first(struct rt_queue *q, unsigned priority);
 /* wake.c */
 void sched_send(unsigned cpu, struct sched_msg *msg); /* any context */
 void sched_drain(struct runqueue *rq, u64 now);	      /* own CPU, interrupts off */
+void wake_defer_begin(void); /* until the matching end, threads that are woken on this CPU are not yet placed;
+				interrupts off */
+void wake_defer_end(void);
 unsigned sched_select_cpu(struct thread *t);
 void sched_place(
 	struct thread *t); /* a thread that is on no queue, by whoever made it runnable; interrupts off */

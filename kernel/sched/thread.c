@@ -3,6 +3,7 @@
  * alive goes when the thread that follows it on its last CPU reaps it (switch.c); the memory goes an RCU
  * grace period after the last reference, so that look-ups, wakers and mutex spinners may touch it while they
  * do not sleep. */
+#include "arch/platform.h" /* kstack_low_of_cpu() */
 #include "base/err.h"
 #include "base/string.h"
 #include "kernel/alloc.h"
@@ -110,6 +111,7 @@ static void init_cpu(unsigned cpu, struct thread *idle)
 	list_init(&idle->sig.pending.queue);
 	list_init(&idle->se.rt_node);
 	list_init(&idle->se.pi_owned);
+	idle->kstack = (void *)kstack_low_of_cpu(); /* the stack that this CPU runs on already */
 	idle->se.cpu = cpu;
 	idle->se.exec_start = now;
 	idle->start_time = now;

@@ -75,13 +75,16 @@ void waitq_wake(struct waitq *q, unsigned nr_exclusive, u32 events)
 	if (!waitq_active(q))
 		return;
 	flags = spin_lock_irqsave(&q->lock);
+	wake_defer_begin();
 	list_for_each_entry_safe (e, next, &q->entries, node) {
 		bool exclusive = e->exclusive; /* the entry may be gone once its function returns */
 
 		if (e->wake(e, events) && exclusive && !--nr_exclusive)
 			break;
 	}
-	spin_unlock_irqrestore(&q->lock, flags);
+	spin_unlock(&q->lock);
+	wake_defer_end();
+	arch_irq_restore(flags);
 }
 
 void wait_prepare(struct waitq *q, struct wait_entry *e, enum thread_state state)

@@ -19,6 +19,49 @@ void thread_set_state(enum thread_state s)
 		atomic_exchange_explicit(&current->state_word, s, memory_order_seq_cst);
 }
 
+/* Threads that were woken under a wait queue's lock wait here until it is dropped: they would only run into
+ * it, and sending an interrupt is slow in a virtual machine. */
+struct wake_deferred {
+	unsigned depth;
+	struct mpsc_node *first, **last; /* se.wake_msg.node of threads that are RUNNING and on no queue */
+};
+static DEFINE_PER_CPU(struct wake_deferred, wake_deferred);
+
+void wake_defer_begin(void)
+{
+	struct wake_deferred *d = per_cpu_ptr(&wake_deferred, cpu_id());
+
+	if (!d->depth++) {
+		d->first = NULL;
+		d->last = &d->first;
+	}
+}
+
+void wake_defer_end(void)
+{
+	struct wake_deferred *d = per_cpu_ptr(&wake_deferred, cpu_id());
+	struct mpsc_node *n, *next;
+
+	if (--d->depth)
+		return;
+	for (n = d->first; n; n = next) {
+		next = n->next; /* the node is used anew */
+		sched_place(container_of(n, struct thread, se.wake_msg.node));
+	}
+}
+
+static bool defer(struct thread *t)
+{
+	struct wake_deferred *d = per_cpu_ptr(&wake_deferred, cpu_id());
+
+	if (!d->depth)
+		return false;
+	t->se.wake_msg.node.next = NULL;
+	*d->last = &t->se.wake_msg.node;
+	d->last = &t->se.wake_msg.node.next;
+	return true;
+}
+
 bool thread_wake_state(struct thread *t, u32 mask)
 {
 	u32 s;
@@ -35,7 +78,8 @@ bool thread_wake_state(struct thread *t, u32 mask)
 	if (!(s & STATE_ASLEEP))
 		return true;
 	flags = arch_irq_save();
-	sched_place(t);
+	if (!defer(t))
+		sched_place(t);
 	arch_irq_restore(flags);
 	return true;
 }
@@ -67,6 +111,25 @@ static unsigned select_cpu_rt(struct thread *t, unsigned prev)
 	return prev;
 }
 
+/* A new thread has no data anywhere: it starts where there is least to do. */
+static unsigned select_cpu_new(struct thread *t, unsigned fallback)
+{
+	u64 least = ~0ull;
+	unsigned best = fallback;
+
+	for (unsigned cpu = 0; cpu < cpu_count; cpu++) {
+		struct runqueue *rq = cpu_rq(cpu);
+		u64 load = atomic_load_explicit(&rq->load_shown, memory_order_relaxed);
+
+		if (load < least && cpu_allowed(t, cpu) &&
+		    atomic_load_explicit(&rq->online, memory_order_relaxed)) {
+			least = load;
+			best = cpu;
+		}
+	}
+	return best;
+}
+
 /* The CPU for a thread that is on no queue. Interrupts off. Near its data when that CPU is idle, else any
  * idle CPU. */
 unsigned sched_select_cpu(struct thread *t)
@@ -93,13 +156,8 @@ unsigned sched_select_cpu(struct thread *t)
 	found = idle_find(t, self);
 	if (found >= 0)
 		return (unsigned)found;
-	if (prev == ~0u) {
-		prev = self; /* in case no CPU is left that the mask allows */
-		for (unsigned cpu = 0; cpu < cpu_count; cpu++)
-			if (cpu_allowed(t, cpu) &&
-			    atomic_load_explicit(&cpu_rq(cpu)->online, memory_order_relaxed))
-				prev = cpu;
-	}
+	if (prev == ~0u || !t->se.started)
+		prev = select_cpu_new(t, self); /* SELF in case no CPU is left that the mask allows */
 	return t->se.class == SCHED_CLASS_RT ? select_cpu_rt(t, prev) : prev;
 }
 
