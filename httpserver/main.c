@@ -37,11 +37,12 @@ static int exit_status;
 static bool ending;
 static enum shutdown_kind ending_kind;
 
+/* As pid 1 returning from main() powers the VM off, and the kernel passes the exit status on to the host. */
 static void end(void)
 {
-	if (getpid() == 1) {
+	if (getpid() == 1 && ending && ending_kind == SHUTDOWN_REBOOT) {
 		sync();
-		reboot(ending && ending_kind == SHUTDOWN_REBOOT ? RB_AUTOBOOT : RB_POWER_OFF);
+		reboot(RB_AUTOBOOT);
 	}
 	loop_stop();
 }
