@@ -106,7 +106,6 @@ static struct thread *first_to_wake(struct mutex *m)
 static __noinline int lock_slow(struct mutex *m, enum thread_state state)
 {
 	struct mutex_waiter w = {.thread = current};
-	struct thread *next = NULL;
 	int err = 0;
 
 	sched_assert_may_sleep();
@@ -134,10 +133,9 @@ static __noinline int lock_slow(struct mutex *m, enum thread_state state)
 
 			if (was_first)
 				atomic_fetch_and_explicit(&m->owner, ~HANDOFF, memory_order_relaxed);
+			/* Somebody holds the mutex, and will meet WAITERS if others still wait: a wake-up
+			 * that we may have had is not lost. */
 			leave(m, &w);
-			/* The wake-up that we may have had belongs to the next one. */
-			if (!owner_thread(atomic_load_explicit(&m->owner, memory_order_relaxed)))
-				next = first_to_wake(m);
 			err = -EINTR;
 			break;
 		}
@@ -149,8 +147,6 @@ static __noinline int lock_slow(struct mutex *m, enum thread_state state)
 	}
 	spin_unlock(&m->lock);
 	thread_set_state(THREAD_RUNNING);
-	if (next)
-		thread_wake(next);
 	return err;
 }
 
