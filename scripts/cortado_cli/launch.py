@@ -59,7 +59,7 @@ def describe(ns, root, init, folder, env):
     m = qemu.Machine(
         kernel="",
         append=" ".join(words),
-        machine=ns.machine or "microvm",
+        machine=ns.machine or (linux.MACHINE if ns.guest == "linux" else "microvm"),
         accel=accel.choose(ns.accel),
         memory=sizes.parse(ns.memory or "256M", "-m"),
         cpus=ns.cpus or 1,

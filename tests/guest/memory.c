@@ -65,7 +65,7 @@ TEST(bad_arguments)
 	EXPECT(mmap(NULL, 4096, RW, MAP_ANONYMOUS, -1, 0) == MAP_FAILED && errno == EINVAL);
 	EXPECT(mmap(NULL, 4096, RW, MAP_PRIVATE, 999, 0) == MAP_FAILED && errno == EBADF);
 	EXPECT(mmap((void *)123, 4096, RW, ANON | MAP_FIXED, -1, 0) == MAP_FAILED && errno == EINVAL);
-	EXPECT(mmap((void *)0x800000000000, 4096, RW, ANON | MAP_FIXED, -1, 0) == MAP_FAILED && errno == ENOMEM);
+	EXPECT(mmap((void *)(1ul << 60), 4096, RW, ANON | MAP_FIXED, -1, 0) == MAP_FAILED && errno == ENOMEM);
 	EXPECT(mmap(NULL, 1ul << 50, RW, ANON | MAP_NORESERVE, -1, 0) == MAP_FAILED && errno == ENOMEM);
 	EXPECT_ERR(munmap((void *)1, 4096), EINVAL);
 	EXPECT_ERR(munmap((void *)4096, 0), EINVAL);

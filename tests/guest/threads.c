@@ -269,7 +269,7 @@ TEST(big_stack)
 	pthread_t t;
 
 	pthread_attr_init(&a);
-	EXPECT_EQ(pthread_attr_setstacksize(&a, 512ul << 20), 0);
+	EXPECT_EQ(pthread_attr_setstacksize(&a, 128ul << 20), 0);
 	EXPECT_EQ(pthread_create(&t, &a, identity, NULL), 0); // reserved, not touched
 	EXPECT_EQ(pthread_join(t, NULL), 0);
 }

@@ -253,6 +253,9 @@ static void mount_all(void)
 		if (mount(place, to, NULL, MS_MOVE, NULL))
 			fail(to);
 	}
+	mount("cgroup2", "/root/sys/fs/cgroup", "cgroup2", 0, NULL);
+	if (symlink("/proc/self/fd", "/root/dev/fd") || symlink("/proc/self/fd/0", "/root/dev/stdin"))
+		perror("/dev/fd");
 	mkdir("/root/dev/shm", 01777);
 	mount("tmpfs", "/root/dev/shm", "tmpfs", 0, "mode=1777");
 	mkdir("/root/dev/pts", 0755);
