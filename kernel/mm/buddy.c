@@ -176,6 +176,39 @@ struct page *buddy_take(unsigned order, enum migrate mt, u64 limit)
 	}
 }
 
+/* The smallest free block of kind MT, split so that it has at most MAX pages. NULL: none of that kind. */
+static struct page *take_smallest(enum migrate mt, unsigned max, unsigned *order)
+{
+	for (int unbacked = 0; unbacked < 2; unbacked++) {
+		u32 orders = buddy.nonempty[mt][unbacked];
+
+		if (!orders)
+			continue;
+		*order = min((unsigned)__builtin_ctz(orders), log2_floor(max));
+		return take_from(mt, unbacked, *order);
+	}
+	return NULL;
+}
+
+unsigned buddy_take_singles(enum migrate mt, struct page **out, unsigned n)
+{
+	unsigned got = 0, order = 0;
+
+	while (got < n) {
+		struct page *p = take_smallest(mt, n - got, &order);
+
+		if (!p) {
+			order = 0;
+			p = buddy_take(0, mt, 0);
+			if (!p)
+				break;
+		}
+		for (unsigned i = 0; i < 1u << order; i++)
+			out[got++] = p + i;
+	}
+	return got;
+}
+
 struct page *buddy_take_backed(unsigned order)
 {
 	struct page *p = take_from(MIGRATE_MOVABLE, false, order);

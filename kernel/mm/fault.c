@@ -16,7 +16,7 @@ DEFINE_COUNTER(fault_oom, "page faults that found no memory after reclaim");
 DEFINE_COUNTER(fault_stack_grown, "faults that grew a stack");
 
 u32 fault_batch_max = 16;
-#define BATCH_LIMIT 32
+#define BATCH_LIMIT 64
 
 static inline pte_t small_entry(const struct vma *v, struct page *p, bool write)
 {
@@ -46,14 +46,14 @@ static int fault_anon(struct vma *v, u64 addr, pte_t *pmd)
 	pte_t *table, e;
 	struct spinlock *lock;
 
-	for (; got < want; got++) {
-		/* Only the first is needed: the others must not cause reclaim. */
-		pages[got] = page_alloc(0, PAGE_MOVABLE | PAGE_ZERO | (got ? PAGE_NORETRY : 0));
-		if (!pages[got])
-			break;
+	/* Only the first is needed: the others must not cause reclaim. */
+	if (want > 1)
+		got = page_alloc_many(PAGE_MOVABLE | PAGE_ZERO, pages, want);
+	if (!got) {
+		pages[got++] = page_alloc(0, PAGE_MOVABLE | PAGE_ZERO);
+		if (!pages[0])
+			return -ENOMEM;
 	}
-	if (!got)
-		return -ENOMEM;
 	e = pte_read(pmd);
 	if (unlikely(!pte_present(e) || pte_large(e)))
 		goto out; /* it changed: look again */

@@ -67,6 +67,8 @@ void buddy_init(void);
 /* 2^ORDER pages of kind MT, or NULL. Lock held. LIMIT: the block lies below this physical address (0:
  * anywhere). */
 struct page *buddy_take(unsigned order, enum migrate mt, u64 limit);
+/* Up to N single pages, from few blocks, in rising order within each. Returns how many. Lock held. */
+unsigned buddy_take_singles(enum migrate mt, struct page **out, unsigned n);
 /* Give a block back. UNBACKED: the host holds no memory for it. Lock held. */
 void buddy_give(struct page *p, unsigned order, bool unbacked);
 /* Give [START, END) page frames of an online section. Lock held. */

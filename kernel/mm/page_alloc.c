@@ -4,6 +4,7 @@
  * deflate. A small reserve is left to callers that cannot reclaim (PAGE_NORECLAIM: interrupt context, reclaim
  * itself). */
 #include "arch/pgtable.h"
+#include "base/bits.h"
 #include "base/string.h"
 #include "fs/pagecache.h"
 #include "internal.h"
@@ -85,22 +86,29 @@ static inline bool above_reserve(u64 n, u32 flags)
 	       buddy_free_pages() + READ_ONCE(offline_free_pages) >= page_reserve + n;
 }
 
+/* Take up to WANT single pages from the buddy into OUT, leaving the reserve alone. irqs off. */
+static unsigned take_singles(enum migrate mt, u32 flags, struct page **out, unsigned want)
+{
+	unsigned n = 0;
+
+	spin_lock(&buddy_lock);
+	while (want && !above_reserve(want, flags))
+		want /= 2;
+	if (want)
+		n = buddy_take_singles(mt, out, want);
+	spin_unlock(&buddy_lock);
+	return n;
+}
+
 /* Fill this CPU's empty stack of kind MT; returns its new count. irqs off. */
 static unsigned pcp_refill(enum migrate mt, u32 flags)
 {
-	unsigned n = 0, want = pcp_batch;
+	struct page *pages[PCP_MAX / 2];
+	unsigned n = take_singles(mt, flags, pages, pcp_batch);
 
-	spin_lock(&buddy_lock);
-	if (!above_reserve(want, flags))
-		want = 1;
-	while (n < want && above_reserve(1, flags)) {
-		struct page *p = buddy_take(0, mt, 0);
-
-		if (!p)
-			break;
-		this_cpu(page_pcp).pages[mt][n++] = p;
-	}
-	spin_unlock(&buddy_lock);
+	/* The stack gives the last first: keep addresses rising. */
+	for (unsigned i = 0; i < n; i++)
+		this_cpu(page_pcp).pages[mt][i] = pages[n - 1 - i];
 	return n;
 }
 
@@ -208,6 +216,22 @@ static __noinline struct page *alloc_slow(unsigned order, u32 flags)
 	return p;
 }
 
+static inline void page_prepare(struct page *p, unsigned order, u32 flags)
+{
+	ASSERT(!(p->flags & (PAGE_BUDDY | PAGE_RESERVED)));
+	check_poison(p, order);
+	atomic_store_explicit(&p->flags, order ? PAGE_HEAD : 0, memory_order_relaxed);
+	refcount_set(&p->ref, 1);
+	atomic_store_explicit(&p->mapcount, 0, memory_order_relaxed);
+	p->order = (u8)order;
+	p->migrate = flags & PAGE_MOVABLE ? MIGRATE_MOVABLE : MIGRATE_UNMOVABLE;
+	p->cache = NULL;
+	p->index = 0;
+	p->priv = NULL;
+	if (flags & PAGE_ZERO)
+		arch_clear_pages(page_to_virt(p), 1ul << order);
+}
+
 struct page *page_alloc(unsigned order, u32 flags)
 {
 	struct page *p;
@@ -220,20 +244,27 @@ struct page *page_alloc(unsigned order, u32 flags)
 		if (!p)
 			return NULL;
 	}
-	ASSERT(!(p->flags & (PAGE_BUDDY | PAGE_RESERVED)));
-	check_poison(p, order);
-	atomic_store_explicit(&p->flags, order ? PAGE_HEAD : 0, memory_order_relaxed);
-	refcount_set(&p->ref, 1);
-	atomic_store_explicit(&p->mapcount, 0, memory_order_relaxed);
-	p->order = (u8)order;
-	p->migrate = flags & PAGE_MOVABLE ? MIGRATE_MOVABLE : MIGRATE_UNMOVABLE;
-	p->cache = NULL;
-	p->index = 0;
-	p->priv = NULL;
-	if (flags & PAGE_ZERO) {
-		arch_clear_pages(page_to_virt(p), 1ul << order);
-	}
+	page_prepare(p, order, flags);
 	return p;
+}
+
+unsigned page_alloc_many(u32 flags, struct page **out, unsigned n)
+{
+	enum migrate mt = flags & PAGE_MOVABLE ? MIGRATE_MOVABLE : MIGRATE_UNMOVABLE;
+	unsigned got = 0, have;
+	u64 irq = arch_irq_save();
+
+	have = this_cpu(page_pcp).count[mt];
+	if (have >= n)
+		while (got < n)
+			out[got++] = this_cpu(page_pcp).pages[mt][--have];
+	else
+		got = take_singles(mt, flags, out, n);
+	this_cpu(page_pcp).count[mt] = (u16)have;
+	arch_irq_restore(irq);
+	for (unsigned i = 0; i < got; i++)
+		page_prepare(out[i], 0, flags);
+	return got;
 }
 
 void page_free(struct page *p, unsigned order)
@@ -261,6 +292,40 @@ void page_free(struct page *p, unsigned order)
 		spin_unlock(&buddy_lock);
 	}
 	arch_irq_restore(irq);
+}
+
+/* Give RUN pages from P on to the buddy as the largest blocks that they make. Lock held. */
+static void give_run(struct page *p, u64 run)
+{
+	u64 pfn = page_to_phys(p) >> PAGE_SHIFT;
+
+	while (run) {
+		unsigned order =
+			min((unsigned)__builtin_ctzll(pfn | 1ull << PAGE_MAX_ORDER), log2_floor(run));
+
+		buddy_give(p, order, false);
+		p += 1u << order;
+		pfn += 1u << order;
+		run -= 1u << order;
+	}
+}
+
+void page_free_many(struct page **pages, unsigned n)
+{
+	u64 irq;
+
+	for (unsigned i = 0; i < n; i++) {
+		ASSERT(!(pages[i]->flags & (PAGE_BUDDY | PAGE_RESERVED | PAGE_LRU)) && !pages[i]->mapcount);
+		atomic_store_explicit(&pages[i]->flags, 0, memory_order_relaxed);
+		poison(pages[i], 0);
+	}
+	irq = spin_lock_irqsave(&buddy_lock);
+	for (unsigned i = 0, end; i < n; i = end) {
+		for (end = i + 1; end < n && pages[end] == pages[end - 1] + 1; end++)
+			;
+		give_run(pages[i], end - i);
+	}
+	spin_unlock_irqrestore(&buddy_lock, irq);
 }
 
 void page_put(struct page *p)

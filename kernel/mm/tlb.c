@@ -263,18 +263,32 @@ static void add_count(_Atomic s64 *c, s64 *delta)
 	*delta = 0;
 }
 
+/* Drop the batch's references. A page whose only one this is needs no atomic operation, and is freed with its
+ * neighbours. */
+static void put_pages(struct tlb_batch *b)
+{
+	unsigned nfree = 0;
+
+	for (unsigned i = 0; i < b->n; i++) {
+		struct page *p = b->pages[i];
+		u64 tagged = (u64)p;
+
+		if (tagged & LARGE_TAG)
+			thp_put((struct page *)(tagged & ~LARGE_TAG));
+		else if (refcount_read(&p->ref) == 1 && p->flags == PAGE_ANON)
+			b->pages[nfree++] = p;
+		else
+			page_put(p);
+	}
+	if (nfree)
+		page_free_many(b->pages, nfree);
+}
+
 void tlb_batch_flush(struct tlb_batch *b)
 {
 	if (b->start < b->end)
 		tlb_flush_range(b->vm, b->start, b->end, b->tables);
-	for (unsigned i = 0; i < b->n; i++) {
-		u64 tagged = (u64)b->pages[i];
-
-		if (tagged & LARGE_TAG)
-			thp_put((struct page *)(tagged & ~LARGE_TAG));
-		else
-			page_put(b->pages[i]);
-	}
+	put_pages(b);
 	while (b->tables_list) {
 		struct page *p = b->tables_list;
 

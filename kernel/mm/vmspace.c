@@ -28,8 +28,9 @@ static int vmspace_init(void)
 {
 	vma_init();
 	randomize = !cmdline_flag("norandmaps");
-	/* Batches waste memory when access is sparse: scale them with the machine. */
-	fault_batch_max = (u32)clamp(managed_pages / 4096, 4ul, 32ul);
+	/* A batch is at most as large as what was touched before it; still, a small machine cannot spare
+	 * much. */
+	fault_batch_max = (u32)clamp(managed_pages / 1024, 4ul, 64ul);
 	thp_policy_set(managed_pages >= GIB(1) >> PAGE_SHIFT ? THP_ALWAYS : THP_MADVISE);
 	hugetlb_resize(cmdline_u64("hugepages", 0));
 	return 0;

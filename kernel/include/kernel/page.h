@@ -54,6 +54,9 @@ enum alloc_flags {
 /* 2^ORDER contiguous pages, reference count 1 on the first. NULL when memory is out. Any context with PAGE_NORECLAIM. */
 struct page *page_alloc(unsigned order, u32 flags) __must_check;
 void page_free(struct page *p, unsigned order); /* regardless of the count */
+/* Up to N single pages at once, as page_alloc(0, FLAGS | PAGE_NORETRY) gives; returns how many. Any context. */
+unsigned page_alloc_many(u32 flags, struct page **out, unsigned n);
+void page_free_many(struct page **pages, unsigned n); /* single pages; cheap when neighbours come one after the other */
 static inline void page_get(struct page *p)
 {
 	refcount_get(&p->ref);
