@@ -208,6 +208,7 @@ void fadt_init(void)
 	u32 flags;
 	bool s5;
 
+	pm1a_evt = pm1a_cnt = pm1b_cnt = sleep_control = reset_reg = ged = (struct reg){0};
 	if (!fadt || fadt->length < FADT_FLAGS + 4)
 		return;
 	flags = le32_get(t + FADT_FLAGS);

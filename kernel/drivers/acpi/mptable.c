@@ -89,10 +89,11 @@ static void read_interrupt(struct mp_state *s, const u8 *e)
 					 (flags & 3) == 3);
 }
 
-static int read_entries(struct mp_state *s, const u8 *p, size_t left, unsigned count)
+/* The length of the table counts, not its number of entries: qboot leaves that at zero. */
+static int read_entries(struct mp_state *s, const u8 *p, size_t left)
 {
-	while (count--) {
-		size_t size = left && *p == MP_PROCESSOR ? 20 : 8;
+	while (left) {
+		size_t size = *p == MP_PROCESSOR ? 20 : 8;
 
 		if (left < size || *p > MP_LOCAL_INTERRUPT)
 			return -EINVAL;
@@ -121,7 +122,7 @@ static int read_entries(struct mp_state *s, const u8 *p, size_t left, unsigned c
 
 int mptable_init(u64 floating)
 {
-	static struct mp_state state; /* 300 bytes too many for a boot stack */
+	static struct mp_state state; /* boot only, so no need to have it on a small stack */
 	const u8 *p, *table;
 	u16 length;
 
@@ -140,5 +141,5 @@ int mptable_init(u64 floating)
 	table = firmware_map(le32_get(p + 4), length);
 	if (!table || firmware_checksum(table, length))
 		return -EINVAL;
-	return read_entries(&state, table + HEADER_SIZE, length - HEADER_SIZE, le16_get(table + 34));
+	return read_entries(&state, table + HEADER_SIZE, length - HEADER_SIZE);
 }
