@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* Firmware tables, sound and corrupt: RSDP, XSDT and RSDT, MADT, MCFG, FADT, AML patterns, MP table. */
 // sources: kernel/drivers/acpi/tables.c kernel/drivers/acpi/madt.c kernel/drivers/acpi/mptable.c
-// kernel/drivers/acpi/irq_override.c sources: kernel/drivers/acpi/aml.c kernel/drivers/acpi/fadt.c
+// sources: kernel/drivers/acpi/irq_override.c kernel/drivers/acpi/aml.c kernel/drivers/acpi/fadt.c
 #include "unit.h"
 
 #include "base/err.h"
