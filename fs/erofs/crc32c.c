@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* CRC-32C over the superblock, once a mount: a nibble table is enough. RFC 3720 appendix B.4 gives the
  * polynomial. */
-#include "fs/erofs/erofs.h"
+#include "erofs.h"
 
 #define CRC32C_POLY 0x82f63b78u
 

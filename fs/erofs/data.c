@@ -4,7 +4,7 @@
  * Pages that lie whole and in a row on the device travel in one request, straight into place; the driver's
  * completion finishes them. Pages made of pieces (holes, inline tails, small blocks scattered) are put
  * together by copying through the metadata cache. */
-#include "fs/erofs/erofs.h"
+#include "erofs.h"
 #include "base/string.h"
 
 #define MAX_SEGS 64

@@ -5,7 +5,7 @@
  * Extents do not respect pages. The run of pages is filled from left to right; a page is finished once the
  * extent that holds its last byte is done. The cluster is read into a buffer of its own (from a RAM disk:
  * used in place); it is not cached, the decoded pages are. */
-#include "fs/erofs/erofs.h"
+#include "erofs.h"
 #include "base/string.h"
 
 /* The pages to fill: consecutive, COUNT of them from INDEX. */

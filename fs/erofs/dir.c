@@ -2,7 +2,7 @@
 /* EROFS directories. A directory is a row of blocks; each starts with its entries (12 bytes), whose names
  * follow, in order of the names within the block and from block to block: look-up is a binary search, first
  * for the block, then in it. Positions for readdir are byte offsets of entries. */
-#include "fs/erofs/erofs.h"
+#include "erofs.h"
 #include "base/string.h"
 
 /* One directory block in memory, with a reference on its page. */

@@ -2,7 +2,7 @@
 /* EROFS: what its files share. See super.c for the theory. */
 #pragma once
 
-#include "fs/erofs/erofs_fs.h"
+#include "erofs_fs.h"
 #include "fs/pagecache.h"
 #include "fs/vfs.h"
 #include "kernel/alloc.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* EROFS inodes: reading them, and the operations of files and links. An inode never changes once it is made.
  */
-#include "fs/erofs/erofs.h"
+#include "erofs.h"
 #include "base/string.h"
 #include "kernel/clock.h"
 

@@ -7,7 +7,7 @@
  * buffers have that much room. */
 #include "base/bits.h"
 #include "base/string.h"
-#include "fs/erofs/erofs.h"
+#include "erofs.h"
 
 #define MIN_MATCH 4
 

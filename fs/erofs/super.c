@@ -10,12 +10,12 @@
  * Nothing on the image is trusted: each offset is checked against the image, each count against its
  * container. What does not hold gives EUCLEAN (EIO from read and faults), is counted by its kind and named in
  * the log. */
-#include "fs/erofs/erofs.h"
+#include "erofs.h"
 #include "base/string.h"
+#include "../vfs/ramblock.h"
 #include "kernel/clock.h"
 #include "kernel/init.h"
 #include "kernel/log.h"
-#include "fs/vfs/ramblock.h"
 #include <asm/statfs.h>
 #include <linux/mount.h>
 
@@ -43,13 +43,6 @@ static int bad_super(const struct block_device *bd, const char *what)
 	counter_inc(&erofs_bad_super);
 	log_err("erofs %s: %s", bd->name, what);
 	return -EUCLEAN;
-}
-
-static struct block_device *find_device(const char *source)
-{
-	const char *slash = strrchr(source, '/');
-
-	return block_find(slash ? slash + 1 : source);
 }
 
 /* The checksum covers the first block from the superblock on, with its own field zero. */
@@ -118,7 +111,7 @@ static void erofs_evict(struct inode *i)
 		return;
 	if (i->cache)
 		pagecache_destroy(i->cache);
-	rcu_call(&ei->rcu, rcu_kfree);
+	rcu_kfree(&ei->rcu);
 }
 
 /* The pseudo inode belongs to the super that it helps to make, but must not keep it alive. */
@@ -126,7 +119,7 @@ static void meta_free(struct erofs_sb *sb)
 {
 	if (sb->meta) {
 		pagecache_destroy(sb->meta->cache);
-		rcu_call(&container_of(sb->meta->cache, struct erofs_inode, cache)->rcu, rcu_kfree);
+		rcu_kfree(&container_of(sb->meta->cache, struct erofs_inode, cache)->rcu);
 		kfree(sb->meta);
 	}
 }
@@ -184,7 +177,7 @@ static const struct super_ops erofs_super_ops = {
 
 static struct super *erofs_mount(const struct fs_type *t, const char *source, u32 flags, const char *options)
 {
-	struct block_device *bd = find_device(source);
+	struct block_device *bd = ramblock_or_disk(source);
 	u8 raw[EROFS_SUPER_SIZE];
 	struct erofs_sb *sb;
 	struct super *s;

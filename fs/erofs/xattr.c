@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* EROFS extended attributes: entries inline behind the inode, and shared ones by number in an area of their
  * own. */
-#include "fs/erofs/erofs.h"
+#include "erofs.h"
 #include "base/string.h"
 
 static const char *const prefixes[] = {

@@ -11,7 +11,7 @@
  * items have the type in 2 bits above 12 to 14 bits of offset or distance, and whose last 4 bytes are the
  * block where the pack starts; the position of a head follows by counting the blocks of the heads before it
  * in the pack. */
-#include "fs/erofs/erofs.h"
+#include "erofs.h"
 #include "base/string.h"
 
 struct lcluster {

@@ -3,7 +3,7 @@
  * held by the VFS, except iterate, which takes it. Links, sizes and times of the inodes concerned are kept
  * here. */
 #include "base/string.h"
-#include "fs/tmpfs/tmpfs.h"
+#include "tmpfs.h"
 #include "kernel/clock.h"
 #include <linux/fs.h>
 

@@ -2,7 +2,7 @@
 /* tmpfs regular files: size changes, fallocate, sparse seeks, seals. Contents are the page cache
  * (fs/vfs/pagecache_file.c). Seals are kept in the cache and guarded by the inode's lock. */
 #include "base/string.h"
-#include "fs/tmpfs/tmpfs.h"
+#include "tmpfs.h"
 #include "kernel/clock.h"
 #include "kernel/process.h"
 #include "kernel/sched.h"

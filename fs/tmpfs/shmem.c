@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Memory files without a name: memfd_create(2), shared anonymous mappings, SysV shared memory. They live in
  * an internal tmpfs without limits, mounted nowhere. */
-#include "fs/tmpfs/tmpfs.h"
+#include "tmpfs.h"
 #include "base/string.h"
-#include "fs/vfs/internal.h"
+#include "../vfs/internal.h"
 #include "kernel/syscall.h"
 #include <linux/memfd.h>
 

@@ -11,7 +11,7 @@
  * each limit. */
 #include "base/format.h"
 #include "base/string.h"
-#include "fs/tmpfs/tmpfs.h"
+#include "tmpfs.h"
 #include "kernel/clock.h"
 #include "kernel/counter.h"
 #include "kernel/init.h"
@@ -35,7 +35,7 @@ static void tmpfs_evict(struct inode *i)
 		tmpfs_dir_doom(i);
 	kfree(ti->target);
 	tmpfs_xattrs_free(ti);
-	rcu_call(&ti->rcu, rcu_kfree);
+	rcu_kfree(&ti->rcu);
 }
 
 static int tmpfs_charge(struct page_cache *c, u64 n)

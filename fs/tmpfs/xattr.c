@@ -2,7 +2,7 @@
 /* Extended attributes of tmpfs inodes: a short list per inode, 64 KiB in all. setxattr and removexattr come
  * with the inode's lock held, getxattr and listxattr too (fs/vfs/xattr.c). */
 #include "base/string.h"
-#include "fs/tmpfs/tmpfs.h"
+#include "tmpfs.h"
 #include <linux/xattr.h>
 
 #define XATTR_LIMIT (64u << 10)

@@ -2,7 +2,7 @@
 /* Inodes and nameless paths for files that live in no tree: pipes, memfd, shared anonymous memory. They
  * belong to an internal file system that is mounted nowhere. */
 #include "base/string.h"
-#include "fs/vfs/internal.h"
+#include "internal.h"
 #include "kernel/clock.h"
 
 #define ANON_MAGIC 0x09041934

@@ -2,7 +2,7 @@
 /* Attributes: reading them for stat, changing them with the checks of chmod, chown, utimensat and truncate,
  * and the times that reading and writing leave behind. Changes hold the inode's lock. */
 #include "base/string.h"
-#include "fs/vfs/internal.h"
+#include "internal.h"
 #include "kernel/clock.h"
 #include "kernel/signal.h"
 #include <linux/inotify.h>

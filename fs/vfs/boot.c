@@ -3,8 +3,8 @@
  * program expects. */
 #include "base/format.h"
 #include "base/string.h"
-#include "fs/vfs/internal.h"
-#include "kernel/blockdev.h"
+#include "internal.h"
+#include "ramblock.h"
 #include "kernel/cmdline.h"
 #include "kernel/log.h"
 #include <linux/mount.h>
@@ -43,7 +43,7 @@ static int mount_default_root(const char *type, const char *options)
 	for (unsigned n = 0; err && n < ARRAY_SIZE(devices); n++) {
 		char path[16];
 
-		if (!block_find(devices[n]))
+		if (!ramblock_or_disk(devices[n]))
 			continue;
 		snprintf(path, sizeof path, "/dev/%s", devices[n]);
 		err = try_root(path, type, options);
@@ -54,9 +54,9 @@ static int mount_default_root(const char *type, const char *options)
 static void list_devices(char *buf, size_t size)
 {
 	struct block_device *bd = NULL;
-	size_t n = 0;
+	size_t n;
 
-	*buf = 0;
+	n = (size_t)scnprintf(buf, size, "%s", ramblock_or_disk("ram0") ? " ram0" : "");
 	while ((bd = block_next(bd)))
 		n += (size_t)scnprintf(buf + n, size - n, " %s", bd->name);
 }

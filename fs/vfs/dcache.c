@@ -16,7 +16,7 @@
  * inserted and dropped by holders of the directory inode's lock, except by the pruner. */
 #include "base/bits.h"
 #include "base/string.h"
-#include "fs/vfs/internal.h"
+#include "internal.h"
 #include "kernel/counter.h"
 #include "kernel/kthread.h"
 #include "kernel/random.h"
@@ -478,9 +478,9 @@ int dcache_move(struct dentry *d, struct dentry *target, bool exchange)
 	atomic_fetch_add_explicit(&rename_seq, 1, memory_order_release);
 	spin_unlock(&rename_lock);
 	if (old_d)
-		rcu_call(&old_d->rcu, rcu_kfree);
+		rcu_kfree(&old_d->rcu);
 	if (old_t)
-		rcu_call(&old_t->rcu, rcu_kfree);
+		rcu_kfree(&old_t->rcu);
 	/* D's reference on its old parent: on an exchange it becomes the target's, which gives up its own on
 	 * tp. */
 	dentry_put(exchange ? tp : dp);

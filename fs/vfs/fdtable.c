@@ -7,7 +7,7 @@
  * descriptor below it is in use, so the search for the lowest free one starts there. */
 #include "base/bits.h"
 #include "base/string.h"
-#include "fs/vfs/internal.h"
+#include "internal.h"
 #include <linux/close_range.h>
 
 #define FD_INITIAL 64u
@@ -439,7 +439,7 @@ void fdtable_put(struct fdtable *t)
 		if (t->arr->file[fd])
 			file_close(t, t->arr->file[fd]);
 	rcu_call(&t->arr->rcu, fdarray_free_rcu);
-	rcu_call(&t->rcu, rcu_kfree);
+	rcu_kfree(&t->rcu);
 }
 
 void fdtable_close_on_exec(struct fdtable *t)

@@ -4,7 +4,7 @@
  * A struct file is freed after an RCU grace period, so that a descriptor look-up can take a reference without
  * a lock. The last reference releases in thread context, with no lock of the VFS held. */
 #include "base/string.h"
-#include "fs/vfs/internal.h"
+#include "internal.h"
 #include "kernel/counter.h"
 #include <linux/inotify.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Where a process stands in the tree: root, working directory, umask. Shared by CLONE_FS.
  * The lock guards the two paths; seq lets path walks copy them under RCU without it. */
-#include "fs/vfs/internal.h"
+#include "internal.h"
 
 static struct fs_context *fs_context_alloc(void)
 {

@@ -4,7 +4,7 @@
  * The last reference takes the inode out of its cache, has the file system free its part (super_ops.evict),
  * and frees the structure after an RCU grace period, since path walks look at inodes without references. */
 #include "base/string.h"
-#include "fs/vfs/internal.h"
+#include "internal.h"
 #include "kernel/counter.h"
 
 #define INODE_BUCKETS 256

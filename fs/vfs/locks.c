@@ -9,7 +9,7 @@
  * waiters_lock is taken alone. Everything allocated is allocated before the spin lock is taken: a change
  * needs at most two new records. */
 #include "base/format.h"
-#include "fs/vfs/internal.h"
+#include "internal.h"
 #include "kernel/counter.h"
 #include "kernel/sched.h"
 #include "kernel/wait.h"

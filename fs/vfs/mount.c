@@ -6,7 +6,7 @@
  * and every path through it. Unmounting hides it from look-ups, waits for a grace period, and only then knows
  * whether anyone still uses it. */
 #include "base/string.h"
-#include "fs/vfs/internal.h"
+#include "internal.h"
 #include "kernel/counter.h"
 #include "kernel/log.h"
 #include <linux/mount.h>

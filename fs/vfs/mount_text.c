@@ -2,7 +2,7 @@
 /* /proc/mounts, /proc/self/mountinfo and mountstats: the mount tree as text. proc(5) gives the formats. */
 #include "base/format.h"
 #include "base/string.h"
-#include "fs/vfs/internal.h"
+#include "internal.h"
 #include <linux/mount.h>
 
 /* Text that may be longer than its buffer; LEN counts what would have been. */

@@ -2,7 +2,7 @@
 /* Making, linking and removing names. rename is in rename.c.
  * Locks: the directory inode's, then the lock of the inode that is linked or removed. */
 #include "base/string.h"
-#include "fs/vfs/internal.h"
+#include "internal.h"
 #include <linux/inotify.h>
 
 /* Look the last component up in its directory, locked: the caller unlocks w->path's inode when this succeeds.

@@ -2,7 +2,7 @@
 /* Telling inotify what happened to a named thing: its own watchers and those of its directory, who get the
  * name too. */
 #include "base/string.h"
-#include "fs/vfs/internal.h"
+#include "internal.h"
 #include <linux/inotify.h>
 
 void notify_name(struct inode *dir, u32 mask, u32 cookie, const char *name, bool is_dir)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Opening files by name: look-up or creation, the checks, and handing over to the inode's file system, the
  * FIFO code or the device code. */
-#include "fs/vfs/internal.h"
+#include "internal.h"
 #include <linux/inotify.h>
 #include <linux/mount.h>
 

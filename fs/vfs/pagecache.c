@@ -16,9 +16,9 @@
  *
  * Locks: inode lock > cache lock > lru_lock (pagecache_lru.c). Faults take the cache lock with the VMA's lock
  * held. */
-#include "fs/vfs/pagecache_internal.h"
+#include "pagecache_internal.h"
 #include "base/string.h"
-#include "fs/vfs/radix.h"
+#include "radix.h"
 #include "kernel/counter.h"
 #include "kernel/sched.h"
 #include "kernel/wait.h"

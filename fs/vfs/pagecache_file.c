@@ -5,7 +5,7 @@
  * lock. Writers hold the inode's lock, which no fault takes. A whole new page is filled before it enters the
  * cache, so it is neither zeroed first nor seen half done. */
 #include "base/string.h"
-#include "fs/vfs/pagecache_internal.h"
+#include "pagecache_internal.h"
 #include "kernel/counter.h"
 #include "kernel/sched.h"
 #include "kernel/signal.h"
@@ -197,24 +197,14 @@ static bool maps_writable(const struct vma *vma)
 
 void pagecache_vma_open(struct vma *vma)
 {
-	struct page_cache *c = vma->file->inode->cache;
-
 	if (maps_writable(vma))
-		atomic_fetch_add_explicit(&c->writable_maps, 1, memory_order_relaxed);
-	spin_lock(&c->map_lock);
-	list_add(&vma->cache_node, &c->mappings);
-	spin_unlock(&c->map_lock);
+		atomic_fetch_add_explicit(&vma->file->inode->cache->writable_maps, 1, memory_order_relaxed);
 }
 
 void pagecache_vma_close(struct vma *vma)
 {
-	struct page_cache *c = vma->file->inode->cache;
-
-	spin_lock(&c->map_lock);
-	list_del_init(&vma->cache_node);
-	spin_unlock(&c->map_lock);
 	if (maps_writable(vma))
-		atomic_fetch_sub_explicit(&c->writable_maps, 1, memory_order_relaxed);
+		atomic_fetch_sub_explicit(&vma->file->inode->cache->writable_maps, 1, memory_order_relaxed);
 }
 
 const struct vm_ops pagecache_vm_ops = {
@@ -230,30 +220,19 @@ int pagecache_file_mmap(struct file *f, struct vma *vma)
 
 	if (!c)
 		return -ENODEV;
-	if (maps_writable(vma)) {
-		if (c->seals & F_SEAL_FUTURE_WRITE) {
-			if (vma->flags & VMA_WRITE)
-				return -EPERM;
-			vma->flags &= ~(u32)VMA_MAYWRITE;
-		}
-		/* Hold the count up while pagecache_vma_open raises it: -1 is the seal against writable
-		 * mappings. */
-		n = atomic_load_explicit(&c->writable_maps, memory_order_relaxed);
-		do {
-			if (n < 0)
-				break;
-		} while (!atomic_compare_exchange_weak_explicit(&c->writable_maps, &n, n + 1,
-								memory_order_relaxed, memory_order_relaxed));
-		if (n < 0 && vma->flags & VMA_WRITE)
-			return -EPERM;
-		if (n < 0)
-			vma->flags &= ~(u32)VMA_MAYWRITE;
-	} else {
-		n = -1;
-	}
 	vma->ops = &pagecache_vm_ops;
-	pagecache_vma_open(vma);
-	if (n >= 0)
-		atomic_fetch_sub_explicit(&c->writable_maps, 1, memory_order_relaxed);
+	if (!maps_writable(vma))
+		return 0;
+	/* Sealed against new writable mappings, or (-1) against any: then it may not become writable later either. */
+	n = atomic_load_explicit(&c->writable_maps, memory_order_relaxed);
+	if (c->seals & F_SEAL_FUTURE_WRITE)
+		n = -1;
+	while (n >= 0)
+		if (atomic_compare_exchange_weak_explicit(&c->writable_maps, &n, n + 1, memory_order_relaxed,
+							  memory_order_relaxed))
+			return 0;
+	if (vma->flags & VMA_WRITE)
+		return -EPERM;
+	vma->flags &= ~(u32)VMA_MAYWRITE;
 	return 0;
 }

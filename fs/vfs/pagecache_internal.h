@@ -3,7 +3,7 @@
  * write, mmap), readahead.c. */
 #pragma once
 
-#include "fs/vfs/internal.h"
+#include "internal.h"
 
 /* The page at INDEX in whatever state, with a reference; NULL. Never sleeps. */
 struct page *pagecache_find(struct page_cache *c, u64 index);

@@ -6,7 +6,7 @@
  * pages in use or being read go round, the rest is freed. It runs inside the page allocator, possibly below
  * any lock of ours, so it only ever tries locks, and allocates nothing. lru_lock guards the list; it is below
  * the cache lock. */
-#include "fs/vfs/pagecache_internal.h"
+#include "pagecache_internal.h"
 #include "kernel/counter.h"
 
 static DEFINE_COUNTER(pagecache_reclaimed, "page cache pages freed to make room");

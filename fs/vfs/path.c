@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Paths as text, and path references. Text is built backwards under RCU and checked against renames. */
 #include "base/string.h"
-#include "fs/vfs/internal.h"
+#include "internal.h"
 
 void path_get(struct path *p)
 {

@@ -2,7 +2,7 @@
 /* Who may do what: mode bits against the process's file system identity, as POSIX 4.7 says. Uid 0 overrides
  * all but the lack of any x bit. Fields of the inode are sampled without its lock: a change that races takes
  * effect before or after. */
-#include "fs/vfs/internal.h"
+#include "internal.h"
 
 struct creds creds_fs(void)
 {

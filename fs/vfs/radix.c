@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Radix tree: see radix.h. The root pointer holds NULL, an item at index 0 with bit 0 set, or a node. Nodes
  * are published complete and freed after a grace period, so that readers need nothing. */
-#include "fs/vfs/radix.h"
+#include "radix.h"
 #include "base/err.h"
 #include "kernel/alloc.h"
 #include "kernel/rcu.h"
@@ -100,7 +100,7 @@ static void drop_empty(void **root, struct radix_node *n)
 		} else {
 			rcu_assign_pointer(*root, NULL);
 		}
-		rcu_call(&n->rcu, rcu_kfree);
+		rcu_kfree(&n->rcu);
 	}
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The initrd as block device "ram0". Requests are copies and complete before submit returns. Read only: the
  * boot loader's memory is the only copy. */
-#include "fs/vfs/ramblock.h"
+#include "ramblock.h"
 #include "base/string.h"
 #include "fs/vfs.h"
 #include "kernel/alloc.h"
@@ -32,11 +32,13 @@ const u8 *ramblock_memory(const struct block_device *bd)
 	return bd->ops == &ram_ops ? bd->priv : NULL;
 }
 
+static struct block_device *initrd;
+
 int initrd_register(void *base, u64 size)
 {
 	struct block_device *bd;
 
-	if (size < 512 || (uintptr_t)base % PAGE_SIZE)
+	if (size < 512 || (uintptr_t)base % PAGE_SIZE || initrd)
 		return -EINVAL;
 	bd = kzalloc(sizeof *bd);
 	if (!bd)
@@ -48,5 +50,14 @@ int initrd_register(void *base, u64 size)
 	bd->read_only = true;
 	bd->ops = &ram_ops;
 	bd->priv = base;
-	return block_register(bd);
+	list_init(&bd->node);
+	initrd = bd;
+	return 0;
+}
+
+struct block_device *ramblock_or_disk(const char *source)
+{
+	const char *slash = strrchr(source, '/'), *name = slash ? slash + 1 : source;
+
+	return initrd && !strcmp(name, initrd->name) ? initrd : block_find(name);
 }

@@ -6,7 +6,7 @@
  * reader never waits. Anything else reads what was asked for. Faults: one window for the whole cache; a miss
  * outside a sequence reads the aligned block around it, since code and archives are touched in clumps.
  * Everything here is a hint: races lose nothing but time. */
-#include "fs/vfs/pagecache_internal.h"
+#include "pagecache_internal.h"
 #include "kernel/counter.h"
 #include <linux/fadvise.h>
 

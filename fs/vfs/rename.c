@@ -5,7 +5,7 @@
  * still), both directories (an ancestor first, else by address), then the inodes that move or go, by address,
  * directories first. */
 #include "base/string.h"
-#include "fs/vfs/internal.h"
+#include "internal.h"
 #include <linux/fs.h>
 #include <linux/inotify.h>
 

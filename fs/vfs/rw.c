@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The checks that every path to file_ops.read and write shares, and generic seeks. No lock is held around the
  * calls. */
-#include "fs/vfs/internal.h"
+#include "internal.h"
 #include <linux/fs.h>
 #include <linux/inotify.h>
 

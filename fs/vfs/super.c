@@ -6,7 +6,7 @@
  * and the structure. */
 #include "base/format.h"
 #include "base/string.h"
-#include "fs/vfs/internal.h"
+#include "internal.h"
 #include <asm/statfs.h>
 
 static DEFINE_MUTEX(types_lock);

@@ -2,7 +2,7 @@
 /* What the system-call files of fs/vfs share. */
 #pragma once
 
-#include "fs/vfs/internal.h"
+#include "internal.h"
 #include "kernel/syscall.h"
 
 #define IOV_FAST 8

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Changing attributes: chmod(2), chown(2), utimensat(2) and relatives. */
-#include "fs/vfs/syscalls.h"
+#include "syscalls.h"
 #include "kernel/clock.h"
 #include <linux/time.h>
 #include <linux/utime.h>

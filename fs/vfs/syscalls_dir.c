@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Directories and names: chdir(2), getcwd(2), mkdir(2), unlink(2), rename(2), link(2), symlink(2),
  * getdents64(2) and relatives. */
-#include "fs/vfs/syscalls.h"
+#include "syscalls.h"
 #include "base/string.h"
 #include <linux/inotify.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Descriptors: close(2), close_range(2), dup(2), fcntl(2), flock(2), ioctl(2). */
-#include "fs/vfs/syscalls.h"
+#include "syscalls.h"
 #include <asm/ioctls.h>
 #include <linux/close_range.h>
 #include <linux/fs.h>

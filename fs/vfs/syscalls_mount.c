@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* mount(2), umount2(2), and the calls that this kernel answers with a fixed error because it has nothing of
  * the kind: swap areas, file handles, moving the root. */
-#include "fs/vfs/syscalls.h"
+#include "syscalls.h"
 #include "base/string.h"
 #include <linux/mount.h>
 
@@ -11,24 +11,21 @@
 #define TYPE_MAX	64
 #define PROPAGATION	(MS_SHARED | MS_PRIVATE | MS_SLAVE | MS_UNBINDABLE)
 
-/* The data page: a string of options, at most a page. NULL gives "". */
+/* The options, a string of less than a page. NULL gives "". */
 static char *options_get(const void __app *data)
 {
 	char *s = kmalloc(PAGE_SIZE);
-	size_t n;
+	ssize_t n = 0;
 
 	if (!s)
 		return ERR_PTR(-ENOMEM);
 	*s = 0;
-	if (!data)
+	if (data)
+		n = string_from_app(s, data, PAGE_SIZE);
+	if (n >= 0)
 		return s;
-	n = PAGE_SIZE - 1 - copy_from_app_partial(s, data, PAGE_SIZE - 1);
-	if (!n) {
-		kfree(s);
-		return ERR_PTR(-EFAULT);
-	}
-	s[n] = 0;
-	return s;
+	kfree(s);
+	return ERR_PTR(n == -ENAMETOOLONG ? -EINVAL : n);
 }
 
 static long do_mount(const char *source, const struct path *at, const char *type, u32 flags,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* open(2), openat(2), openat2(2), creat(2), mknod(2), umask(2). */
-#include "fs/vfs/syscalls.h"
+#include "syscalls.h"
 #include "base/string.h"
 #include <linux/openat2.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* read(2), write(2), their positioned and vectored relatives, lseek(2). */
-#include "fs/vfs/syscalls.h"
+#include "syscalls.h"
 #include "base/string.h"
 #include <linux/fs.h>
 #include <linux/uio.h>

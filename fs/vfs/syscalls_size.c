@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Sizes, space and syncing: truncate(2), fallocate(2), fsync(2), sync(2), fadvise64(2), readahead(2). */
-#include "fs/vfs/syscalls.h"
+#include "syscalls.h"
 #include "kernel/signal.h"
 #include <linux/fadvise.h>
 #include <linux/falloc.h>

@@ -6,8 +6,8 @@
  * Everything else goes through a kernel buffer. Nothing read is ever lost: from positions, only what was
  * written counts as read; from a pipe, data is taken only when the other side has said that it can write, and
  * then written to the end. */
-#include "fs/vfs/syscalls.h"
-#include "fs/vfs/pagecache_internal.h"
+#include "syscalls.h"
+#include "pagecache_internal.h"
 #include "kernel/clock.h"
 #include "kernel/ipc.h"
 #include "kernel/sched.h"

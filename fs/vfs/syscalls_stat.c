@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Asking about files: stat(2) and relatives, statx(2), access(2), readlink(2), statfs(2). */
-#include "fs/vfs/syscalls.h"
+#include "syscalls.h"
 #include "base/string.h"
 /* The ABI's structure has a member of the name of our macro. */
 #pragma push_macro("__unused")

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Extended attributes: the getxattr, setxattr, listxattr and removexattr families. The file system's part
  * runs with the inode's lock held. */
-#include "fs/vfs/syscalls.h"
+#include "syscalls.h"
 #include "base/string.h"
 #include "kernel/clock.h"
 #include <linux/inotify.h>

@@ -7,7 +7,7 @@
  * mounts in both directions. Locks: the directory inode's lock around a question to the file system. May
  * sleep. */
 #include "base/string.h"
-#include "fs/vfs/internal.h"
+#include "internal.h"
 #include "kernel/app.h"
 #include "kernel/counter.h"
 #include <linux/mount.h>

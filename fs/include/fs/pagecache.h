@@ -25,7 +25,7 @@ struct page_cache {
 	void *root;			  /* radix tree of struct page *, readable under RCU */
 	u64 npages;
 	struct spinlock map_lock;
-	struct list_head mappings;	  /* vma.cache_node, guarded by map_lock */
+	struct list_head mappings;	  /* vma.cache_node, guarded by map_lock; kept by kernel/mm */
 	bool unevictable;		  /* memory is the only storage: never reclaimed */
 	_Atomic s32 writable_maps;	  /* shared mappings that may be written; -1: sealed against them */
 	u32 seals;			  /* F_SEAL_* of a memory file; guarded by the inode's lock */
@@ -54,8 +54,8 @@ void pagecache_readahead(struct page_cache *c, u64 index, u64 n);
 void pagecache_invalidate(struct page_cache *c, u64 start, u64 end);
 /* Sleep until P is no longer locked. */
 void pagecache_wait(struct page *p);
-/* Keep c->mappings and the count of writable ones: what vm_ops.open and close of a mapping do. file_ops.mmap does the first
- * mapping itself (pagecache_file_mmap calls pagecache_vma_open), so the memory manager touches cache_node only to walk. */
+/* vm_ops.open and close of a mapping: the count of writable ones. file_ops.mmap counts the first. The list c->mappings is
+ * kept by the memory manager. */
 void pagecache_vma_open(struct vma *vma);
 void pagecache_vma_close(struct vma *vma);
 extern const struct vm_ops pagecache_vm_ops;
