@@ -88,6 +88,11 @@ static bool move_border(struct vma *v, u64 a, u64 e, u32 flags)
 		return false;
 	rwlock_write_lock(&v->lock);
 	rwlock_write_lock(&to->lock);
+	if (split_edges(v->vm, a, e)) { /* with faults shut out */
+		rwlock_write_unlock(&to->lock);
+		rwlock_write_unlock(&v->lock);
+		return false;
+	}
 	change_range(v, a, e, flags);
 	if (head) {
 		vma_set_bounds(v, e, v->end, v->pgoff + PAGES(e - a));
@@ -121,9 +126,6 @@ static struct vma *protect_part(struct vma *v, u64 a, u64 e, u32 rights)
 		if (err)
 			return ERR_PTR(-ENOMEM);
 	}
-	err = split_edges(vm, a, e);
-	if (err)
-		return ERR_PTR(err);
 	vm_account(vm, old, -(s64)pages);
 	vm_account(vm, new, (s64)pages);
 	if (move_border(v, a, e, new))

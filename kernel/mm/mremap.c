@@ -139,15 +139,16 @@ static long move_vma(struct vma *v, u64 addr, u64 old, u64 new, u64 at, bool kee
 	nv = clone_at(v, addr, at, new);
 	if (!nv)
 		return -ENOMEM;
+	rwlock_write_lock(&v->lock); /* no fault may undo the preparation */
 	err = split_edges(vm, addr, addr + moved);
 	if (!err)
 		err = prepare_tables(vm, addr, addr + moved, at - addr);
 	if (err) {
+		rwlock_write_unlock(&v->lock);
 		/* Table pages made for the target stay until something is unmapped there. */
 		vma_release(nv);
 		return err;
 	}
-	rwlock_write_lock(&v->lock);
 	rwlock_write_lock(&nv->lock);
 	vma_link(vm, nv);
 	move_entries(nv, addr, addr + moved, at - addr);

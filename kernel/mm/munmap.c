@@ -31,21 +31,16 @@ static void release_reservation(struct vma *v, u64 start, u64 end)
 	hugetlb_unreserve(unused);
 }
 
-/* Everything that may fail, before anything is changed: hugetlb alignment, large pages at the edges, the VMA
- * that is cut in two. */
+/* The checks, and the split of a VMA that is cut in two: what may fail before anything is changed. */
 static int prepare(struct vmspace *vm, struct vma *first, u64 start, u64 end)
 {
 	struct vma *last = vma_find(vm, end - 1);
-	int err;
 
 	if (first->start < start && first->flags & VMA_HUGETLB && !IS_ALIGNED(start, HUGE_SIZE))
 		return -EINVAL;
 	if (last && last->start < end && last->end > end && last->flags & VMA_HUGETLB &&
 	    !IS_ALIGNED(end, HUGE_SIZE))
 		return -EINVAL;
-	err = split_edges(vm, start, end);
-	if (err)
-		return err;
 	if (first->start < start && first->end > end) {
 		struct vma *rest;
 
@@ -58,30 +53,62 @@ static int prepare(struct vmspace *vm, struct vma *first, u64 start, u64 end)
 	return 0;
 }
 
-/* Drop [A, E), all or one end of V. */
-static int unmap_part(struct tlb_batch *b, struct vma *v, u64 a, u64 e, struct vma **dead)
+/* Drop [A, E), one end of V: no new VMA, no old one to free. -ENOMEM when a large page cannot be split. */
+static int unmap_end(struct tlb_batch *b, struct vma *v, u64 a, u64 e)
 {
-	struct vmspace *vm = v->vm;
 	int err;
 
-	release_reservation(v, a, e);
-	vm_account(vm, v->flags, -(s64)PAGES(e - a));
-	if (a == v->start && e == v->end) {
-		vma_unlink(vm, v);
-		err = zap_range(b, v, a, e, 0);
-		vma_forget_mapping(v);
-		v->next_dead = *dead;
-		*dead = v;
-		return err;
-	}
-	/* One end: no new VMA, no old one to free. */
 	rwlock_write_lock(&v->lock);
-	err = zap_range(b, v, a, e, 0);
-	if (a == v->start)
-		vma_set_bounds(v, e, v->end, v->pgoff + PAGES(e - a));
-	else
-		vma_set_bounds(v, v->start, a, v->pgoff);
+	err = split_edges(v->vm, a, e); /* with faults shut out */
+	if (!err) {
+		release_reservation(v, a, e);
+		vm_account(v->vm, v->flags, -(s64)PAGES(e - a));
+		err = zap_range(b, v, a, e, 0);
+		ASSERT(!err);
+		if (a == v->start)
+			vma_set_bounds(v, e, v->end, v->pgoff + PAGES(e - a));
+		else
+			vma_set_bounds(v, v->start, a, v->pgoff);
+	}
 	rwlock_write_unlock(&v->lock);
+	return err;
+}
+
+/* Drop all of V: no large page is cut, so nothing can fail. */
+static void unmap_whole(struct tlb_batch *b, struct vma *v, struct vma **dead)
+{
+	int err;
+
+	release_reservation(v, v->start, v->end);
+	vm_account(v->vm, v->flags, -(s64)vma_pages(v));
+	vma_unlink(v->vm, v);
+	err = zap_range(b, v, v->start, v->end, 0);
+	ASSERT(!err);
+	(void)err;
+	vma_forget_mapping(v);
+	v->next_dead = *dead;
+	*dead = v;
+}
+
+/* The VMAs of the range, the one at its end (which may fail) first. */
+static int unmap_vmas(struct tlb_batch *b, u64 start, u64 end, struct vma **dead)
+{
+	struct vmspace *vm = b->vm;
+	struct vma *v = vma_find_exact(vm, end - 1), *next;
+	int err = 0;
+
+	if (v && v->end > end && v->start >= start)
+		err = unmap_end(b, v, v->start, end);
+	v = vma_find(vm, start);
+	if (!err && v && v->start < start) {
+		next = vma_next(v);
+		err = unmap_end(b, v, start, v->end);
+		v = next;
+	}
+	for (; !err && v && v->start < end; v = next) {
+		next = vma_next(v);
+		unmap_whole(b, v, dead);
+	}
 	return err;
 }
 
@@ -97,21 +124,18 @@ int vm_unmap_locked(struct vmspace *vm, u64 start, u64 end, struct vma **dead)
 	if (err)
 		return err;
 	tlb_batch_begin(&b, vm, PAGES(end - start));
-	for (; v && v->start < end; v = next) {
-		next = vma_next(v);
-		err = unmap_part(&b, v, max(v->start, start), min(v->end, end), dead);
-		ASSERT(!err);
+	err = unmap_vmas(&b, start, end, dead);
+	if (!err) {
+		next = vma_find(vm, start);
+		prev = next ? vma_prev(next) : NULL;
+		if (!next && vm->tree.node)
+			prev = rb_entry(rb_last(&vm->tree), struct vma, node);
+		ASSERT(!next || next->start >= end);
+		free_tables(&b, start, end, prev ? prev->end : 0,
+			    next ? next->start : ALIGN_UP(APP_LIMIT, HUGE_SIZE));
 	}
-	next = vma_find(vm, start);
-	prev = next ? vma_prev(next) : NULL;
-	if (!next && vm->tree.node)
-		prev = rb_entry(rb_last(&vm->tree), struct vma, node);
-	if (next && next->start < end) /* cannot be: [start, end) is free now */
-		panic("vm_unmap_locked: %lx is still mapped", (unsigned long)next->start);
-	free_tables(&b, start, end, prev ? prev->end : 0,
-		    next ? next->start : ALIGN_UP(APP_LIMIT, HUGE_SIZE));
 	tlb_batch_end(&b);
-	return 0;
+	return err;
 }
 
 int vm_munmap(struct vmspace *vm, u64 addr, u64 len)

@@ -263,6 +263,7 @@ struct vma *vma_split(struct vma *v, u64 addr)
 {
 	struct vma *upper = vma_alloc(v->vm);
 	u64 end = v->end;
+	int err;
 
 	if (!upper)
 		return ERR_PTR(-ENOMEM);
@@ -281,6 +282,13 @@ struct vma *vma_split(struct vma *v, u64 addr)
 	if (upper->ops && upper->ops->open)
 		upper->ops->open(upper);
 	rwlock_write_lock(&v->lock);
+	/* With faults shut out: a large page lies inside one VMA, always. */
+	err = split_edges(v->vm, addr, addr);
+	if (err) {
+		rwlock_write_unlock(&v->lock);
+		vma_release(upper);
+		return ERR_PTR(err);
+	}
 	/* On the page cache's list before the lower part lets go: truncation must see every page in one or
 	 * the other. */
 	mapping_add(upper);

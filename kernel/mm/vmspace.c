@@ -88,10 +88,15 @@ void vmspace_get(struct vmspace *vm)
 static void unmap_everything(struct vmspace *vm)
 {
 	struct vma *dead = NULL;
+	struct tlb_batch b;
 
 	rwlock_write_lock(&vm->lock);
 	if (vm_unmap_locked(vm, 0, APP_LIMIT, &dead))
 		panic("vmspace_put: cannot unmap"); /* no VMA is cut, so nothing is allocated */
+	/* Tables that a failed move left behind. */
+	tlb_batch_begin(&b, vm, 0);
+	free_tables(&b, 0, APP_LIMIT, 0, ALIGN_UP(APP_LIMIT, HUGE_SIZE));
+	tlb_batch_end(&b);
 	rwlock_write_unlock(&vm->lock);
 	vm_release_dead(dead);
 }

@@ -118,7 +118,7 @@ int split_edges(struct vmspace *vm, u64 start, u64 end)
 	for (int i = 0; i < 2; i++) {
 		pte_t *pmd;
 
-		if (IS_ALIGNED(edges[i], HUGE_SIZE))
+		if (IS_ALIGNED(edges[i], HUGE_SIZE) || (i && end == start))
 			continue;
 		pmd = pt_next(vm, edges[i], &next);
 		if (pmd && pte_large(pte_read(pmd))) {

@@ -647,6 +647,105 @@ static void test_hugetlb(void **state)
 	done(vm);
 }
 
+static struct page *hogged;
+
+static void hog(u64 leave)
+{
+	struct page *p;
+
+	while (free_now() > leave && (p = page_alloc(0, PAGE_NORECLAIM))) {
+		p->priv = hogged;
+		hogged = p;
+	}
+}
+
+static void release(u64 n)
+{
+	for (; hogged && n; n--) {
+		struct page *p = hogged;
+
+		hogged = p->priv;
+		p->priv = NULL;
+		page_free(p, 0);
+	}
+}
+
+/* Faults that find no memory end "a process". */
+void oom_kill(void)
+{
+	if (!hogged)
+		fail_msg("out of memory with nothing to free");
+	release(20);
+}
+
+/* Any operation may fail for want of memory at any point: the structure stays sound, nothing is lost. */
+static void test_low_memory(void **state)
+{
+	for (unsigned seed = 1; seed < 12; seed++) {
+		struct vmspace *vm, *child = NULL;
+		u64 before;
+
+		boot_once();
+		before = free_now();
+		vm = fresh();
+		thp_policy_set(seed % 2 ? THP_ALWAYS : THP_NEVER);
+		srand(seed);
+		for (int i = 0; i < 600; i++) {
+			u32 start, n;
+			u64 at;
+
+			if (i % 20 == 0) {
+				release(~0ull);
+				hog((u64)rand() % 3000);
+			}
+			random_range(&start, &n);
+			at = BASE + (u64)start * PAGE_SIZE;
+			switch (rand() % 8) {
+			case 0:
+			case 1:
+				(void)!vm_mmap(vm, at, (u64)n * PAGE_SIZE, RW, PRIVATE | MAP_FIXED, NULL, 0);
+				break;
+			case 2:
+				(void)!vm_munmap(vm, at, (u64)n * PAGE_SIZE);
+				break;
+			case 3:
+				(void)!vm_mprotect(vm, at, (u64)n * PAGE_SIZE, random_prot());
+				break;
+			case 4:
+				(void)!vm_mremap(vm, at, (u64)n * PAGE_SIZE, (u64)n * PAGE_SIZE,
+						 MREMAP_MAYMOVE | MREMAP_FIXED,
+						 BASE + (u64)rand() % 1000 * PAGE_SIZE);
+				break;
+			case 5:
+				(void)!vm_madvise(vm, at, (u64)n * PAGE_SIZE,
+						  rand() % 2 ? MADV_DONTNEED : MADV_DONTDUMP);
+				break;
+			case 6:
+				if (child)
+					vmspace_put(child);
+				child = vmspace_fork(vm);
+				if (IS_ERR(child))
+					child = NULL;
+				break;
+			default:
+				for (u32 k = 0; k < n; k++) {
+					int sig;
+					u64 *p = fake_mmu(vm, at + k * PAGE_SIZE, rand() % 2, &sig);
+
+					if (p)
+						*(volatile u64 *)p;
+				}
+			}
+			check_tree(vm);
+		}
+		release(~0ull);
+		if (child)
+			vmspace_put(child);
+		done(vm);
+		assert_true(free_now() + 60 >= before);
+	}
+}
+
 /* Every allocation in turn fails: errors come back, nothing leaks. The allocator is the real one, so run it
  * dry instead. */
 static void test_out_of_memory(void **state)
@@ -677,5 +776,5 @@ static void test_out_of_memory(void **state)
 }
 
 UNIT_TESTS(test_errors, test_reserve, test_many_vmas, test_signals, test_stack_grows, test_brk, test_truncate,
-	   test_access_and_populate, test_hugetlb, test_out_of_memory, test_random_small, test_random_huge,
-	   test_random_madvise)
+	   test_access_and_populate, test_hugetlb, test_out_of_memory, test_low_memory, test_random_small,
+	   test_random_huge, test_random_madvise)
