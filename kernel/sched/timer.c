@@ -99,7 +99,8 @@ static struct timer_base *lock_base(struct timer *t)
 		struct timer_base *b = base_of(cpu);
 
 		spin_lock(&b->lock);
-		if (likely(atomic_load_explicit(&t->base, memory_order_relaxed) == cpu))
+		/* Acquire: pairs with the release in timer_arm(), for what was done to T under the other lock. */
+		if (likely(atomic_load_explicit(&t->base, memory_order_acquire) == cpu))
 			return b;
 		spin_unlock(&b->lock);
 	}
@@ -129,7 +130,7 @@ static void timer_arm(struct timer *t, u64 expires, bool realtime)
 		/* A running callback keeps its timer on its CPU, so that cancel finds both in one place. */
 		if (b == base_of(self) || b->running == t)
 			break;
-		atomic_store_explicit(&t->base, self, memory_order_relaxed);
+		atomic_store_explicit(&t->base, self, memory_order_release);
 		spin_unlock(&b->lock);
 	}
 	t->expires = expires;

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* What tests of kernel/sched/ need of the rest of the kernel: futex keys of host memory, threads by id. Weak. */
+#include "host_private.h"
+#include "kernel/process.h"
+#include "kernel/vm.h"
+#include "sched/sched_area.h"
+
+#define MAX_THREADS 64
+static _Atomic(struct thread *) threads[MAX_THREADS];
+_Atomic unsigned sched_area_faults;
+
+void sched_area_add_thread(struct thread *t)
+{
+	atomic_store(&threads[t->tid % MAX_THREADS], t);
+	t->flags &= ~(u32)THREAD_KERNEL; /* an application's, to futexes */
+	list_init(&t->se.pi_owned);
+}
+
+void sched_area_remove_thread(struct thread *t)
+{
+	atomic_store(&threads[t->tid % MAX_THREADS], NULL);
+}
+
+__weak struct thread *thread_find(u32 tid)
+{
+	struct thread *t = atomic_load(&threads[tid % MAX_THREADS]);
+
+	if (!t || t->tid != tid)
+		return NULL;
+	thread_get(t);
+	return t;
+}
+
+__weak bool process_may_signal(struct process *p)
+{
+	return true;
+}
+
+__weak void sched_assert_may_sleep(void)
+{
+}
+
+void sched_set_boost(struct thread *t, u8 priority);
+__weak void sched_set_boost(struct thread *t, u8 priority)
+{
+	atomic_store(&t->se.boost, priority);
+}
+
+__weak int vm_futex_key(struct vmspace *vm, u64 addr, bool private, struct futex_key *key)
+{
+	*key = (struct futex_key){.object = 1, .offset = addr};
+	return 0;
+}
+
+__weak void vm_futex_key_put(struct futex_key *key)
+{
+}
+
+/* The page becomes accessible, unless the test said otherwise. */
+__weak int vm_fault_in(struct vmspace *vm, u64 addr, bool write)
+{
+	atomic_fetch_add(&sched_area_faults, 1);
+	return -EFAULT;
+}
+
+__weak void smp_call_all(void (*fn)(void *), void *arg)
+{
+	fn(arg);
+}
