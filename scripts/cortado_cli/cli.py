@@ -49,6 +49,10 @@ def _machine_options(p, net):
     p.add_argument("--qemu", default="", metavar="WORDS", help="more words for QEMU")
 
 
+def _guest_option(p):
+    p.add_argument("--guest", choices=("cortado", "linux"), default="cortado", help="linux: the same under Debian's kernel, to compare")
+
+
 def _setup(p):
     p.add_argument("set", nargs="?", choices=("run", "test"), default="run", help="what for (default: run)")
     p.add_argument("--no-install", action="store_true", help="only tell what is missing; exit status 3 if anything is")
@@ -69,13 +73,14 @@ def _run(p):
     p.add_argument("--volume", action="append", default=[], metavar="SRC:DST[:ro]", help="a disk image or folder in the guest")
     p.add_argument("--quiet", action="store_true", help="only the program's output and errors")
     _machine_options(p, None)
+    _guest_option(p)
 
 
 def _launch(p):
     p.usage = "cortado launch [OPTIONS] PROGRAM [ARG...]"
     p.add_argument("--with", dest="with_", action="append", default=[], metavar="PATH[:GUEST]", help="a file or folder to bring along")
     _machine_options(p, "user")
-    p.add_argument("--guest", choices=("cortado", "linux"), default="cortado", help="linux: the same under Debian's kernel, to compare")
+    _guest_option(p)
     p.add_argument("program", metavar="PROGRAM", nargs=argparse.REMAINDER, help="a program of this host, and its arguments")
 
 
@@ -152,7 +157,7 @@ _COMMANDS = {
     "api": ("api", "call a VM's management API", _api),
     "balloon": ("balloon", "show or set how much memory a VM keeps", _balloon),
     "top": ("top", "what VMs use", _top),
-    "gdb": ("gdb", "debug a VM's kernel", _name),
+    "gdb": ("manage", "debug a VM's kernel", _name),
     "test": ("test", "run the tests", _test),
     "bench": ("bench", "measure, beside a tuned Linux guest", _bench),
     "clean": ("clean", "remove what was built, and the records of ended VMs", _nothing),

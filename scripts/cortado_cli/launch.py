@@ -20,7 +20,7 @@ def main(ns):
     env = environment.collect(ns.env, ns.env_file, environment.DEFAULT)
     root, init, folder = gather(program, ns.with_, env)
     machine = describe(ns, root, init, folder, env)
-    work = tempfile.mkdtemp(prefix="launch-", dir=paths.runtime())
+    work = tempfile.mkdtemp(prefix="launch-%d-" % os.getpid(), dir=paths.runtime())
     try:
         return run(machine, work)
     finally:

@@ -65,14 +65,14 @@ def command(m, folder):
         path = os.path.join(folder, "fw_cfg.%d" % i)
         with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as f:
             f.write(data)
-        words += ["-fw_cfg", "name=%s,file=%s" % (name, _comma(path))]
+        words += ["-fw_cfg", "name=%s,file=%s" % (name, comma(path))]
 
     disks = ([(m.root, True)] if m.root else []) + list(m.disks)
     for i, (path, read_only) in enumerate(disks):
-        words += ["-drive", "if=none,id=disk%d,format=raw,readonly=%s,file=%s" % (i, "on" if read_only else "off", _comma(path))]
+        words += ["-drive", "if=none,id=disk%d,format=raw,readonly=%s,file=%s" % (i, "on" if read_only else "off", comma(path))]
         words += _device(m, "virtio-blk", "drive=disk%d" % i)
     for i, (path, tag, read_only) in enumerate(m.folders):
-        words += ["-fsdev", "local,id=fs%d,security_model=none,path=%s%s" % (i, _comma(path), ",readonly=on" if read_only else "")]
+        words += ["-fsdev", "local,id=fs%d,security_model=none,path=%s%s" % (i, comma(path), ",readonly=on" if read_only else "")]
         words += _device(m, "virtio-9p", "fsdev=fs%d,mount_tag=%s" % (i, tag))
     words += _net(m)
     words += _device(m, "virtio-rng", "")
@@ -84,9 +84,9 @@ def command(m, folder):
             words += ["-chardev", chardev.replace("ID", "port%d" % i, 1)]
             words += ["-device", "virtserialport,chardev=port%d,name=%s" % (i, name)]
     if m.console:
-        words += ["-chardev", "file,id=console,path=" + _comma(m.console), "-serial", "chardev:console"]
+        words += ["-chardev", "file,id=console,path=" + comma(m.console), "-serial", "chardev:console"]
     if m.qmp:
-        words += ["-qmp", "unix:%s,server=on,wait=off" % _comma(m.qmp)]
+        words += ["-qmp", "unix:%s,server=on,wait=off" % comma(m.qmp)]
     if m.gdb:
         words += ["-gdb", m.gdb]
     return words + shlex.split(m.extra)
@@ -105,7 +105,7 @@ def _net(m):
         for address, host, guest in m.forwards:
             backend += ",hostfwd=tcp:%s:%d-:%d" % (address, host, guest)
     elif m.net.startswith("tap:") and len(m.net) > 4:
-        backend = "tap,id=net0,ifname=%s,script=no,downscript=no" % _comma(m.net[4:])
+        backend = "tap,id=net0,ifname=%s,script=no,downscript=no" % comma(m.net[4:])
     else:
         raise UsageError("--net %s: use user, none or tap:NAME" % m.net)
     options = "netdev=net0"
@@ -116,7 +116,7 @@ def _net(m):
     return ["-netdev", backend] + _device(m, "virtio-net", options)
 
 
-def _comma(text):
+def comma(text):
     """QEMU's option lists end a value at a comma unless it is doubled."""
     return text.replace(",", ",,")
 
