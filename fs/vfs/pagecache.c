@@ -284,13 +284,15 @@ struct page *pagecache_get(struct page_cache *c, u64 index)
 
 struct page *pagecache_get_window(struct page_cache *c, u64 index, u64 first, u64 n)
 {
+	bool filled = false;
 	struct page *p;
 	int err;
 
 	for (;;) {
 		p = pagecache_find(c, index);
 		if (likely(p && atomic_load_explicit(&p->flags, memory_order_acquire) & PAGE_UPTODATE)) {
-			pagecache_touch(p);
+			if (!filled) /* the first use is no second chance */
+				pagecache_touch(p);
 			return p;
 		}
 		if (p)
@@ -306,7 +308,8 @@ struct page *pagecache_get_window(struct page_cache *c, u64 index, u64 first, u6
 		err = pagecache_fill(c, first, n, index);
 		if (err)
 			return ERR_PTR(err);
-		/* Another window for a page that was there but got reclaimed before we looked again. */
+		/* Should the page be reclaimed before we look again, it alone is read anew. */
+		filled = true;
 		first = index;
 		n = 1;
 	}

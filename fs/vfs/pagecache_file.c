@@ -223,7 +223,8 @@ int pagecache_file_mmap(struct file *f, struct vma *vma)
 	vma->ops = &pagecache_vm_ops;
 	if (!maps_writable(vma))
 		return 0;
-	/* Sealed against new writable mappings, or (-1) against any: then it may not become writable later either. */
+	/* Sealed against new writable mappings, or (-1) against any: then it may not become writable later
+	 * either. */
 	n = atomic_load_explicit(&c->writable_maps, memory_order_relaxed);
 	if (c->seals & F_SEAL_FUTURE_WRITE)
 		n = -1;

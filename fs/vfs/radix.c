@@ -68,13 +68,19 @@ static struct radix_node *node_alloc(unsigned shift)
 	return n;
 }
 
-/* A node above the present root. */
-static int grow(void **root)
+/* The first node, tall enough for INDEX, or one above the present root. */
+static int grow(void **root, u64 index)
 {
 	void *old = *root;
-	struct radix_node *n =
-		node_alloc(is_direct(old) || !old ? 0 : ((struct radix_node *)old)->shift + RADIX_BITS);
+	struct radix_node *n;
+	unsigned shift = 0;
 
+	if (!old)
+		while (shift + RADIX_BITS < RADIX_MAX && index >> (shift + RADIX_BITS))
+			shift += RADIX_BITS;
+	else if (!is_direct(old))
+		shift = ((struct radix_node *)old)->shift + RADIX_BITS;
+	n = node_alloc(shift);
 	if (!n)
 		return -ENOMEM;
 	if (old) {
@@ -113,7 +119,7 @@ int radix_insert(void **root, u64 index, void *item)
 		return 0;
 	}
 	while (!*root || is_direct(*root) || !covers(*root, index))
-		if (grow(root))
+		if (grow(root, index))
 			return -ENOMEM; /* a taller tree is as good as before */
 	for (n = *root; n->shift; n = child) {
 		unsigned s = slot_of(index, n->shift);

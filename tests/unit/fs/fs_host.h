@@ -17,9 +17,9 @@
 #define S_ISUID	   0004000
 #define S_ISGID	   0002000
 #define S_ISVTX	   0001000
-#define S_ISREG(m) (((m) & S_IFMT) == S_IFREG)
-#define S_ISLNK(m) (((m) & S_IFMT) == S_IFLNK)
-#define S_ISDIR(m) (((m) & S_IFMT) == S_IFDIR)
+#define S_ISREG(m) (((m)&S_IFMT) == S_IFREG)
+#define S_ISLNK(m) (((m)&S_IFMT) == S_IFLNK)
+#define S_ISDIR(m) (((m)&S_IFMT) == S_IFDIR)
 #endif
 
 struct block_device;
@@ -46,8 +46,8 @@ extern unsigned fs_host_nevents;
 
 /* System calls, as the dispatcher makes them. */
 #define SYS(name, ...) SYS_(name, __VA_ARGS__, 0, 0, 0, 0, 0, 0)
-#define SYS_(name, a, b, c, d, e, f, ...)                                                                    \
-	({                                                                                                   \
-		long sys_##name(u64, u64, u64, u64, u64, u64);                                               \
-		sys_##name((u64)(a), (u64)(b), (u64)(c), (u64)(d), (u64)(e), (u64)(f));                      \
+#define SYS_(name, a, b, c, d, e, f, ...)                                               \
+	({                                                                              \
+		long sys_##name(u64, u64, u64, u64, u64, u64);                          \
+		sys_##name((u64)(a), (u64)(b), (u64)(c), (u64)(d), (u64)(e), (u64)(f)); \
 	})

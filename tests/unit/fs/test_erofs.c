@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* EROFS images made by the real mkfs.erofs, read through the system calls: every file, link, directory, attribute and time is
- * compared with the source tree, for plain, chunked and compressed images, from a disk and from memory. Then the same
- * images broken in every way that a random byte can: errors, never faults or hangs. */
+/* EROFS images made by the real mkfs.erofs, read through the system calls: every file, link, directory,
+ * attribute and time is compared with the source tree, for plain, chunked and compressed images, from a disk
+ * and from memory. Then the same images broken in every way that a random byte can: errors, never faults or
+ * hangs. */
 // cflags: -Wno-format-truncation
 // sources: fs/vfs/*.c fs/erofs/*.c fs/tmpfs/*.c kernel/drivers/block.c kernel/lib/iter.c kernel/lib/rbtree.c
 #include "unit.h"
@@ -70,7 +71,8 @@ static void write_file(const char *name, size_t size, int kind)
 
 static void make_tree(void)
 {
-	static const size_t sizes[] = {0, 1, 15, 511, 512, 513, 4000, 4095, 4096, 4097, 8192, 12345, 65536, 300000, 1500000};
+	static const size_t sizes[] = {0,    1,	   15,	 511,	512,   513,    4000,   4095,
+				       4096, 4097, 8192, 12345, 65536, 300000, 1500000};
 	char name[300];
 
 	strcpy(tree, "/tmp/erofs-test-XXXXXX");
@@ -81,8 +83,10 @@ static void make_tree(void)
 			snprintf(name, sizeof name, "f%zu-%d", sizes[k], kind);
 			write_file(name, sizes[k], kind);
 		}
-	run("cd %s && mkdir -p dir/sub many empty proc sys dev tmp run var app && ln -s f4097-1 link && ln -s dir/../f15-1 dots && ln f12345-2 hard"
-	    " && ln -s /f4096-1 abs && mkfifo pipe && chmod 640 f15-0 && chmod 1777 tmp && ln -s loop2 loop1 && ln -s loop1 loop2",
+	run("cd %s && mkdir -p dir/sub many empty proc sys dev tmp run var app && ln -s f4097-1 link && ln "
+	    "-s dir/../f15-1 dots && ln f12345-2 hard"
+	    " && ln -s /f4096-1 abs && mkfifo pipe && chmod 640 f15-0 && chmod 1777 tmp && ln -s loop2 loop1 "
+	    "&& ln -s loop1 loop2",
 	    tree);
 	snprintf(name, sizeof name, "cd %s && ln -s %0200d longlink", tree, 7);
 	run("%s", name);
@@ -339,7 +343,8 @@ static void break_image(const char *options, int rounds)
 		for (int c = 0; c < changes; c++) {
 			u64 zone = rnd() % 4 ? min((u64)size, (u64)200000) : size;
 
-			disk[(c ? 1024 + 128 : 1024) + rnd() % (zone - 1200)] = (u8)(rnd() % 3 ? rnd() : 0xff);
+			disk[(c ? 1024 + 128 : 1024) + rnd() % (zone - 1200)] =
+				(u8)(rnd() % 3 ? rnd() : 0xff);
 		}
 		disk[1024 + 8] &= (u8)~1; /* without the checksum, so that the rest is looked at */
 		snprintf(dev, sizeof dev, "/dev/%s", last_disk->name);
@@ -461,5 +466,5 @@ static void test_requests(void **state)
 	run("rm -rf %s %s", tree, image_path);
 }
 
-UNIT_TESTS(test_plain, test_plain_memory, test_plain_variants, test_chunked, test_lz4, test_lz4_variants, test_corrupt,
-	   test_truncated, test_device_errors, test_read_only, test_requests)
+UNIT_TESTS(test_plain, test_plain_memory, test_plain_variants, test_chunked, test_lz4, test_lz4_variants,
+	   test_corrupt, test_truncated, test_device_errors, test_read_only, test_requests)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* The LZ4 decoder against the reference library: what that compresses comes back, partial output is a prefix, and hostile input
- * neither reaches outside its buffers (sanitizers watch) nor yields more than was asked. */
+/* The LZ4 decoder against the reference library: what that compresses comes back, partial output is a prefix,
+ * and hostile input neither reaches outside its buffers (sanitizers watch) nor yields more than was asked. */
 // sources: fs/erofs/lz4.c
 // ldflags: -llz4
 #include "unit.h"
@@ -102,8 +102,8 @@ static void test_hostile(void **state)
 	}
 }
 
-/* Valid blocks with one byte changed: same answer as the reference whenever that accepts them; but for an offset of zero, which
- * the format forbids and the reference lets pass. */
+/* Valid blocks with one byte changed: same answer as the reference whenever that accepts them; but for an
+ * offset of zero, which the format forbids and the reference lets pass. */
 static void test_mutated(void **state)
 {
 	int stricter = 0;
@@ -133,12 +133,16 @@ static void test_edges(void **state)
 	u8 out[16];
 
 	assert_int_equal(lz4_decode((const u8 *)"", 0, out, sizeof out), 0);
-	assert_int_equal(lz4_decode((const u8 *)"\x10", 1, out, sizeof out), -EUCLEAN);		/* literal missing */
+	assert_int_equal(lz4_decode((const u8 *)"\x10", 1, out, sizeof out), -EUCLEAN); /* literal missing */
 	assert_int_equal(lz4_decode((const u8 *)"\x10x", 2, out, sizeof out), 1);
-	assert_int_equal(lz4_decode((const u8 *)"\x10x\x00\x00", 4, out, sizeof out), -EUCLEAN); /* offset 0 */
-	assert_int_equal(lz4_decode((const u8 *)"\x10x\x02\x00", 4, out, sizeof out), -EUCLEAN); /* before the start */
-	assert_int_equal(lz4_decode((const u8 *)"\x10x\x01", 3, out, sizeof out), -EUCLEAN);	/* half an offset */
-	assert_int_equal(lz4_decode((const u8 *)"\xf0\xff\xff", 3, out, sizeof out), -EUCLEAN);	/* endless count */
+	assert_int_equal(lz4_decode((const u8 *)"\x10x\x00\x00", 4, out, sizeof out),
+			 -EUCLEAN); /* offset 0 */
+	assert_int_equal(lz4_decode((const u8 *)"\x10x\x02\x00", 4, out, sizeof out),
+			 -EUCLEAN); /* before the start */
+	assert_int_equal(lz4_decode((const u8 *)"\x10x\x01", 3, out, sizeof out),
+			 -EUCLEAN); /* half an offset */
+	assert_int_equal(lz4_decode((const u8 *)"\xf0\xff\xff", 3, out, sizeof out),
+			 -EUCLEAN); /* endless count */
 	assert_int_equal(lz4_decode((const u8 *)"\x1fx\x01\x00", 4, out, sizeof out), -EUCLEAN);
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* Path walking, as a table of paths and answers over one tree; openat2's limits; links; mounts; permissions; names as text. */
+/* Path walking, as a table of paths and answers over one tree; openat2's limits; links; mounts; permissions;
+ * names as text. */
 // sources: fs/vfs/*.c fs/tmpfs/*.c kernel/drivers/block.c kernel/lib/iter.c kernel/lib/rbtree.c
 #include "unit.h"
 
@@ -21,7 +22,8 @@ static void mkfile(const char *path, const char *text)
 	assert_int_equal(SYS(close, fd), 0);
 }
 
-/* /w: a/b/c/file  a/link->b  a/abs->/w/a/b  loop->loop  dangling->none  f  l40 -> 39 more -> f  long: a link with a long target */
+/* /w: a/b/c/file  a/link->b  a/abs->/w/a/b  loop->loop  dangling->none  f  l40 -> 39 more -> f  long: a link
+ * with a long target */
 static void make_tree(void)
 {
 	static bool done;
@@ -122,7 +124,8 @@ static void test_table(void **state)
 			long fd = SYS(open, rows[n].path, rows[n].flags, 0644);
 
 			if (fd < 0 ? fd != rows[n].want : rows[n].want != 0)
-				fail_msg("%s %#x: got %ld, want %ld", rows[n].path, rows[n].flags, fd, rows[n].want);
+				fail_msg("%s %#x: got %ld, want %ld", rows[n].path, rows[n].flags, fd,
+					 rows[n].want);
 			if (fd < 0)
 				continue;
 			if (rows[n].text) {
@@ -206,7 +209,8 @@ static void test_descriptors(void **state)
 	a = SYS(open, "/w/a", O_RDONLY | O_DIRECTORY);
 	fd = SYS(openat, a, "b/c/file", O_RDONLY);
 	assert_true(fd >= 0);
-	/* A descriptor that is no directory is no place to start from, unless the path is absolute or empty. */
+	/* A descriptor that is no directory is no place to start from, unless the path is absolute or empty.
+	 */
 	assert_int_equal(SYS(openat, fd, "x", O_RDONLY), -ENOTDIR);
 	assert_int_equal(SYS(openat, 999, "x", O_RDONLY), -EBADF);
 	assert_int_equal(SYS(faccessat2, 999, "/w/f", 0, 0), 0);
@@ -426,7 +430,9 @@ static void test_text(void **state)
 	assert_int_equal(SYS(rename, "/w/a/b", "/w/a/bb"), 0);
 	text_of(fd, buf, "/w/a/bb/t");
 	assert_int_equal(SYS(rename, "/w/a/bb", "/w/a/b"), 0);
-	assert_int_equal(SYS(rename, "/w/a/b/t", "/w/a name that is longer than the space within the entry itself"), 0);
+	assert_int_equal(
+		SYS(rename, "/w/a/b/t", "/w/a name that is longer than the space within the entry itself"),
+		0);
 	text_of(fd, buf, "/w/a name that is longer than the space within the entry itself");
 	assert_int_equal(SYS(unlink, "/w/a name that is longer than the space within the entry itself"), 0);
 	text_of(fd, buf, "/w/a name that is longer than the space within the entry itself (deleted)");
@@ -439,10 +445,12 @@ static void test_text(void **state)
 	SYS(close, fd);
 }
 
-/* Memory runs out at every point of some operations in turn: an error, nothing lost, and the same works afterwards. */
+/* Memory runs out at every point of some operations in turn: an error, nothing lost, and the same works
+ * afterwards. */
 static void test_no_memory(void **state)
 {
-	static const char *const names[] = {"/w/nm/a", "/w/nm/a name that needs an allocation of its own, being so long"};
+	static const char *const names[] = {
+		"/w/nm/a", "/w/nm/a name that needs an allocation of its own, being so long"};
 
 	make_tree();
 	assert_int_equal(SYS(mkdir, "/w/nm", 0755), 0);
@@ -479,5 +487,5 @@ static void test_no_memory(void **state)
 		}
 }
 
-UNIT_TESTS(test_table, test_lengths, test_openat2, test_descriptors, test_permissions, test_set_id, test_mounts, test_chroot,
-	   test_removed_directory, test_text, test_no_memory)
+UNIT_TESTS(test_table, test_lengths, test_openat2, test_descriptors, test_permissions, test_set_id,
+	   test_mounts, test_chroot, test_removed_directory, test_text, test_no_memory)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* The radix tree against a plain table: random inserts, deletes, look-ups and walks over sparse and dense indexes; nothing is
- * lost when memory runs out, and nothing leaks. */
+/* The radix tree against a plain table: random inserts, deletes, look-ups and walks over sparse and dense
+ * indexes; nothing is lost when memory runs out, and nothing leaks. */
 // sources: fs/vfs/radix.c
 #include "unit.h"
 
@@ -19,7 +19,8 @@ static u32 rnd(void)
 
 static u64 key_of(u32 n)
 {
-	static const u64 bases[] = {0, 60, 4090, 1ull << 20, 1ull << 40, (1ull << 52) - 64, 1ull << 63, ~0ull - 100};
+	static const u64 bases[] = {0,		60,	    4090, 1ull << 20, 1ull << 40, (1ull << 52) - 64,
+				    1ull << 63, ~0ull - 100};
 
 	return bases[n / 64] + n % 64;
 }
@@ -93,6 +94,11 @@ static void test_single(void **state)
 	assert_ptr_equal(radix_delete(&root, 0), &items[0]);
 	assert_ptr_equal(radix_delete(&root, 1ull << 50), &items[1]);
 	assert_null(root);
+	/* A far index first: no node is left over below. */
+	assert_int_equal(radix_insert(&root, 1ull << 40, &items[2]), 0);
+	assert_ptr_equal(radix_delete(&root, 1ull << 40), &items[2]);
+	assert_null(root);
+	assert_int_equal(host_heap_live(), 0);
 }
 
 static void test_no_memory(void **state)

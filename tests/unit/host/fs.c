@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* What fs/ needs of the rest of the kernel, on the host: a process with descriptors and a tmpfs root, block devices over
- * memory or files, and silent stand-ins for pipes, inotify, signals and mappings. */
+/* What fs/ needs of the rest of the kernel, on the host: a process with descriptors and a tmpfs root, block
+ * devices over memory or files, and silent stand-ins for pipes, inotify, signals and mappings. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
