@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* The root of /proc: fixed names, and a directory for each process. */
 #include "kernel/init.h"
+#include "kernel/ipc.h"
 #include "system.h"
 
 #define PROC_MAGIC 0x9fa0
@@ -37,6 +38,25 @@ static const struct pseudo_entry pressure_entries[] = {
 };
 static const struct pseudo_dir pressure_dir = {.entries = pressure_entries};
 
+static int sysv_show(struct seq *s, const struct pseudo_ctx *ctx)
+{
+	seq_text(s, (size_t(*)(char *, size_t))(uintptr_t)ctx->arg);
+	return 0;
+}
+
+#define SYSV_FILE(n, fn)                                                                      \
+	{                                                                                     \
+		.name = n, .mode = S_IFREG | 0444, .show = sysv_show, .arg = (const void *)fn \
+	}
+
+static const struct pseudo_entry sysv_entries[] = {
+	SYSV_FILE("shm", sysv_shm_text),
+	SYSV_FILE("sem", sysv_sem_text),
+	SYSV_FILE("msg", sysv_msg_text),
+	{0},
+};
+static const struct pseudo_dir sysv_dir = {.entries = sysv_entries};
+
 static const struct pseudo_entry root_entries[] = {
 	PROC_LINK("self", self_link),
 	PROC_LINK("thread-self", thread_self_link),
@@ -66,6 +86,7 @@ static const struct pseudo_entry root_entries[] = {
 	{.name = "kmsg", .mode = S_IFREG | 0400, .open = proc_kmsg_open},
 	PROC_DIR("pressure", 0555, &pressure_dir),
 	PROC_DIR("sys", 0555, &proc_sys_dir),
+	PROC_DIR("sysvipc", 0555, &sysv_dir),
 	PROC_DIR("cortado", 0555, &proc_cortado_dir),
 	{0},
 };

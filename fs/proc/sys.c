@@ -174,7 +174,7 @@ static int entropy_show(struct seq *s, const struct pseudo_ctx *ctx __maybe_unus
 }
 
 static struct pseudo_extra *random_extra, *kernel_extra, *vm_extra, *fs_extra, *inotify_extra, *epoll_extra,
-	*sys_extra;
+	*mqueue_extra, *sys_extra;
 
 static const struct pseudo_entry random_entries[] = {
 	PROC_FILE("boot_id", 0444, boot_id_show),
@@ -205,6 +205,14 @@ static const struct pseudo_entry kernel_entries[] = {
 	NUMBER("kptr_restrict", 0644, kept_kptr_restrict, 0, 2),
 	NUMBER("sysrq", 0644, kept_sysrq, 0, 511),
 	NUMBER("core_uses_pid", 0644, kept_core_uses_pid, 0, 1),
+	/* System V IPC's limits are fixed: kernel/ipc/sysv_*.c. */
+	TEXT("shmmax", "18446744073692774399\n"),
+	TEXT("shmall", "18446744073692774399\n"),
+	TEXT("shmmni", "4096\n"),
+	TEXT("sem", "32000\t1024000000\t500\t32000\n"),
+	TEXT("msgmax", "8192\n"),
+	TEXT("msgmnb", "16384\n"),
+	TEXT("msgmni", "32000\n"),
 	PROC_RW("core_pattern", 0644, core_pattern_show, core_pattern_store),
 	PROC_RW("printk", 0644, printk_show, printk_store),
 	PROC_DIR("random", 0555, &random_dir),
@@ -344,6 +352,16 @@ static const struct pseudo_entry epoll_entries[] = {
 };
 static const struct pseudo_dir epoll_dir = {.entries = epoll_entries, .extra = &epoll_extra};
 
+static const struct pseudo_entry mqueue_entries[] = {
+	NUMBER("msg_max", 0644, mq_msg_max, 1, 65536),
+	NUMBER("msgsize_max", 0644, mq_msgsize_max, 128, 1 << 24),
+	NUMBER("queues_max", 0644, mq_queues_max, 0, 0x7fffffff),
+	NUMBER("msg_default", 0644, mq_msg_default, 1, 65536),
+	NUMBER("msgsize_default", 0644, mq_msgsize_default, 128, 1 << 24),
+	{0},
+};
+static const struct pseudo_dir mqueue_dir = {.entries = mqueue_entries, .extra = &mqueue_extra};
+
 static const struct pseudo_entry fs_entries[] = {
 	NUMBER("file-max", 0644, kept_file_max, 0, ~0ull),
 	PROC_FILE("file-nr", 0444, file_nr_show),
@@ -362,6 +380,7 @@ static const struct pseudo_entry fs_entries[] = {
 	NUMBER("lease-break-time", 0644, kept_lease_break, 0, 0x7fffffff),
 	PROC_DIR("inotify", 0555, &inotify_dir),
 	PROC_DIR("epoll", 0555, &epoll_dir),
+	PROC_DIR("mqueue", 0555, &mqueue_dir),
 	{0},
 };
 static const struct pseudo_dir fs_dir = {.entries = fs_entries, .extra = &fs_extra};

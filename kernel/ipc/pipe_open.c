@@ -7,6 +7,7 @@
 #include "base/bits.h"
 #include "kernel/process.h"
 #include "kernel/syscall.h"
+#include <linux/capability.h>
 
 #define PIPE_SLOTS_LIMIT (1u << 19) /* 2 GiB */
 
@@ -257,7 +258,8 @@ static long pipe_resize(struct pipe *p, u32 nslots)
 
 	if (nslots == p->nslots)
 		return (long)nslots << PAGE_SHIFT;
-	if (nslots > p->nslots && (u64)nslots << PAGE_SHIFT > pipe_max_size && current_process()->euid)
+	if (nslots > p->nslots && (u64)nslots << PAGE_SHIFT > pipe_max_size &&
+	    !process_capable(CAP_SYS_RESOURCE))
 		return -EPERM;
 	if (pipe_used(p) > nslots)
 		return -EBUSY;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* What splice(2) and tee(2) need of pipes beyond reading and writing (kernel/ipc.h): waiting for one end without moving
- * data, and copying from one pipe to another without consuming. Pages are copied, not shared, so that a slot's page has
- * one owner and later writes may go on in it. */
+/* What splice(2) and tee(2) need of pipes beyond reading and writing (kernel/ipc.h): waiting for one end
+ * without moving data, and copying from one pipe to another without consuming. Pages are copied, not shared,
+ * so that a slot's page has one owner and later writes may go on in it. */
 #include "pipe.h"
 
 int pipe_wait_readable(struct file *f, bool nonblock)
@@ -40,7 +40,8 @@ static void unlock_both(struct pipe *a, struct pipe *b)
 	mutex_unlock(&b->lock);
 }
 
-/* Copy slots while there is room. Both locks held. Bytes, or -ENOMEM when not even the first could be copied. */
+/* Copy slots while there is room. Both locks held. Bytes, or -ENOMEM when not even the first could be copied.
+ */
 static ssize_t copy_slots(struct pipe *from, struct pipe *to, size_t n)
 {
 	ssize_t total = 0;

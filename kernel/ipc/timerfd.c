@@ -10,6 +10,7 @@
 #include "fs/file.h"
 #include "kernel/process.h"
 #include "kernel/syscall.h"
+#include <linux/capability.h>
 #include "kernel/timer.h"
 #include <linux/time.h>
 #include <linux/timerfd.h>
@@ -235,7 +236,8 @@ SYSCALL_DEFINE2(timerfd_create, int, clock, int, flags)
 	if (!clock_is_real(clock) && clock != CLOCK_MONOTONIC && clock != CLOCK_BOOTTIME &&
 	    clock != CLOCK_BOOTTIME_ALARM)
 		return -EINVAL;
-	if ((clock == CLOCK_REALTIME_ALARM || clock == CLOCK_BOOTTIME_ALARM) && current_process()->euid)
+	if ((clock == CLOCK_REALTIME_ALARM || clock == CLOCK_BOOTTIME_ALARM) &&
+	    !process_capable(CAP_WAKE_ALARM))
 		return -EPERM;
 	tf = kzalloc(sizeof *tf);
 	if (!tf)

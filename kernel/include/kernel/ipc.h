@@ -12,6 +12,11 @@ struct process;
  * by whoever implements clock_set_realtime(). Any context. */
 void timerfd_clock_was_set(void);
 
+/* Tables of /proc/sysvipc, like snprintf. */
+size_t sysv_shm_text(char *buf, size_t size);
+size_t sysv_sem_text(char *buf, size_t size);
+size_t sysv_msg_text(char *buf, size_t size);
+
 /* The current process ends or calls execve: apply its semaphore adjustments (SEM_UNDO). Thread context. */
 void sysv_sem_exit(struct process *p);
 
@@ -31,4 +36,5 @@ extern u32 pipe_max_size;	  /* /proc/sys/fs/pipe-max-size */
 extern u32 inotify_max_queued;	  /* /proc/sys/fs/inotify/max_queued_events */
 extern u32 inotify_max_instances; /* ... max_user_instances */
 extern u32 inotify_max_watches;	  /* ... max_user_watches */
+extern u32 mq_msg_max, mq_msgsize_max, mq_queues_max, mq_msg_default, mq_msgsize_default; /* /proc/sys/fs/mqueue */
 extern u64 epoll_max_watches;	  /* /proc/sys/fs/epoll/max_user_watches */
