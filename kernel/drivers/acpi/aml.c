@@ -16,6 +16,7 @@ enum {
 	AML_DWORD = 0x0c,
 	AML_QWORD = 0x0e,
 	AML_PACKAGE = 0x12,
+	AML_RETURN = 0xa4,
 	AML_EXT = 0x5b,
 	AML_EXT_REGION = 0x80,
 	AML_EXT_DEVICE = 0x82,
@@ -173,6 +174,35 @@ bool acpi_find_window(const char *hid, unsigned index, struct acpi_window *out)
 
 	for (unsigned i = 0; (aml = block(i, &n)) || !i; i++)
 		if (aml && aml_window_in(aml, n, hid, &index, out))
+			return true;
+	return false;
+}
+
+bool aml_ecam_in(const u8 *aml, size_t n, u64 *base)
+{
+	for (size_t i = 0; i + 6 < n; i++) {
+		const u8 *p = aml + i + 4;
+		size_t left = n - i - 4;
+
+		if (memcmp(aml + i, "_CBA", 4))
+			continue;
+		if (p[1] == AML_RETURN) { /* Method (_CBA, flags) {Return (base)}, else Name (_CBA, base) */
+			p += 2;
+			left -= 2;
+		}
+		if (aml_integer(p, left, base) && *base)
+			return true;
+	}
+	return false;
+}
+
+bool aml_find_ecam(u64 *base)
+{
+	const u8 *aml;
+	size_t n;
+
+	for (unsigned i = 0; (aml = block(i, &n)) || !i; i++)
+		if (aml && aml_ecam_in(aml, n, base))
 			return true;
 	return false;
 }

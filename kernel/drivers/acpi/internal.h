@@ -28,7 +28,10 @@ void isa_irq_override(unsigned irq, unsigned gsi, bool level, bool active_low);
 bool aml_find_s5(u8 *typ_a, u8 *typ_b);
 /* The generic event device (ACPI0013): its event selector register and its interrupt. */
 bool aml_find_ged(u64 *selector, struct acpi_window *irq);
+/* _CBA, the base of PCI configuration space of a host bridge (PCI Firmware Specification 3.0, 4.1.3). */
+bool aml_find_ecam(u64 *base);
 /* For tests: the same on one block of AML. */
+bool aml_ecam_in(const u8 *aml, size_t n, u64 *base);
 bool aml_s5_in(const u8 *aml, size_t n, u8 *typ_a, u8 *typ_b);
 bool aml_window_in(const u8 *aml, size_t n, const char *hid, unsigned *index, struct acpi_window *out);
 

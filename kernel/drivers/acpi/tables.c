@@ -149,5 +149,8 @@ bool acpi_ecam(u64 *base, u8 *start_bus, u8 *end_bus)
 		*end_bus = table[off + 11];
 		return *base != 0;
 	}
-	return false;
+	/* Without the table a host bridge may say it itself (QEMU's microvm). */
+	*start_bus = 0;
+	*end_bus = 0xff;
+	return aml_find_ecam(base);
 }

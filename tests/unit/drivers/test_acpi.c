@@ -258,16 +258,23 @@ static const u8 virtio_aml[] = {0x0d, 'L',  'N',  'R',	'O',  '0',  '0',  '0',	'5
 				9,    0,    1,	  0x00, 0x2c, 0xb0, 0xfe, 0,	2,    0,    0,
 				0x89, 6,    0,	  3,	1,    46,   0,	  0,	0,    0x79, 0};
 
+static const u8 cba_method[] = {0x14, 0x0b, '_', 'C', 'B', 'A', 0x00, 0xa4, 0x0c, 0, 0, 0, 0xe0};
+static const u8 cba_name[] = {0x08, '_', 'C', 'B', 'A', 0x0e, 0, 0, 0, 0, 1, 0, 0, 0};
+
 static void test_aml(void **state)
 {
 	struct acpi_window w;
 	unsigned index;
+	u64 base;
 	u8 a, b;
 
 	assert_true(aml_s5_in(s5_zero, sizeof s5_zero, &a, &b));
 	assert_true(a == 0 && b == 0);
 	assert_true(aml_s5_in(s5_bytes, sizeof s5_bytes, &a, &b));
 	assert_true(a == 5 && b == 6);
+	assert_true(aml_ecam_in(cba_method, sizeof cba_method, &base) && base == 0xe0000000);
+	assert_true(aml_ecam_in(cba_name, sizeof cba_name, &base) && base == 0x100000000);
+	assert_false(aml_ecam_in(cba_name, sizeof cba_name - 1, &base));
 	index = 0;
 	assert_true(aml_window_in(virtio_aml, sizeof virtio_aml, "LNRO0005", &index, &w));
 	assert_true(w.base == 0xfeb02e00 && w.size == 512 && w.gsi == 47 && w.level && !w.active_low);
