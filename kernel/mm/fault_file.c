@@ -43,17 +43,18 @@ static void uncount_mapped(struct vmspace *vm, struct page *p)
 
 /* Write P's entry, with the reference it brings. False: the page has left its cache; nothing is mapped. Table
  * lock held. */
-static bool map_file_page(struct vma *v, u64 addr, pte_t *slot, struct page *p, bool write)
+static bool map_file_page(struct vma *v, u64 addr, pte_t *slot, struct page *p, bool write, bool used)
 {
+	pte_t e = pte_app(page_to_phys(p), vma_accessible(v), write, v->flags & VMA_EXEC, false);
 	struct page_cache *cache = cache_of(v);
 
 	count_mapped(v->vm, p);
-	pte_write(slot, pte_app(page_to_phys(p), vma_accessible(v), write, v->flags & VMA_EXEC, false));
-	atomic_thread_fence(
-		memory_order_seq_cst); /* entry before page->cache; truncation: page->cache before entries */
+	pte_write(slot, used ? e : e & ~PTE_A);
+	/* The entry before page->cache; truncation: page->cache before the entries. */
+	atomic_thread_fence(memory_order_seq_cst);
 	if (cache && READ_ONCE(p->cache) != cache) {
-		/* Not seen by anyone yet but, at worst, by this process on another CPU, which reads what it
-		 * could a moment ago. */
+		/* At worst another CPU of this process saw it, and read what it could have read a moment ago.
+		 */
 		pte_write(slot, 0);
 		tlb_flush_range(v->vm, addr, addr + PAGE_SIZE, false);
 		uncount_mapped(v->vm, p);
@@ -77,7 +78,7 @@ static void map_around(struct vma *v, u64 addr, pte_t *table)
 		if (!pte_none(*slot))
 			continue;
 		p = pagecache_peek(cache, v->pgoff + PAGES(a - v->start));
-		if (p && !map_file_page(v, a, slot, p, false))
+		if (p && !map_file_page(v, a, slot, p, false, false))
 			page_put(p);
 	}
 }
@@ -147,7 +148,7 @@ int vma_fault_file(struct vma *v, u64 addr, u32 flags, pte_t *pmd)
 		page_put(f.page);
 		return 0;
 	}
-	if (!map_file_page(v, addr, slot, f.page, write)) {
+	if (!map_file_page(v, addr, slot, f.page, write, true)) {
 		spin_unlock(lock);
 		page_put(f.page);
 		return -EAGAIN;

@@ -95,7 +95,9 @@ void vmalloc_init(void);
 void vfree_many(void **blocks, unsigned n); /* vfree of at most VFREE_MANY blocks, with one flush */
 /* kernel/mm/boot_memory.c: RAM that the firmware reported and the allocator never got, in pages */
 u64 boot_reserved_pages(void);
-/* kernel/mm/vmspace.c: adds what address spaces use */
+/* kernel/mm/reclaim.c: drop up to WANT idle mappings of file pages, so that the page cache can free them;
+ * returns how many. Then what address spaces use */
+u64 vm_reclaim_mapped(u64 want);
 struct memory_stats;
 void vm_add_stats(struct memory_stats *out);
 

@@ -189,7 +189,10 @@ static u64 reclaim(u64 n)
 {
 	u64 got = pagecache_reclaim(n);
 
-	got += slab_shrink();
+	if (got < n && vm_reclaim_mapped(n - got))
+		got += pagecache_reclaim(n - got);
+	if (got < n)
+		got += slab_shrink();
 	if (got < n && deflate_balloon)
 		got += deflate_balloon(n - got);
 	return got;

@@ -145,6 +145,11 @@ int vm_populate(struct vmspace *vm, u64 start, u64 end, bool write, bool read);
 int vma_fault_file(struct vma *v, u64 addr, u32 flags, pte_t *pmd);
 int vma_write_fault_small(struct vma *v, u64 addr, pte_t *pte, struct spinlock *lock, pte_t old);
 
+/* reclaim.c */
+void reclaim_add_space(struct vmspace *vm);
+void reclaim_remove_space(
+	struct vmspace *vm); /* the space is going: reclaim leaves it alone when this returns */
+
 /* hugetlb.c */
 int hugetlb_reserve(u64 pages); /* 2 MiB pages; -ENOMEM */
 void hugetlb_unreserve(u64 pages);

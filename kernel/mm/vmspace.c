@@ -20,8 +20,6 @@
 #include "kernel/random.h"
 #include "vm_internal.h"
 
-static struct spinlock all_lock;
-static LIST_HEAD(all_spaces); /* guarded by all_lock */
 static bool randomize = true;
 
 static int vmspace_init(void)
@@ -50,7 +48,6 @@ struct vmspace *vmspace_create(void)
 {
 	struct vmspace *vm = kzalloc(sizeof *vm);
 	struct page *root;
-	u64 irq;
 
 	if (!vm)
 		return NULL;
@@ -74,9 +71,7 @@ struct vmspace *vmspace_create(void)
 	vm->pt_pages = 1;
 	vm->tlb_gen = 1;
 	vm->mmap_base = choose_mmap_base();
-	irq = spin_lock_irqsave(&all_lock);
-	list_add_tail(&vm->all_node, &all_spaces);
-	spin_unlock_irqrestore(&all_lock, irq);
+	reclaim_add_space(vm);
 	return vm;
 }
 
@@ -103,32 +98,15 @@ static void unmap_everything(struct vmspace *vm)
 
 void vmspace_put(struct vmspace *vm)
 {
-	u64 irq;
-
 	if (!vm || !refcount_put(&vm->ref))
 		return;
+	reclaim_remove_space(vm);
 	tlb_leave_all(vm);
 	unmap_everything(vm);
-	irq = spin_lock_irqsave(&all_lock);
-	list_del(&vm->all_node);
-	spin_unlock_irqrestore(&all_lock, irq);
 	ASSERT(!vm->nvmas && vm->pt_pages == 1);
 	ASSERT(!vm->rss_anon && !vm->rss_file && !vm->rss_shmem && !vm->huge_pages);
 	page_free(phys_to_page(vm->root), 0);
 	if (vm->cpus != &vm->cpus_inline)
 		kfree(vm->cpus);
 	kfree(vm);
-}
-
-void vm_add_stats(struct memory_stats *out)
-{
-	u64 irq = spin_lock_irqsave(&all_lock);
-	struct vmspace *vm;
-
-	list_for_each_entry (vm, &all_spaces, all_node) {
-		out->anon += (u64)atomic_load_explicit(&vm->rss_anon, memory_order_relaxed);
-		out->page_tables += (u64)atomic_load_explicit(&vm->pt_pages, memory_order_relaxed);
-		out->huge += (u64)atomic_load_explicit(&vm->huge_pages, memory_order_relaxed);
-	}
-	spin_unlock_irqrestore(&all_lock, irq);
 }

@@ -99,7 +99,9 @@ struct vmspace {
 	u32 lock_future;	/* VMA_LOCKED | VMA_LOCKONFAULT that new mappings get: mlockall(MCL_FUTURE) */
 	_Atomic u32 policy;	/* set_mempolicy(2): nodes << 16 | MPOL_* with flags; of all threads alike */
 	_Atomic u32 membarrier;	/* commands registered for: kernel/mm/syscalls_membarrier.c */
-	struct list_head all_node; /* on the list of all address spaces */
+	struct list_head all_node; /* on the list of all address spaces: kernel/mm/reclaim.c */
+	_Atomic u32 pins;	/* reclaim is looking at it */
+	u64 reclaim_at;		/* where reclaim goes on; a hint, racy */
 };
 
 /* Resident pages now, and at most so far. Any context; a snapshot. */

@@ -94,6 +94,11 @@ __weak u64 pagecache_shmem_total(void)
 	return 0;
 }
 
+__weak u64 vm_reclaim_mapped(u64 want)
+{
+	return 0;
+}
+
 __weak void vm_add_stats(struct memory_stats *out)
 {
 }

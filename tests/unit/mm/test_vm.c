@@ -3,15 +3,18 @@
  * writes through a software MMU with a TLB. The model is an array with one entry a page: mapped or not,
  * rights, and the value that the page's first word must hold. Seeded; at the end everything is unmapped and
  * no page may be missing. */
-// sources: kernel/mm/access.c kernel/mm/boot_memory.c kernel/mm/brk.c kernel/mm/buddy.c kernel/mm/fault.c
-// sources: kernel/mm/fault_file.c kernel/mm/fork.c kernel/mm/hugetlb.c kernel/mm/kmalloc.c
-// sources: kernel/mm/madvise.c kernel/mm/mlock.c kernel/mm/mmap.c kernel/mm/mprotect.c kernel/mm/mremap.c
-// sources: kernel/mm/munmap.c kernel/mm/page_alloc.c kernel/mm/pagetable.c kernel/mm/rmap.c
-// sources: kernel/mm/section.c kernel/mm/slab.c kernel/mm/syscalls_map.c kernel/mm/syscalls_membarrier.c
+// clang-format off
+// sources: kernel/mm/access.c kernel/mm/boot_memory.c kernel/mm/brk.c kernel/mm/buddy.c
+// sources: kernel/mm/fault.c kernel/mm/fault_file.c kernel/mm/fork.c kernel/mm/hugetlb.c
+// sources: kernel/mm/kmalloc.c kernel/mm/madvise.c kernel/mm/mlock.c kernel/mm/mmap.c
+// sources: kernel/mm/mprotect.c kernel/mm/mremap.c kernel/mm/munmap.c kernel/mm/page_alloc.c
+// sources: kernel/mm/pagetable.c kernel/mm/reclaim.c kernel/mm/rmap.c kernel/mm/section.c
+// sources: kernel/mm/slab.c kernel/mm/syscalls_map.c kernel/mm/syscalls_membarrier.c
 // sources: kernel/mm/syscalls_mempolicy.c kernel/mm/syscalls_pkey.c kernel/mm/syscalls_process_vm.c
 // sources: kernel/mm/thp.c kernel/mm/tlb.c kernel/mm/vma.c kernel/mm/vmspace.c kernel/mm/zap.c
 // sources: kernel/lib/rbtree.c kernel/lib/iter.c tests/unit/mm/fake_arch.c tests/unit/mm/fake_mmu.c
 // sources: tests/unit/mm/fake_file.c
+// clang-format on
 #include "unit.h"
 
 #include "arch/memory.h"
@@ -597,6 +600,27 @@ static void test_truncate(void **state)
 	fake_file_drop(file);
 }
 
+/* Reclaim drops mappings of file pages that were not used for two visits; private copies and locked pages
+ * stay. */
+static void test_reclaim_mapped(void **state)
+{
+	struct vmspace *vm = fresh();
+	long p = vm_mmap(vm, 0, 32 * PAGE_SIZE, RW, MAP_PRIVATE, file, 0);
+	int sig;
+
+	for (u64 i = 0; i < 32; i++)
+		assert_non_null(fake_mmu(vm, (u64)p + i * PAGE_SIZE, i >= 30, &sig));
+	assert_int_equal(vm->rss_file, 30);
+	assert_int_equal(vm_reclaim_mapped(1000), 30); /* two rounds: marks, then mappings */
+	assert_int_equal(vm->rss_file, 0);
+	assert_int_equal(vm->rss_anon, 2);
+	for (u64 i = 0; i < 32; i++)
+		assert_non_null(fake_mmu(vm, (u64)p + i * PAGE_SIZE, false, &sig));
+	assert_true(vm_reclaim_mapped(5) >= 5);
+	done(vm);
+	fake_file_drop(file);
+}
+
 static void test_access_and_populate(void **state)
 {
 	struct vmspace *vm = fresh(), *child;
@@ -776,5 +800,5 @@ static void test_out_of_memory(void **state)
 }
 
 UNIT_TESTS(test_errors, test_reserve, test_many_vmas, test_signals, test_stack_grows, test_brk, test_truncate,
-	   test_access_and_populate, test_hugetlb, test_out_of_memory, test_low_memory, test_random_small,
-	   test_random_huge, test_random_madvise)
+	   test_reclaim_mapped, test_access_and_populate, test_hugetlb, test_out_of_memory, test_low_memory,
+	   test_random_small, test_random_huge, test_random_madvise)
