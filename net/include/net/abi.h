@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Socket ABI constants and structures that the Linux UAPI headers leave to the C library (socket(7), netdevice(7)). */
+/* Socket ABI constants and structures that the Linux UAPI headers leave to the C library (socket(7),
+ * netdevice(7)). */
 #pragma once
 
 #include "base/types.h"

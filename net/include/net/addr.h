@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Network addresses. Every layer above IP handles one kind: 16 bytes, IPv4 as v4-mapped (::ffff:a.b.c.d, RFC 4291 2.5.5.2).
- * A u32 IPv4 address is in network byte order everywhere; ports in host order unless a name says be. */
+/* Network addresses. Every layer above IP handles one kind: 16 bytes, IPv4 as v4-mapped (::ffff:a.b.c.d, RFC
+ * 4291 2.5.5.2). A u32 IPv4 address is in network byte order everywhere; ports in host order unless a name
+ * says be. */
 #pragma once
 
 #include "base/bits.h"
@@ -15,8 +16,8 @@ struct net_addr {
 };
 
 #define ADDR_V4_MARK be32_const(0xffff)
-#define be32_const(v)                                                                                                \
-	((u32)((((u32)(v)) >> 24) | ((((u32)(v)) >> 8) & 0xff00) | ((((u32)(v)) << 8) & 0xff0000) |                \
+#define be32_const(v)                                                                               \
+	((u32)((((u32)(v)) >> 24) | ((((u32)(v)) >> 8) & 0xff00) | ((((u32)(v)) << 8) & 0xff0000) | \
 	       (((u32)(v)) << 24)))
 #define IP4(a, b, c, d) be32_const((u32)(a) << 24 | (u32)(b) << 16 | (u32)(c) << 8 | (u32)(d))
 #define IP4_BROADCAST	0xffffffffu

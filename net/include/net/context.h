@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Where protocol code runs: between net_enter() and net_leave(), a per-CPU section that is never re-entered.
  *
- * Device polls, expired timers and loopback packets are work of the CPU they arise on. An interrupt that finds its CPU
- * outside a section does the work at once, up to a budget; inside one it leaves the work, and the outermost net_leave() does it.
- * What exceeds the budget goes to the CPU's fallback thread. So a lock that is only taken inside sections needs no irqsave.
- * A section does not sleep, touches no application memory, and allocates only with net_alloc(). */
+ * Device polls, expired timers and loopback packets are work of the CPU they arise on. An interrupt that
+ * finds its CPU outside a section does the work at once, up to a budget; inside one it leaves the work, and
+ * the outermost net_leave() does it. What exceeds the budget goes to the CPU's fallback thread. So a lock
+ * that is only taken inside sections needs no irqsave. A section does not sleep, touches no application
+ * memory, and allocates only with net_alloc(). */
 #pragma once
 
 #include "base/list.h"
@@ -16,10 +17,10 @@ struct packet;
 struct net_if;
 
 struct net_cpu {
-	u32 depth;    /* nesting of net_enter; own CPU only */
-	bool pending; /* some list below is not empty; own CPU only */
-	bool work;    /* the fallback thread has something to do */
-	struct spinlock lock; /* guards the lists; interrupts off */
+	u32 depth;			       /* nesting of net_enter; own CPU only */
+	bool pending;			       /* some list below is not empty; own CPU only */
+	bool work;			       /* the fallback thread has something to do */
+	struct spinlock lock;		       /* guards the lists; interrupts off */
 	struct packet *loop_first, *loop_last; /* loopback packets, chained by node.next */
 	u32 loop_len;
 	struct net_timer *timer_first, *timer_last;
@@ -65,8 +66,8 @@ static inline void net_unlock(struct spinlock *l)
 void *net_alloc(size_t size) __must_check;
 void *net_zalloc(size_t size) __must_check;
 
-/* A timer whose callback runs in a section. Cancelling never waits; an owner with a lifetime to protect holds a reference
- * from net_timer_set until the callback ran or net_timer_cancel returned true. */
+/* A timer whose callback runs in a section. Cancelling never waits; an owner with a lifetime to protect holds
+ * a reference from net_timer_set until the callback ran or net_timer_cancel returned true. */
 struct net_timer {
 	struct timer timer;
 	struct net_timer *next; /* on net_cpu.timer_first */

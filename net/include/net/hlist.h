@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Hash chains that RCU readers may walk while a writer (who holds the chain's lock) adds and removes nodes. A removed node
- * keeps its next pointer; its memory is freed only after a grace period. */
+/* Hash chains that RCU readers may walk while a writer (who holds the chain's lock) adds and removes nodes. A
+ * removed node keeps its next pointer; its memory is freed only after a grace period. */
 #pragma once
 
 #include "kernel/rcu.h"
@@ -37,6 +37,6 @@ static inline void hlist_del(struct hnode *n)
 	WRITE_ONCE(n->pprev, NULL);
 }
 
-#define hlist_for_each_entry(e, h, member)                                                                           \
-	for (struct hnode *_n = rcu_dereference((h)->first);                                                         \
+#define hlist_for_each_entry(e, h, member)                   \
+	for (struct hnode *_n = rcu_dereference((h)->first); \
 	     _n && ((e) = container_of(_n, typeof(*(e)), member), true); _n = rcu_dereference(_n->next))

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The IP layer: routes, sending and receiving datagrams, ICMP errors. Everything here runs inside a section (net/context.h)
- * unless it says otherwise; look-ups are RCU readers. */
+/* The IP layer: routes, sending and receiving datagrams, ICMP errors. Everything here runs inside a section
+ * (net/context.h) unless it says otherwise; look-ups are RCU readers. */
 #pragma once
 
 #include "net/stack.h"
-#include <linux/icmp.h>
 #include <linux/ip.h>
 #include <linux/ipv6.h>
 #include <linux/rtnetlink.h>
@@ -20,6 +19,50 @@
 #define IP_OFF_MASK  0x1fff
 #define ICMP_HDR_LEN 8
 
+/* RFC 792. (linux/icmp.h needs the C library.) */
+enum {
+	ICMP_ECHOREPLY = 0,
+	ICMP_DEST_UNREACH = 3,
+	ICMP_SOURCE_QUENCH = 4,
+	ICMP_REDIRECT = 5,
+	ICMP_ECHO = 8,
+	ICMP_TIME_EXCEEDED = 11,
+	ICMP_PARAMETERPROB = 12,
+	ICMP_TIMESTAMP = 13,
+	ICMP_TIMESTAMPREPLY = 14,
+};
+enum { /* codes of ICMP_DEST_UNREACH */
+       ICMP_NET_UNREACH,
+       ICMP_HOST_UNREACH,
+       ICMP_PROT_UNREACH,
+       ICMP_PORT_UNREACH,
+       ICMP_FRAG_NEEDED,
+       ICMP_SR_FAILED,
+       ICMP_NET_UNKNOWN,
+       ICMP_HOST_UNKNOWN,
+       ICMP_HOST_ISOLATED,
+       ICMP_NET_ANO,
+       ICMP_HOST_ANO,
+       ICMP_NET_UNR_TOS,
+       ICMP_HOST_UNR_TOS,
+       ICMP_PKT_FILTERED,
+       ICMP_PREC_VIOLATION,
+       ICMP_PREC_CUTOFF,
+       NR_ICMP_UNREACH = ICMP_PREC_CUTOFF,
+};
+#define ICMP_EXC_FRAGTIME 1
+
+struct icmphdr {
+	u8 type, code;
+	u16 checksum;
+	union {
+		struct {
+			u16 id, sequence;
+		} echo;
+		u32 gateway;
+	} un;
+};
+
 struct eth_header {
 	u8 dst[6], src[6];
 	u16 type; /* network order */
@@ -30,7 +73,8 @@ struct ip_cb {
 	struct net_addr src, dst;
 	u32 iif;
 	u8 proto, ttl, tos, hdr_len;
-	u64 stamp; /* CLOCK_REALTIME of arrival, or 0 */
+	u64 stamp;	  /* CLOCK_REALTIME of arrival, or 0 */
+	u16 sport, dport; /* UDP: host order */
 };
 static inline struct ip_cb *ip_cb(struct packet *p)
 {
@@ -44,7 +88,7 @@ struct route {
 	struct net_addr dst, gateway, src; /* any: none */
 	struct netdev *dev;
 	u32 metric, mtu;
-	u8 plen; /* of the family */
+	u8 plen;		  /* of the family */
 	u8 type, protocol, scope; /* RTN_*, RTPROT_*, RT_SCOPE_* */
 	u64 expires;		  /* CLOCK_MONOTONIC ns; 0: never */
 };
@@ -58,12 +102,13 @@ struct route_result {
 	u32 gen; /* net->route_gen when it was looked up */
 };
 
-/* Find the way to DST. SRC (any: choose one) must be local unless it is any; OIF 0: any interface. -ENETUNREACH,
- * -EHOSTUNREACH, -EACCES (prohibit), -EINVAL (blackhole). */
+/* Find the way to DST. SRC (any: choose one) must be local unless it is any; OIF 0: any interface.
+ * -ENETUNREACH, -EHOSTUNREACH, -EACCES (prohibit), -EINVAL (blackhole). */
 int route_lookup(struct net_stack *net, const struct net_addr *dst, const struct net_addr *src, u32 oif,
 		 struct route_result *out);
-int route_add(struct net_stack *net, const struct route *r, bool replace); /* -EEXIST, -ENOMEM, -ENETUNREACH */
-int route_del(struct net_stack *net, const struct route *match);	   /* -ESRCH */
+int route_add(struct net_stack *net, const struct route *r,
+	      bool replace);					 /* -EEXIST, -ENOMEM, -ENETUNREACH */
+int route_del(struct net_stack *net, const struct route *match); /* -ESRCH */
 void route_flush_dev(struct net_stack *net, struct netdev *dev, bool v4);
 void route_changed(struct net_stack *net);
 void route_purge(struct net_stack *net);
@@ -75,15 +120,16 @@ struct ip_flow {
 	u8 proto;
 	u8 ttl; /* 0: the default of the destination's kind */
 	u8 tos;
-	bool df;	/* set Don't Fragment; too long is -EMSGSIZE */
-	bool mc_loop;	/* a copy of multicast output for this host */
-	bool hdrincl;	/* the packet already holds its IP header */
+	bool df;      /* set Don't Fragment; too long is -EMSGSIZE */
+	bool mc_loop; /* a copy of multicast output for this host */
+	bool hdrincl; /* the packet already holds its IP header */
 	u32 flow_label;
 	struct route_result rt;
 };
 /* Fill flow->rt and, if any, flow->src. Errors as route_lookup. */
 int ip_route_flow(struct net_stack *net, struct ip_flow *f);
-/* Send P, data at the transport header, on a routed flow. Takes over P. 0 or -errno (-EMSGSIZE, -ENOBUFS ...). */
+/* Send P, data at the transport header, on a routed flow. Takes over P. 0 or -errno (-EMSGSIZE, -ENOBUFS
+ * ...). */
 int ip_output(struct net_stack *net, struct packet *p, const struct ip_flow *f);
 int ip4_output(struct net_stack *net, struct packet *p, const struct ip_flow *f);
 int ip6_output(struct net_stack *net, struct packet *p, const struct ip_flow *f);
@@ -97,7 +143,8 @@ void ip6_input(struct packet *p);
 void ip_deliver(struct net_stack *net, struct packet *p);
 int ip4_fragment(struct packet *p, u32 mtu, const struct route_result *rt);
 /* Collect fragments; returns the whole datagram, or NULL while it is incomplete (P is taken over). */
-struct packet *frag_reassemble(struct net_stack *net, struct packet *p, u32 id, u32 off, bool more, u32 hdr_len);
+struct packet *frag_reassemble(struct net_stack *net, struct packet *p, u32 id, u32 off, bool more,
+			       u32 hdr_len);
 int frag_init(struct net_stack *net);
 void frag_destroy(struct net_stack *net);
 
@@ -121,9 +168,9 @@ struct icmp_error {
 	struct net_addr offender; /* who reports */
 	u8 type, code;
 	bool v6;
-	int err;     /* errno */
-	bool fatal;  /* hard error */
-	u32 mtu;     /* for "packet too big", else 0 */
+	int err;    /* errno */
+	bool fatal; /* hard error */
+	u32 mtu;    /* for "packet too big", else 0 */
 	u32 iif;
 	const u8 *transport; /* first bytes of the transport header: at least 8 */
 	u32 transport_len;
@@ -140,11 +187,13 @@ bool raw_input(struct net_stack *net, struct packet *p, u8 proto);
 /* Neighbours (ARP, ND). */
 int neigh_init(struct net_stack *net);
 void neigh_destroy(struct net_stack *net);
-/* Send the IP packet P on DEV to the neighbour NEXTHOP: Ethernet header, resolution, queueing. Takes over P. */
+/* Send the IP packet P on DEV to the neighbour NEXTHOP: Ethernet header, resolution, queueing. Takes over P.
+ */
 int neigh_output(struct netdev *dev, const struct net_addr *nexthop, struct packet *p);
-/* We learnt that ADDR is at MAC. CONFIRMED: it answered us. OVERRIDE: replace a known address. CREATE: make an entry. */
-void neigh_update(struct netdev *dev, const struct net_addr *addr, const u8 mac[6], bool confirmed, bool override,
-		  bool create);
+/* We learnt that ADDR is at MAC. CONFIRMED: it answered us. OVERRIDE: replace a known address. CREATE: make
+ * an entry. */
+void neigh_update(struct netdev *dev, const struct net_addr *addr, const u8 mac[6], bool confirmed,
+		  bool override, bool create);
 /* The peer answers on a higher layer: reachable. */
 void neigh_confirm(struct netdev *dev, const struct net_addr *addr);
 void neigh_flush_dev(struct netdev *dev);
@@ -152,13 +201,14 @@ struct neigh_info {
 	struct netdev *dev;
 	struct net_addr addr;
 	u8 mac[6];
-	u16 state; /* NUD_* */
+	u16 state;		      /* NUD_* */
 	u64 confirmed, used, updated; /* CLOCK_MONOTONIC ns */
 };
 /* Call FN for every entry; stops when it returns false. RCU. */
 void neigh_for_each(struct net_stack *net, bool (*fn)(const struct neigh_info *, void *), void *arg);
-int neigh_set(struct netdev *dev, const struct net_addr *addr, const u8 mac[6], u16 state); /* permanent or so; -ENOMEM */
-int neigh_remove(struct netdev *dev, const struct net_addr *addr);			       /* -ENOENT */
+int neigh_set(struct netdev *dev, const struct net_addr *addr, const u8 mac[6],
+	      u16 state);					   /* permanent or so; -ENOMEM */
+int neigh_remove(struct netdev *dev, const struct net_addr *addr); /* -ENOENT */
 
 void arp_input(struct packet *p); /* data at the ARP header */
 /* Ask for TARGET; MAC NULL: broadcast. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Network interfaces: the seam between net/ and drivers. Packets travel in struct packet, whose buffer the driver gave. */
+/* Network interfaces: the seam between net/ and drivers. Packets travel in struct packet, whose buffer the
+ * driver gave. */
 #pragma once
 
 #include "base/list.h"
@@ -8,7 +9,8 @@
 
 struct netdev;
 
-/* One packet (or a large segment for offload), linear or with page fragments. Allocated by packet_alloc() or by a driver. */
+/* One packet (or a large segment for offload), linear or with page fragments. Allocated by packet_alloc() or
+ * by a driver. */
 #define PACKET_MAX_FRAGS 18
 struct packet {
 	struct list_head node;
@@ -16,12 +18,12 @@ struct packet {
 	u8 *head, *data, *tail, *end; /* linear part: [data, tail) in [head, end) */
 	u32 len;		      /* linear and fragments */
 	u8 nfrags;
-	u8 ip_summed;		      /* enum packet_csum */
-	u16 csum_start, csum_offset;  /* PACKET_CSUM_PARTIAL: from data */
-	u16 gso_size;		      /* TCP payload per segment; 0: no segmentation */
-	u8 gso_type;		      /* VIRTIO_NET_HDR_GSO_* */
+	u8 ip_summed;			/* enum packet_csum */
+	u16 csum_start, csum_offset;	/* PACKET_CSUM_PARTIAL: from data */
+	u16 gso_size;			/* TCP payload per segment; 0: no segmentation */
+	u8 gso_type;			/* VIRTIO_NET_HDR_GSO_* */
 	u16 network_off, transport_off; /* from head */
-	u16 protocol;		      /* EtherType, host order */
+	u16 protocol;			/* EtherType, host order */
 	struct packet_frag {
 		u8 *data;
 		u32 len;
@@ -30,7 +32,7 @@ struct packet {
 	} frags[PACKET_MAX_FRAGS];
 	void (*free)(struct packet *); /* releases the linear buffer; NULL: kfree(head) */
 	void *priv;
-	u8 cb[64];		      /* the layer that holds it now */
+	u8 cb[64]; /* the layer that holds it now */
 };
 
 enum packet_csum {
@@ -40,29 +42,30 @@ enum packet_csum {
 };
 
 enum netdev_feature {
-	NETDEV_CSUM = 1 << 0,	/* device completes PARTIAL checksums */
+	NETDEV_CSUM = 1 << 0, /* device completes PARTIAL checksums */
 	NETDEV_TSO4 = 1 << 1,
 	NETDEV_TSO6 = 1 << 2,
-	NETDEV_SG = 1 << 3,	/* fragments on transmit */
+	NETDEV_SG = 1 << 3, /* fragments on transmit */
 	NETDEV_LOOPBACK = 1 << 4,
 };
 
 struct netdev_ops {
-	/* Queue P on the queue of this CPU. Takes over P. 0; -ENOBUFS: dropped and freed, counted. Thread or interrupt context. */
+	/* Queue P on the queue of this CPU. Takes over P. 0; -ENOBUFS: dropped and freed, counted. Thread or
+	 * interrupt context. */
 	int (*transmit)(struct netdev *, struct packet *p);
-	/* Receive up to BUDGET packets into netdev_receive(); returns how many. Called from the poll context. When it returns less
-	 * than BUDGET it has re-enabled its interrupt. */
+	/* Receive up to BUDGET packets into netdev_receive(); returns how many. Called from the poll context.
+	 * When it returns less than BUDGET it has re-enabled its interrupt. */
 	int (*poll)(struct netdev *, unsigned queue, int budget);
 	int (*set_up)(struct netdev *, bool up);
 };
 
 struct netdev {
-	char name[16];	    /* "eth0", "lo" */
+	char name[16]; /* "eth0", "lo" */
 	u32 index;
-	u32 flags;	    /* IFF_* */
+	u32 flags; /* IFF_* */
 	u32 mtu;
 	u8 mac[6];
-	u32 features;	    /* enum netdev_feature */
+	u32 features; /* enum netdev_feature */
 	unsigned nqueues;
 	bool link_up;
 	const struct netdev_ops *ops;
@@ -76,11 +79,14 @@ struct netdev {
 };
 
 /* Drivers call: */
-int netdev_register(struct netdev *dev);	/* names it ethN; net/ then configures it (ip= word, DHCP) */
-void netdev_schedule_poll(struct netdev *dev, unsigned queue); /* from the interrupt handler: run ops->poll soon, in the poll context */
-void netdev_receive(struct netdev *dev, struct packet *p);     /* from ops->poll: takes over P, data at the Ethernet header */
+int netdev_register(struct netdev *dev); /* names it ethN; net/ then configures it (ip= word, DHCP) */
+void netdev_schedule_poll(
+	struct netdev *dev,
+	unsigned queue); /* from the interrupt handler: run ops->poll soon, in the poll context */
+void netdev_receive(struct netdev *dev,
+		    struct packet *p); /* from ops->poll: takes over P, data at the Ethernet header */
 void netdev_link_changed(struct netdev *dev, bool up);
-struct packet *packet_alloc(size_t headroom, size_t size);     /* linear; NULL on no memory */
+struct packet *packet_alloc(size_t headroom, size_t size); /* linear; NULL on no memory */
 void packet_free(struct packet *p);
 /* net/ and others: */
 struct netdev *netdev_find(const char *name);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Working on struct packet (net/netdev.h): headers are pushed and pulled at data; payload may lie in fragments.
- * Any context; allocation by net_alloc. */
+/* Working on struct packet (net/netdev.h): headers are pushed and pulled at data; payload may lie in
+ * fragments. Any context; allocation by net_alloc. */
 #pragma once
 
 #include "base/iter.h"
@@ -69,10 +69,13 @@ struct packet *packet_copy(const struct packet *p, u32 headroom);
 /* Unfolded Internet checksum of N bytes from OFF, added to SUM. */
 u32 packet_csum(const struct packet *p, u32 off, u32 n, u32 sum);
 
-/* Shared payload memory: what a sender's queue, packets in flight and a loopback receiver's queue refer to at once. */
+/* Shared payload memory: what a sender's queue, packets in flight and a loopback receiver's queue refer to at
+ * once. */
 struct netbuf {
 	struct refcount ref;
 	u32 size;
+	struct list_head node; /* on its sender's queue */
+	u32 start, end;	       /* of data: what the sender still keeps, what is filled; its socket lock */
 	u8 data[];
 };
 struct netbuf *netbuf_alloc(u32 size) __must_check; /* thread context; may reclaim */

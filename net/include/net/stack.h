@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* One TCP/IP stack: interfaces, addresses, routes, neighbours, protocol tables, figures. The kernel has one (net_default);
- * the simulator makes several. Configuration (interfaces, addresses, routes) is changed under cfg_lock, inside a section
- * (net/context.h), and read under RCU. */
+/* One TCP/IP stack: interfaces, addresses, routes, neighbours, protocol tables, figures. The kernel has one
+ * (net_default); the simulator makes several. Configuration (interfaces, addresses, routes) is changed under
+ * cfg_lock, inside a section (net/context.h), and read under RCU. */
 #pragma once
 
 #include "base/list.h"
@@ -31,7 +31,7 @@ struct if_addr {
 	struct rcu_head rcu;
 	struct if_addr *next;
 	struct net_addr addr, broadcast, peer;
-	u8 plen; /* of the family's own address: 24, not 120 */
+	u8 plen;  /* of the family's own address: 24, not 120 */
 	u8 scope; /* RT_SCOPE_* */
 	u8 flags; /* IFA_F_* */
 	char label[16];
@@ -89,7 +89,7 @@ struct net_stack {
 	u32 somaxconn;
 	u32 rmem_default, wmem_default, rmem_max, wmem_max;
 	u32 tcp_rmem[3], tcp_wmem[3];
-	u64 mem_limit;		 /* bytes that socket buffers may hold in all */
+	u64 mem_limit; /* bytes that socket buffers may hold in all */
 	_Atomic u64 mem_used;
 	_Atomic u64 icmp_tokens; /* rate limit: see icmp.c */
 	_Atomic u64 icmp_stamp;
@@ -104,7 +104,8 @@ extern struct net_stack net_default;
 
 int net_stack_init(struct net_stack *net) __must_check;
 void net_stack_destroy(struct net_stack *net); /* all sockets closed, no traffic; the simulator's end */
-/* Add DEV (name, mac, mtu, features, ops set). NAME's "%d" form is not used: an empty name becomes ethN. -ENOSPC, -ENOMEM. */
+/* Add DEV (name, mac, mtu, features, ops set). NAME's "%d" form is not used: an empty name becomes ethN.
+ * -ENOSPC, -ENOMEM. */
 int net_add_device(struct net_stack *net, struct netdev *dev);
 int net_device_up(struct netdev *dev, bool up);
 struct netdev *net_device_find(struct net_stack *net, const char *name);
@@ -112,7 +113,8 @@ static inline struct netdev *net_device_by_index(struct net_stack *net, u32 inde
 {
 	return index - 1 < NET_MAX_DEVS ? READ_ONCE(net->devs[index - 1]) : NULL;
 }
-/* Send a complete frame (loopback: a bare IP packet): checksums and segments in software what the device cannot. Section. */
+/* Send a complete frame (loopback: a bare IP packet): checksums and segments in software what the device
+ * cannot. Section. */
 int netdev_send(struct netdev *dev, struct packet *p);
 /* A received IP packet, data at its IP header. Section. */
 void net_ip_input(struct packet *p);
@@ -138,6 +140,7 @@ int if_group_join(struct netdev *dev, const struct net_addr *group);
 int if_group_leave(struct netdev *dev, const struct net_addr *group);
 bool if_group_member(const struct netdev *dev, const struct net_addr *group);
 
-/* Charge N bytes of socket buffer to the stack; false when that would exceed the limit and FORCE is not set. */
+/* Charge N bytes of socket buffer to the stack; false when that would exceed the limit and FORCE is not set.
+ */
 bool net_mem_charge(struct net_stack *net, u64 n, bool force);
 void net_mem_uncharge(struct net_stack *net, u64 n);

@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Addresses and multicast groups of interfaces: RCU lists, changed under net->cfg_lock; each change tells the
+ * route table. */
+#include "base/err.h"
+#include "base/format.h"
+#include "base/string.h"
+#include "kernel/alloc.h"
+#include "net/abi.h"
+#include "net/ip.h"
+
+char *addr_text(const struct net_addr *a, char buf[ADDR_TEXT_MAX])
+{
+	unsigned best = 8, best_len = 1, n = 0;
+
+	if (addr_is_v4(a)) {
+		snprintf(buf, ADDR_TEXT_MAX, "%u.%u.%u.%u", a->b[12], a->b[13], a->b[14], a->b[15]);
+		return buf;
+	}
+	for (unsigned i = 0; i < 8; i++) { /* RFC 5952: the longest run of zero groups becomes "::" */
+		unsigned len = 0;
+
+		while (i + len < 8 && !a->b[2 * (i + len)] && !a->b[2 * (i + len) + 1])
+			len++;
+		if (len > best_len) {
+			best = i;
+			best_len = len;
+		}
+	}
+	for (unsigned i = 0; i < 8; i++) {
+		if (i == best) {
+			n += (unsigned)scnprintf(buf + n, ADDR_TEXT_MAX - n, "::");
+			i += best_len - 1;
+			continue;
+		}
+		n += (unsigned)scnprintf(buf + n, ADDR_TEXT_MAX - n, i && i != best + best_len ? ":%x" : "%x",
+					 a->b[2 * i] << 8 | a->b[2 * i + 1]);
+	}
+	return buf;
+}
+
+bool ip4_parse(const char *s, u32 *out, const char **end)
+{
+	u32 v = 0;
+
+	for (unsigned i = 0; i < 4; i++) {
+		unsigned n = 0, digits = 0;
+
+		while (*s >= '0' && *s <= '9' && digits < 4) {
+			n = n * 10 + (unsigned)(*s++ - '0');
+			digits++;
+		}
+		if (!digits || n > 255 || (i < 3 && *s++ != '.'))
+			return false;
+		v = v << 8 | n;
+	}
+	*out = be32(v);
+	if (end)
+		*end = s;
+	return true;
+}
+
+int if_addr_add(struct netdev *dev, const struct if_addr *a)
+{
+	struct net_stack *net = net_if(dev)->net;
+	struct if_addr *n, **at;
+	int err = 0;
+
+	if (a->plen > (addr_is_v4(&a->addr) ? 32 : 128) || addr_is_multicast(&a->addr))
+		return -EINVAL;
+	n = net_alloc(sizeof(*n));
+	if (!n)
+		return -ENOMEM;
+	*n = *a;
+	n->next = NULL;
+	if (addr_is_v4(&n->addr) && addr_is_any(&n->broadcast) && n->plen < 31 &&
+	    !(dev->flags & IFF_LOOPBACK))
+		n->broadcast = addr_v4(n->addr.w[3] | ~ip4_mask(n->plen));
+	if (!n->label[0])
+		str_copy(n->label, dev->name, sizeof(n->label));
+	net_lock(&net->cfg_lock);
+	for (at = &net_if(dev)->addrs; *at; at = &(*at)->next)
+		if (addr_equal(&(*at)->addr, &n->addr) && (*at)->plen == n->plen)
+			err = -EEXIST;
+	if (!err)
+		rcu_assign_pointer(*at, n);
+	net_unlock(&net->cfg_lock);
+	if (err)
+		kfree(n);
+	else
+		route_changed(net);
+	return err;
+}
+
+int if_addr_del(struct netdev *dev, const struct net_addr *addr, int plen)
+{
+	struct net_stack *net = net_if(dev)->net;
+	struct if_addr **at, *a = NULL;
+
+	net_lock(&net->cfg_lock);
+	for (at = &net_if(dev)->addrs; (a = *at); at = &a->next)
+		if (addr_equal(&a->addr, addr) && (plen < 0 || a->plen == plen)) {
+			rcu_assign_pointer(*at, a->next);
+			break;
+		}
+	net_unlock(&net->cfg_lock);
+	if (!a)
+		return -EADDRNOTAVAIL;
+	rcu_call(&a->rcu, rcu_kfree);
+	route_changed(net);
+	return 0;
+}
+
+void if_addr_flush(struct netdev *dev, bool v4)
+{
+	for (;;) {
+		const struct if_addr *a = if_addr_first(dev, v4);
+		struct net_addr addr;
+
+		if (!a)
+			return;
+		addr = a->addr;
+		if (if_addr_del(dev, &addr, -1) < 0)
+			return;
+	}
+}
+
+const struct if_addr *if_addr_first(const struct netdev *dev, bool v4)
+{
+	for (struct if_addr *a = rcu_dereference(net_if(dev)->addrs); a; a = rcu_dereference(a->next))
+		if (addr_is_v4(&a->addr) == v4)
+			return a;
+	return NULL;
+}
+
+bool net_addr_is_local(struct net_stack *net, const struct net_addr *addr, struct netdev **out)
+{
+	if (addr_is_v4(addr) && ip4_is_loopback(addr->w[3]) && net->lo && (net->lo->flags & IFF_UP)) {
+		if (out)
+			*out = net->lo;
+		return true;
+	}
+	for (u32 i = 1; i <= NET_MAX_DEVS; i++) {
+		struct netdev *dev = net_device_by_index(net, i);
+
+		if (!dev)
+			break;
+		for (struct if_addr *a = rcu_dereference(net_if(dev)->addrs); a; a = rcu_dereference(a->next))
+			if (addr_equal(&a->addr, addr) && !(a->flags & IFA_F_TENTATIVE)) {
+				if (out)
+					*out = dev;
+				return true;
+			}
+	}
+	return false;
+}
+
+bool net_addr_is_broadcast(struct net_stack *net, u32 v4, const struct netdev *only)
+{
+	struct net_addr addr = addr_v4(v4);
+
+	if (v4 == IP4_BROADCAST)
+		return true;
+	for (u32 i = 1; i <= NET_MAX_DEVS; i++) {
+		struct netdev *dev = net_device_by_index(net, i);
+
+		if (!dev)
+			break;
+		if ((only && only != dev) || !(dev->flags & IFF_BROADCAST))
+			continue;
+		for (struct if_addr *a = rcu_dereference(net_if(dev)->addrs); a; a = rcu_dereference(a->next))
+			if (addr_is_v4(&a->addr) && addr_equal(&a->broadcast, &addr) && a->plen < 31)
+				return true;
+	}
+	return false;
+}
+
+int if_group_join(struct netdev *dev, const struct net_addr *group)
+{
+	struct net_stack *net = net_if(dev)->net;
+	struct if_group *n = net_zalloc(sizeof(*n)), *g;
+	bool fresh = false;
+
+	if (!n)
+		return -ENOMEM;
+	n->addr = *group;
+	n->users = 1;
+	net_lock(&net->cfg_lock);
+	for (g = net_if(dev)->groups; g; g = g->next)
+		if (addr_equal(&g->addr, group))
+			break;
+	if (g) {
+		g->users++;
+	} else {
+		n->next = net_if(dev)->groups;
+		rcu_assign_pointer(net_if(dev)->groups, n);
+		fresh = true;
+	}
+	net_unlock(&net->cfg_lock);
+	if (fresh)
+		igmp_group_changed(dev, group, true);
+	else
+		kfree(n);
+	return 0;
+}
+
+int if_group_leave(struct netdev *dev, const struct net_addr *group)
+{
+	struct net_stack *net = net_if(dev)->net;
+	struct if_group **at, *g = NULL;
+	bool gone = false;
+
+	net_lock(&net->cfg_lock);
+	for (at = &net_if(dev)->groups; (g = *at); at = &g->next)
+		if (addr_equal(&g->addr, group))
+			break;
+	if (g && --g->users == 0) {
+		rcu_assign_pointer(*at, g->next);
+		gone = true;
+	}
+	net_unlock(&net->cfg_lock);
+	if (!g)
+		return -EADDRNOTAVAIL;
+	if (gone) {
+		rcu_call(&g->rcu, rcu_kfree);
+		igmp_group_changed(dev, group, false);
+	}
+	return 0;
+}
+
+bool if_group_member(const struct netdev *dev, const struct net_addr *group)
+{
+	if (group->w[3] == IP4(224, 0, 0, 1) && addr_is_v4(group))
+		return true; /* all hosts (RFC 1112) */
+	for (struct if_group *g = rcu_dereference(net_if(dev)->groups); g; g = rcu_dereference(g->next))
+		if (addr_equal(&g->addr, group))
+			return true;
+	return false;
+}

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Segmentation offload in software: one TCP super-packet becomes frames of MSS payload, headers adjusted. */
+#include "base/err.h"
+#include "base/string.h"
+#include "net/checksum.h"
+#include "net/gso.h"
+#include "net/abi.h"
+#include "net/ip.h"
+#include <linux/tcp.h>
+
+bool gso_device_can(const struct netdev *dev, const struct packet *p)
+{
+	return dev->features & (p->gso_type == GSO_TCP6 ? NETDEV_TSO6 : NETDEV_TSO4);
+}
+
+static void fix_headers(struct packet *s, u32 net_off, u32 tcp_off, u32 seq_add, bool last, unsigned index)
+{
+	struct tcphdr *th = (struct tcphdr *)(s->data + tcp_off);
+	u8 *nh = s->data + net_off;
+
+	th->seq = be32(be32(th->seq) + seq_add);
+	if (!last) {
+		th->fin = 0;
+		th->psh = 0;
+	}
+	if (nh[0] >> 4 == 4) {
+		struct iphdr *ip = (struct iphdr *)nh;
+
+		ip->tot_len = be16((u16)(s->len - net_off));
+		ip->id = be16((u16)(be16(ip->id) + index));
+		ip->check = 0;
+		ip->check = ip_checksum(ip, ip->ihl * 4u);
+	} else {
+		((struct ipv6hdr *)nh)->payload_len = be16((u16)(s->len - net_off - sizeof(struct ipv6hdr)));
+	}
+}
+
+/* The checksum field holds the pseudo-header's sum with the super-packet's length: redo it for N bytes of
+ * segment. */
+static void fix_pseudo(struct packet *s, u32 net_off, u32 tcp_off)
+{
+	struct tcphdr *th = (struct tcphdr *)(s->data + tcp_off);
+	const u8 *nh = s->data + net_off;
+	struct net_addr src, dst;
+
+	if (nh[0] >> 4 == 4) {
+		src = addr_v4(((const struct iphdr *)nh)->saddr);
+		dst = addr_v4(((const struct iphdr *)nh)->daddr);
+	} else {
+		memcpy(&src, nh + 8, 16);
+		memcpy(&dst, nh + 24, 16);
+	}
+	th->check = (u16)~csum_fold(csum_pseudo(&src, &dst, s->len - tcp_off, IPPROTO_TCP));
+}
+
+int gso_send_segments(struct netdev *dev, struct packet *p)
+{
+	u32 net_off = p->network_off - packet_headroom(p), tcp_off = p->transport_off - packet_headroom(p);
+	u32 hdr = tcp_off + ((struct tcphdr *)packet_transport(p))->doff * 4u;
+	u32 payload = p->len - hdr, mss = p->gso_size;
+	int err = 0;
+	unsigned index = 0;
+
+	for (u32 off = 0; off < payload; off += mss, index++) {
+		u32 n = min(mss, payload - off);
+		struct packet *s = packet_alloc(PACKET_HEADROOM, hdr + n);
+
+		if (!s) {
+			err = -ENOBUFS;
+			break;
+		}
+		memcpy(packet_put(s, hdr), p->data, hdr);
+		packet_copy_bits(p, hdr + off, packet_put(s, n), n);
+		s->protocol = p->protocol;
+		s->network_off = (u16)(PACKET_HEADROOM + net_off);
+		s->transport_off = (u16)(PACKET_HEADROOM + tcp_off);
+		s->ip_summed = PACKET_CSUM_PARTIAL;
+		s->csum_offset = offsetof(struct tcphdr, check);
+		fix_headers(s, net_off, tcp_off, off, off + n == payload, index);
+		fix_pseudo(s, net_off, tcp_off);
+		err = netdev_send(dev, s);
+		if (err)
+			break;
+	}
+	packet_free(p);
+	return err;
+}

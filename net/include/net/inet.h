@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What all Internet sockets have: addresses, ports, IP options, multicast groups. AF_INET6 sockets keep IPv4
+ * peers as v4-mapped addresses, so every protocol handles both families alike. */
+#pragma once
+
+#include "net/hlist.h"
+#include "net/ip.h"
+#include "net/socket.h"
+
+struct in6_pktinfo_ { /* struct in6_pktinfo of the ABI (linux/ipv6.h) with our address type */
+	struct net_addr addr;
+	int ifindex;
+};
+
+struct inet_member { /* a group that a socket joined; guarded by the socket lock */
+	struct inet_member *next;
+	struct net_addr group;
+	u32 ifindex;
+	u8 nsources, mode; /* source filter: MCAST_INCLUDE or MCAST_EXCLUDE */
+	struct net_addr sources[8];
+};
+
+enum inet_flag {
+	INETF_V6ONLY = 1 << 0,
+	INETF_RECVTTL = 1 << 1,
+	INETF_RECVTOS = 1 << 2,
+	INETF_PKTINFO = 1 << 3,
+	INETF_RECVERR = 1 << 4,
+	INETF_HDRINCL = 1 << 5,
+	INETF_MC_NOLOOP = 1 << 6,
+	INETF_MC_NOT_ALL = 1 << 7,
+	INETF_FREEBIND = 1 << 8,
+	INETF_PKTINFO6 = 1 << 9,
+	INETF_RECVHOPLIMIT = 1 << 10,
+	INETF_RECVTCLASS = 1 << 11,
+	INETF_RECVERR6 = 1 << 12,
+	INETF_BOUND_PORT = 1 << 13, /* the user chose the port (or it was accepted there) */
+	INETF_BOUND_ADDR = 1 << 14,
+	INETF_TRANSPARENT = 1 << 15,
+	INETF_BIND_NO_PORT = 1 << 16,
+	INETF_RECVORIGDST = 1 << 17,
+	INETF_RECVOPTS = 1 << 18,
+	INETF_DONTFRAG6 = 1 << 19,
+	INETF_AUTOFLOWLABEL = 1 << 20,
+	INETF_RECVFRAGSIZE = 1 << 21,
+};
+
+struct inet_sock {
+	struct socket s;
+	struct net_addr laddr; /* receives for; any until bound or connected */
+	struct net_addr faddr; /* any until connected */
+	u16 lport, fport;      /* host order; 0: none */
+	_Atomic u32 flags;
+	u8 ttl, hops6, mc_ttl, tos; /* ttl, hops6 0: the default */
+	u8 pmtudisc;		    /* IP_PMTUDISC_* */
+	u8 min_ttl;
+	bool mc_ttl_set;
+	u32 mc_if; /* interface index for multicast output */
+	struct net_addr mc_addr;
+	u32 scope; /* interface of a link-local peer */
+	struct inet_member *groups;
+	struct hnode port_node; /* on the port table */
+	struct port_table *ports;
+};
+
+static inline struct inet_sock *inet_sk(struct socket *s)
+{
+	return container_of(s, struct inet_sock, s);
+}
+static inline bool inet_flag(const struct inet_sock *i, u32 f)
+{
+	return atomic_load_explicit(&((struct inet_sock *)i)->flags, memory_order_relaxed) & f;
+}
+static inline void inet_set_flag(struct inet_sock *i, u32 f, bool on)
+{
+	if (on)
+		atomic_fetch_or_explicit(&i->flags, f, memory_order_relaxed);
+	else
+		atomic_fetch_and_explicit(&i->flags, ~f, memory_order_relaxed);
+}
+
+void inet_init(struct inet_sock *i, struct net_stack *net, const struct socket_ops *ops, int family, int type,
+	       int protocol);
+/* Parse a sockaddr of the socket's family. -EINVAL, -EAFNOSUPPORT, -ENETUNREACH (v4-mapped on a V6ONLY
+ * socket). */
+int inet_parse(struct inet_sock *i, const struct sockaddr *sa, int len, struct net_addr *addr, u16 *port,
+	       u32 *scope);
+/* Fill a sockaddr of FAMILY; returns its length. */
+int inet_fill(int family, const struct net_addr *addr, u16 port, u32 scope, struct sockaddr *sa);
+int inet_getname(struct socket *s, struct sockaddr *sa, bool peer);
+/* May the socket bind to ADDR? 0 or -EADDRNOTAVAIL. */
+int inet_check_bind(struct inet_sock *i, const struct net_addr *addr, u32 scope);
+int inet_setsockopt(struct socket *s, int level, int opt, const void *val, int len);
+int inet_getsockopt(struct socket *s, int level, int opt, void *val, int *len);
+/* The flow for sending from I to DST with the socket's options; control messages of M (may be NULL) override.
+ * 0, -errno. */
+int inet_flow(struct inet_sock *i, const struct net_addr *dst, u8 proto, const struct net_msg *m,
+	      struct ip_flow *f);
+/* Add the control messages that I asked for about P, and its sender's address. PORT: the sender's. */
+void inet_recv_info(struct inet_sock *i, struct net_msg *m, struct packet *p, u16 port, u16 dport);
+/* Does I want a multicast packet from SRC to GROUP that came in on IFINDEX? */
+bool inet_wants_group(struct inet_sock *i, const struct net_addr *group, const struct net_addr *src,
+		      u32 ifindex);
+void inet_drop_groups(struct inet_sock *i);
+/* Put an ICMP error on I's error queue. PORT: of the destination it concerns. */
+void inet_report_error(struct inet_sock *i, const struct icmp_error *e, const void *payload, u32 len,
+		       u16 port);
+void inet_local_error(struct inet_sock *i, int err, const struct net_addr *dst, u16 port, u32 info);
+
+/* Ports (core/ports.c): sockets by local port; RCU readers, changed under the slot's lock. */
+#define PORT_SLOTS 256
+struct port_table {
+	bool tcp;
+	struct port_slot {
+		struct spinlock lock;
+		struct hlist socks; /* inet_sock.port_node */
+	} slot[PORT_SLOTS];
+};
+static inline struct port_slot *port_slot(struct port_table *t, u16 port)
+{
+	return &t->slot[(port ^ port >> 8) % PORT_SLOTS];
+}
+void port_table_init(struct port_table *t, bool tcp);
+/* Bind I to ADDR and PORT (0: a free ephemeral one). -EADDRINUSE, -EACCES. */
+int port_bind(struct port_table *t, struct inet_sock *i, const struct net_addr *addr, u16 port);
+/* Enter I under its lport without any check (accepted connections). */
+void port_insert(struct port_table *t, struct inet_sock *i);
+void port_release(struct inet_sock *i);
+/* Do I's address and B's receive some packet both? */
+bool port_addr_overlap(const struct inet_sock *a, const struct net_addr *addr, const struct inet_sock *b);
+/* Where the search for an ephemeral port begins for this flow (RFC 6056 3.3.3), and how many there are. */
+u32 port_search_start(struct net_stack *net, const struct net_addr *src, const struct net_addr *dst,
+		      u16 dport, u32 *count);

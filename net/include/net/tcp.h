@@ -1,0 +1,404 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* TCP (RFC 9293). Theory statement: net/tcp/README.md. Unless it says otherwise a function here needs the
+ * connection to itself, the caller either owning the socket lock or holding slock with nobody owning it, and
+ * runs inside a section. */
+#pragma once
+
+#include "base/rbtree.h"
+#include "kernel/clock.h"
+#include "net/inet.h"
+#include <linux/tcp.h>
+
+enum tcp_state { /* numbers as in TCP_INFO and /proc/net/tcp */
+		 TCP_STATE_ESTABLISHED = 1,
+		 TCP_STATE_SYN_SENT,
+		 TCP_STATE_SYN_RECV,
+		 TCP_STATE_FIN_WAIT1,
+		 TCP_STATE_FIN_WAIT2,
+		 TCP_STATE_TIME_WAIT,
+		 TCP_STATE_CLOSE,
+		 TCP_STATE_CLOSE_WAIT,
+		 TCP_STATE_LAST_ACK,
+		 TCP_STATE_LISTEN,
+		 TCP_STATE_CLOSING,
+};
+#define TCP_IN(state, set) (1u << (state) & (set))
+#define TCPB(s)		   (1u << TCP_STATE_##s)
+
+#define TCP_HDR_LEN	   20
+#define TCP_MAX_OPTIONS	   40
+#define TCP_DEFAULT_MSS	   536
+#define TCP_MIN_MSS	   48
+#define TCP_INIT_CWND	   10 /* segments (RFC 6928) */
+#define TCP_MAX_WSCALE	   14
+#define TCP_RTO_MIN	   (200 * NSEC_PER_MSEC)
+#define TCP_RTO_MAX	   (120 * NSEC_PER_SEC)
+#define TCP_RTO_INIT	   (1 * NSEC_PER_SEC)
+#define TCP_DELACK_MIN	   (40 * NSEC_PER_MSEC)
+#define TCP_DELACK_MAX	   (200 * NSEC_PER_MSEC)
+#define TCP_DELACK_LO	   (2 * NSEC_PER_MSEC)
+#define TCP_TIMEWAIT	   (60 * NSEC_PER_SEC)
+#define TCP_FIN_TIMEOUT	   (60 * NSEC_PER_SEC)
+#define TCP_SYN_RETRIES	   6
+#define TCP_SYNACK_RETRIES 5
+#define TCP_RETRIES	   15 /* of data, in backed-off timeouts */
+#define TCP_ORPHAN_RETRIES 8
+#define TCP_KEEP_IDLE	   (7200ull * NSEC_PER_SEC)
+#define TCP_KEEP_INTVL	   (75ull * NSEC_PER_SEC)
+#define TCP_KEEP_PROBES	   9
+#define TCP_PAWS_24DAYS	   (24ull * 86400 * NSEC_PER_SEC)
+
+/* Sequence numbers compare modulo 2^32. */
+static inline bool seq_lt(u32 a, u32 b)
+{
+	return (s32)(a - b) < 0;
+}
+static inline bool seq_le(u32 a, u32 b)
+{
+	return (s32)(a - b) <= 0;
+}
+#define seq_gt(a, b) seq_lt(b, a)
+#define seq_ge(a, b) seq_le(b, a)
+
+/* Options of a received segment. */
+struct tcp_options {
+	bool have_ts, sack_ok, have_wscale;
+	u8 wscale, nsack;
+	u16 mss; /* 0: none */
+	u32 ts_val, ts_ecr;
+	struct tcp_sack {
+		u32 start, end;
+	} sack[4];
+};
+
+/* A segment of the receive queues, in packet.cb. */
+struct tcp_cb {
+	struct rb_node rb; /* out-of-order queue */
+	u32 seq, end;	   /* end includes FIN */
+	bool fin;
+};
+static inline struct tcp_cb *tcp_cb(struct packet *p)
+{
+	return (struct tcp_cb *)p->cb;
+}
+
+/* A stretch of sequence space that was sent and not yet acknowledged: the scoreboard. */
+enum { REC_SACKED = 1, REC_LOST = 2, REC_RETRANS = 4, REC_EVER_RETRANS = 8, REC_FIN = 16 };
+struct tcp_rec {
+	struct list_head node;	/* by sequence */
+	struct list_head tnode; /* by time of the last transmission */
+	u32 seq, end;
+	u64 tx_ns;
+	u8 flags;
+};
+
+struct tcp_sock;
+struct tcp_cc { /* congestion control */
+	const char *name;
+	void (*init)(struct tcp_sock *);
+	u32 (*ssthresh)(struct tcp_sock *);		      /* bytes, at the start of a recovery */
+	void (*acked)(struct tcp_sock *, u32 bytes, u64 now); /* new data acknowledged, not in recovery */
+	void (*timeout)(struct tcp_sock *);
+};
+extern const struct tcp_cc tcp_cubic, tcp_newreno;
+const struct tcp_cc *tcp_cc_find(const char *name);
+
+enum tcp_congestion_state { CA_OPEN, CA_DISORDER, CA_CWR, CA_RECOVERY, CA_LOSS };
+enum tcp_rtx_kind { RTX_NONE, RTX_RTO, RTX_TLP, RTX_REO, RTX_PERSIST };
+
+struct tcp_entry { /* on the connection table */
+	struct hnode node;
+	bool timewait;
+};
+
+struct tcp_sock {
+	struct inet_sock inet;
+	struct tcp_entry entry;
+	u8 state;
+
+	/* Send. RFC 9293 3.3.1 names. */
+	u32 iss, snd_una, snd_nxt, write_seq; /* write_seq: end of what the application wrote */
+	u32 snd_wnd, snd_wl1, max_wnd, snd_up;
+	u32 snd_sml; /* end of the last small segment sent (Minshall's Nagle) */
+	u32 pushed_seq;
+	struct list_head snd_bufs; /* netbuf.node: bytes snd_una (less SYN) to write_seq */
+	struct netbuf *snd_at;	   /* where snd_nxt lies; NULL: at the first buffer's start */
+	u32 snd_at_off;
+	struct list_head recs, recs_time; /* scoreboard */
+	u32 sacked, lost, retrans;	  /* bytes of the scoreboard */
+	u32 nsacked_recs;
+
+	/* Receive. */
+	u32 irs, rcv_nxt, rcv_wup, rcv_wnd, copied_seq, rcv_up;
+	struct list_head rx; /* in order */
+	struct rb_root ooo;
+	u32 ooo_bytes;
+	u32 rcv_ssthresh; /* cap of the window offered */
+	u16 rcv_mss;	  /* estimate of the peer's segment size */
+	u8 unacked_segs;  /* data segments since the last ACK */
+	u8 quick;	  /* immediate ACKs left */
+	bool pingpong, ack_pending, ack_now, dsack_due;
+	bool urg_valid, urg_have, user_quickack, quickack_set;
+	bool urg_byte_read;
+	u8 urg_byte;
+	struct tcp_sack dsack, recent_sack[4];
+	u8 nrecent;
+
+	/* Options negotiated. */
+	bool ts_ok, sack_ok, wscale_ok;
+	u8 snd_wscale, rcv_wscale;
+	u16 mss, advmss, user_mss, peer_mss; /* mss: payload bytes of a full segment now */
+	u32 ts_offset, ts_recent;
+	u64 ts_recent_ns;
+	u32 pmtu;
+
+	/* Round trip, RFC 6298. */
+	u64 srtt, rttvar, rto, min_rtt; /* ns; srtt 0: no sample yet */
+	u64 rtt_sample_ns;		/* when min_rtt was taken */
+	u8 backoff, retries, probes_out, syn_retries;
+	u64 retrans_start; /* first retransmission of what is outstanding; 0: none */
+	u32 retrans_ts;
+
+	/* Congestion. Bytes. */
+	const struct tcp_cc *cc;
+	u32 cwnd, ssthresh, recover; /* recover: snd_nxt when the recovery began */
+	u8 ca_state, dupacks, reordering;
+	bool tlp_out, tlp_retrans, rack_reordering, undo_ok, cwnd_limited;
+	u32 tlp_end;
+	u32 prr_delivered, prr_out, prr_flight;
+	u32 undo_cwnd, undo_ssthresh;
+	u64 rack_tx_ns, rack_rtt;
+	u32 rack_end, rack_fack;
+	u8 rack_mult, rack_persist;
+	u32 rack_dsack_round;
+	struct {
+		u64 epoch_ns, k_ms;
+		u32 w_max, origin, tcp_cwnd, acked;
+		u64 hystart_ns;
+		u32 hystart_end;
+		u64 round_min, last_min;
+		u8 samples;
+	} cubic;
+
+	/* Timers: ns, 0 off; one kernel timer serves all. */
+	struct net_timer timer;
+	bool timer_armed;
+	u8 rtx_kind;
+	u64 rtx_at, ack_at, keep_at;
+	u64 last_rx, last_tx, last_confirm;
+	u64 linger2; /* FIN_WAIT2 of a closed socket */
+	u32 user_timeout_ms;
+	u32 keep_idle_s, keep_intvl_s;
+	u8 keep_probes, defer_accept, syn_limit;
+	bool nodelay, cork, fin_queued, more;
+	bool connecting; /* connect() was called and has not reported its result yet */
+	bool fin_seen;	 /* the peer's FIN is in rcv_nxt */
+	bool destroyed;
+	u32 notsent_lowat;
+
+	/* Listening. */
+	struct spinlock accept_lock;		  /* guards the rest; after slock */
+	struct list_head accept_queue, syn_queue; /* accept_node */
+	struct list_head accept_node;
+	struct tcp_sock *listener; /* reference, while on a queue of it */
+	u32 accept_count, syn_count, backlog;
+	u64 cookie_until; /* an overflow made cookies valid until then */
+
+	/* Receive buffer tuning: bytes copied per round trip. */
+	u32 drs_seq, drs_space;
+	u64 drs_time;
+	u64 rcv_rtt, rcv_rtt_time;
+	u32 rcv_rtt_seq;
+
+	/* Route. */
+	struct route_result rt;
+	bool rt_valid;
+
+	u32 total_retrans;
+	u64 bytes_acked, bytes_received, bytes_sent, bytes_retrans;
+	u32 segs_in, segs_out, data_segs_in, data_segs_out;
+};
+
+static inline struct tcp_sock *tcp_sk(struct socket *s)
+{
+	return container_of(inet_sk(s), struct tcp_sock, inet);
+}
+#define tcp_socket(tp) (&(tp)->inet.s)
+#define tcp_net(tp)    ((tp)->inet.s.net)
+
+struct tcp_tw { /* TIME-WAIT */
+	struct tcp_entry entry;
+	struct refcount ref; /* the timer's, look-ups' */
+	struct rcu_head rcu;
+	struct net_stack *net;
+	struct net_addr laddr, faddr;
+	u16 lport, fport;
+	u32 snd_nxt, rcv_nxt, rcv_wnd;
+	u8 rcv_wscale, tos;
+	bool ts_ok, dead;
+	u32 ts_recent, ts_offset;
+	u64 ts_recent_ns, expires;
+	struct spinlock lock;
+	struct net_timer timer;
+	struct list_head node; /* on the stack's list, for the proc file and its end */
+};
+
+struct tcp_stack {
+	struct hlist *table; /* connections and TIME-WAITs */
+	u32 mask;
+	struct spinlock locks[64];
+	struct spinlock listen_lock;
+	struct hlist listeners[64]; /* tcp_sock.entry.node, by port */
+	struct port_table ports;
+	struct spinlock tw_lock;
+	struct list_head tw;
+	u32 tw_count, tw_max;
+	_Atomic u32 orphans, sockets;
+	u32 orphan_max;
+	_Atomic u64 challenge_stamp;
+	_Atomic u32 challenge_left;
+};
+
+int tcp_stack_init(struct net_stack *net);
+void tcp_stack_destroy(struct net_stack *net);
+struct socket *tcp_create(struct net_stack *net, int family);
+struct tcp_sock *tcp_sock_new(struct net_stack *net, int family);
+
+/* tcp_table.c. RCU look-ups give references. */
+struct tcp_entry *tcp_lookup(struct net_stack *net, const struct net_addr *laddr, u16 lport,
+			     const struct net_addr *faddr, u16 fport);
+struct tcp_sock *tcp_lookup_listener(struct net_stack *net, const struct net_addr *laddr, u16 lport,
+				     const struct net_addr *faddr, u16 fport, u32 iif);
+int tcp_hash(struct tcp_sock *tp); /* -EADDRNOTAVAIL when the four-tuple is taken */
+void tcp_unhash(struct tcp_sock *tp);
+void tcp_listen_hash(struct tcp_sock *tp);
+int tcp_connect_port(struct tcp_sock *tp); /* choose a port if there is none, and enter the table */
+bool tcp_tw_hash(struct tcp_tw *tw, struct tcp_sock *replaces);
+void tcp_tw_unhash(struct tcp_tw *tw);
+/* FN for every connection, listener and TIME-WAIT (one of the two is NULL); RCU. */
+void tcp_for_each(struct net_stack *net, void (*fn)(struct tcp_sock *, struct tcp_tw *, void *), void *arg);
+
+/* tcp_timewait.c */
+void tcp_enter_timewait(struct tcp_sock *tp);
+/* A segment for TW. True: it is a new SYN that may take the four-tuple over (ISN at least *ISN). Takes P over
+ * if false. */
+bool tcp_timewait_input(struct tcp_tw *tw, struct packet *p, const struct tcphdr *th,
+			const struct tcp_options *o, u32 *isn);
+void tcp_tw_kill(struct tcp_tw *tw);
+void tcp_tw_put(struct tcp_tw *tw);
+
+/* tcp_options.c */
+void tcp_parse_options(const struct tcphdr *th, struct tcp_options *o);
+u32 tcp_write_syn_options(u8 *to, const struct tcp_sock *tp, bool synack, u32 ts_val, u32 ts_ecr);
+u32 tcp_write_options(u8 *to, struct tcp_sock *tp, u64 now, u32 room);
+static inline u32 tcp_ts(const struct tcp_sock *tp, u64 now)
+{
+	return (u32)(now / NSEC_PER_MSEC) + tp->ts_offset;
+}
+
+/* tcp_isn.c */
+u32 tcp_isn(struct net_stack *net, const struct net_addr *laddr, u16 lport, const struct net_addr *faddr,
+	    u16 fport);
+u32 tcp_ts_offset(struct net_stack *net, const struct net_addr *laddr, const struct net_addr *faddr);
+u32 tcp_cookie_make(struct net_stack *net, const struct net_addr *l, u16 lport, const struct net_addr *f,
+		    u16 fport, u32 peer_isn, u16 *mss);
+/* The MSS of a valid cookie, or 0. */
+u16 tcp_cookie_check(struct net_stack *net, const struct net_addr *l, u16 lport, const struct net_addr *f,
+		     u16 fport, u32 peer_isn, u32 cookie);
+
+/* tcp_output.c */
+int tcp_route(struct tcp_sock *tp); /* (re)do the cached route; 0, -errno */
+void tcp_sync_mss(struct tcp_sock *tp);
+void tcp_send_ack(struct tcp_sock *tp);
+void tcp_send_syn(struct tcp_sock *tp, bool ack);
+void tcp_send_reset(struct tcp_sock *tp); /* abort our connection */
+void tcp_reply_reset(struct net_stack *net, struct packet *p, const struct tcphdr *th);
+/* A segment without payload for a four-tuple that has no socket. */
+void tcp_reply(struct net_stack *net, const struct net_addr *src, u16 sport, const struct net_addr *dst,
+	       u16 dport, u32 seq, u32 ack, u32 wnd, u8 flags, bool ts, u32 ts_val, u32 ts_ecr, u8 tos,
+	       u32 oif);
+void tcp_push(struct tcp_sock *tp); /* send what may be sent */
+int tcp_send_range(struct tcp_sock *tp, struct tcp_rec *r, bool probe);
+void tcp_send_probe(struct tcp_sock *tp); /* zero-window or keepalive */
+void tcp_retransmit_lost(struct tcp_sock *tp);
+u32 tcp_pipe(const struct tcp_sock *tp);
+u32 tcp_window(struct tcp_sock *tp); /* compute and remember the window to offer */
+u32 tcp_select_window(struct tcp_sock *tp);
+static inline u32 tcp_receive_window(const struct tcp_sock *tp)
+{
+	s32 w = (s32)(tp->rcv_wup + tp->rcv_wnd - tp->rcv_nxt);
+
+	return w > 0 ? (u32)w : 0;
+}
+u32 tcp_space(const struct tcp_sock *tp);
+void tcp_rcv_space_adjust(struct tcp_sock *tp);
+/* Free N bytes at the front of the send buffers. */
+void tcp_snd_free(struct tcp_sock *tp, u32 n);
+
+/* tcp_input.c */
+void tcp_receive(struct tcp_sock *tp, struct packet *p); /* takes over P: data at the TCP header */
+void tcp_data_queue(struct tcp_sock *tp, struct packet *p, u32 seq, bool fin);
+bool tcp_challenge_ok(struct net_stack *net);
+void tcp_urgent(struct tcp_sock *tp, const struct tcphdr *th, const struct packet *p, u32 seq);
+
+/* tcp_ack.c */
+/* Acknowledgement and window of a segment. False: the segment acknowledges what was never sent. */
+bool tcp_ack(struct tcp_sock *tp, u32 seq, u32 ack, u32 wnd, const struct tcp_options *o, u32 payload);
+void tcp_rtt_sample(struct tcp_sock *tp, u64 rtt, u64 now);
+void tcp_rearm_rtx(struct tcp_sock *tp, u64 now);
+
+/* tcp_recovery.c */
+void tcp_rack_advance(struct tcp_sock *tp, const struct tcp_rec *r, u64 now, const struct tcp_options *o);
+bool tcp_rack_detect(struct tcp_sock *tp, u64 now); /* true: something was newly found lost */
+void tcp_mark_lost(struct tcp_sock *tp, struct tcp_rec *r);
+void tcp_enter_recovery(struct tcp_sock *tp);
+void tcp_enter_loss(struct tcp_sock *tp);
+void tcp_end_recovery(struct tcp_sock *tp);
+void tcp_undo(struct tcp_sock *tp);
+void tcp_prr(struct tcp_sock *tp, u32 delivered, bool progress);
+void tcp_send_tlp(struct tcp_sock *tp);
+struct tcp_rec *tcp_rec_split(struct tcp_sock *tp, struct tcp_rec *r,
+			      u32 at); /* R keeps the front; NULL on no memory */
+
+/* tcp_timer.c */
+void tcp_timer_init(struct tcp_sock *tp);
+void tcp_timer_update(struct tcp_sock *tp); /* after deadlines changed */
+void tcp_timer_stop(struct tcp_sock *tp);
+void tcp_timer_run(struct socket *s);
+void tcp_keepalive_set(struct tcp_sock *tp);
+
+/* tcp_listen.c */
+void tcp_listen_receive(struct tcp_sock *tp, struct packet *p, const struct tcphdr *th,
+			const struct tcp_options *o, u32 isn);
+bool tcp_accept_ready(struct tcp_sock *tp); /* a child finished its handshake: false when the queue is full */
+void tcp_child_gone(struct tcp_sock *tp);   /* off its listener's queues */
+void tcp_listen_stop(struct tcp_sock *tp);
+struct socket *tcp_accept(struct socket *s, bool nonblock);
+int tcp_listen(struct socket *s, int backlog);
+
+/* tcp_close.c */
+void tcp_set_state(struct tcp_sock *tp, u8 state);
+void tcp_done(struct tcp_sock *tp); /* to CLOSE: off the tables, timers off; a closed socket is destroyed */
+void tcp_abort(struct tcp_sock *tp, int err); /* error to the user, then done */
+void tcp_reset_received(struct tcp_sock *tp);
+void tcp_fin_received(struct tcp_sock *tp);
+void tcp_close(struct socket *s);
+int tcp_shutdown(struct socket *s, int how);
+int tcp_disconnect(struct tcp_sock *tp);
+void tcp_purge(struct tcp_sock *tp);
+void tcp_free(struct socket *s);
+
+/* tcp_send.c, tcp_recv.c, tcp_connect.c, tcp_sockopt.c */
+ssize_t tcp_sendmsg(struct socket *s, struct net_msg *m);
+ssize_t tcp_recvmsg(struct socket *s, struct net_msg *m);
+bool tcp_writable(const struct tcp_sock *tp);
+void tcp_write_space(struct tcp_sock *tp);
+u32 tcp_readable(const struct tcp_sock *tp);
+int tcp_bind(struct socket *s, const struct sockaddr *sa, int len);
+int tcp_connect(struct socket *s, const struct sockaddr *sa, int len, bool nonblock);
+int tcp_setsockopt(struct socket *s, int level, int opt, const void *val, int len);
+int tcp_getsockopt(struct socket *s, int level, int opt, void *val, int *len);
+void tcp_get_info(struct tcp_sock *tp, struct tcp_info *info);
+u32 tcp_poll(struct socket *s);
+void tcp_init_cwnd(struct tcp_sock *tp);
+void tcp_established(struct tcp_sock *tp); /* the handshake is complete: buffers, timers, congestion state */

@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Internet sockets: creation and what they share: addresses, flows, information about received packets,
+ * errors. */
+#include "base/err.h"
+#include "base/string.h"
+#include "kernel/alloc.h"
+#include "kernel/clock.h"
+#include "kernel/process.h"
+#include "net/inet.h"
+#include "net/raw.h"
+#include "net/tcp.h"
+#include "net/udp.h"
+#include <linux/errqueue.h>
+
+#define SIN6_MIN 24 /* without sin6_scope_id (RFC 2133) */
+
+static bool may_raw(void)
+{
+	return current_process()->euid == 0;
+}
+
+struct socket *inet_create(struct net_stack *net, int family, int type, int protocol)
+{
+	bool v6 = family == AF_INET6;
+
+	if (protocol < 0 || protocol >= 256 + 7) /* up to IPPROTO_MPTCP, which is not offered */
+		return ERR_PTR(-EINVAL);
+	switch (type) {
+	case SOCK_STREAM:
+		if (protocol && protocol != IPPROTO_TCP)
+			return ERR_PTR(-EPROTONOSUPPORT);
+		return tcp_create(net, family);
+	case SOCK_DGRAM:
+		if (protocol == (v6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP))
+			return ping_create(net, family);
+		if (protocol && protocol != IPPROTO_UDP)
+			return ERR_PTR(-EPROTONOSUPPORT);
+		return udp_create(net, family);
+	case SOCK_RAW:
+		if (!may_raw())
+			return ERR_PTR(-EPERM);
+		if (!protocol)
+			return ERR_PTR(-EPROTONOSUPPORT);
+		return raw_create(net, family, protocol);
+	}
+	return ERR_PTR(-ESOCKTNOSUPPORT);
+}
+
+void inet_init(struct inet_sock *i, struct net_stack *net, const struct socket_ops *ops, int family, int type,
+	       int protocol)
+{
+	socket_init(&i->s, net, ops, family, type, protocol);
+	i->laddr = i->faddr = family == AF_INET ? addr_v4(0) : NET_ADDR_ANY;
+	i->mc_addr = addr_v4(0);
+	i->pmtudisc = IP_PMTUDISC_WANT;
+	i->s.peer_cred = (struct ucred){.uid = ~0u, .gid = ~0u};
+}
+
+int inet_parse(struct inet_sock *i, const struct sockaddr *sa, int len, struct net_addr *addr, u16 *port,
+	       u32 *scope)
+{
+	*scope = 0;
+	if (len < (int)sizeof(sa->sa_family))
+		return -EINVAL;
+	if (i->s.family == AF_INET || sa->sa_family == AF_INET) {
+		const struct sockaddr_in *sin = (const struct sockaddr_in *)sa;
+
+		if (len < (int)sizeof(*sin))
+			return -EINVAL;
+		if (sin->sin_family != AF_INET)
+			return -EAFNOSUPPORT;
+		if (i->s.family != AF_INET)
+			return -EAFNOSUPPORT;
+		*addr = addr_v4(sin->sin_addr.s_addr);
+		*port = be16(sin->sin_port);
+		return 0;
+	}
+	if (len < SIN6_MIN)
+		return -EINVAL;
+	if (sa->sa_family != AF_INET6)
+		return -EAFNOSUPPORT;
+	memcpy(addr, &((const struct sockaddr_in6 *)sa)->sin6_addr, 16);
+	*port = be16(((const struct sockaddr_in6 *)sa)->sin6_port);
+	if (len >= (int)sizeof(struct sockaddr_in6) && addr_is_link_local(addr))
+		*scope = ((const struct sockaddr_in6 *)sa)->sin6_scope_id;
+	if (addr_is_v4(addr) && inet_flag(i, INETF_V6ONLY))
+		return -ENETUNREACH;
+	return 0;
+}
+
+int inet_fill(int family, const struct net_addr *addr, u16 port, u32 scope, struct sockaddr *sa)
+{
+	if (family == AF_INET) {
+		struct sockaddr_in sin = {.sin_family = AF_INET,
+					  .sin_port = be16(port),
+					  .sin_addr.s_addr = addr_is_v4(addr) ? addr->w[3] : 0};
+
+		memcpy(sa, &sin, sizeof(sin));
+		return sizeof(sin);
+	} else {
+		struct sockaddr_in6 sin6 = {.sin6_family = AF_INET6, .sin6_port = be16(port)};
+
+		if (!(addr_is_v4(addr) && addr_is_any(addr)))
+			memcpy(&sin6.sin6_addr, addr, 16);
+		if (addr_is_link_local(addr))
+			sin6.sin6_scope_id = scope;
+		memcpy(sa, &sin6, sizeof(sin6));
+		return sizeof(sin6);
+	}
+}
+
+int inet_getname(struct socket *s, struct sockaddr *sa, bool peer)
+{
+	struct inet_sock *i = inet_sk(s);
+
+	if (peer && !i->fport)
+		return -ENOTCONN;
+	return peer ? inet_fill(s->family, &i->faddr, i->fport, i->scope, sa)
+		    : inet_fill(s->family, &i->laddr, i->lport, i->scope, sa);
+}
+
+int inet_check_bind(struct inet_sock *i, const struct net_addr *addr, u32 scope)
+{
+	struct netdev *dev = NULL;
+
+	if (addr_is_any(addr) || addr_is_multicast(addr) || inet_flag(i, INETF_FREEBIND | INETF_TRANSPARENT))
+		return 0;
+	if (addr_is_v4(addr) && net_addr_is_broadcast(i->s.net, addr->w[3], NULL))
+		return 0;
+	if (addr_is_link_local(addr) && !scope && !i->s.bound_if)
+		return -EINVAL;
+	if (!net_addr_is_local(i->s.net, addr, &dev))
+		return -EADDRNOTAVAIL;
+	return 0;
+}
+
+static int flow_from_control(struct inet_sock *i, const struct net_msg *m, struct ip_flow *f)
+{
+	const struct cmsghdr *h;
+	size_t pos = 0;
+
+	while ((h = msg_next_cmsg(m, &pos))) {
+		size_t n;
+		int v = 0;
+
+		if (IS_ERR(h))
+			return (int)PTR_ERR(h);
+		n = h->cmsg_len - sizeof(*h);
+		memcpy(&v, h + 1, min(n, sizeof(v)));
+		if (h->cmsg_level == SOL_IP && h->cmsg_type == IP_PKTINFO && n >= sizeof(struct in_pktinfo)) {
+			struct in_pktinfo pi;
+
+			memcpy(&pi, h + 1, sizeof(pi));
+			if (pi.ipi_ifindex)
+				f->oif = (u32)pi.ipi_ifindex;
+			if (pi.ipi_spec_dst.s_addr)
+				f->src = addr_v4(pi.ipi_spec_dst.s_addr);
+		} else if (h->cmsg_level == SOL_IP && h->cmsg_type == IP_TTL && n >= sizeof(int)) {
+			if (v < 1 || v > 255)
+				return -EINVAL;
+			f->ttl = (u8)v;
+		} else if (h->cmsg_level == SOL_IP && h->cmsg_type == IP_TOS) {
+			f->tos = (u8)v;
+		} else if (h->cmsg_level == SOL_IPV6 && h->cmsg_type == IPV6_PKTINFO &&
+			   n >= sizeof(struct in6_pktinfo_)) {
+			struct in6_pktinfo_ pi;
+
+			memcpy(&pi, h + 1, sizeof(pi));
+			if (pi.ifindex)
+				f->oif = (u32)pi.ifindex;
+			if (!addr_is_any(&pi.addr))
+				f->src = pi.addr;
+		} else if (h->cmsg_level == SOL_IPV6 && h->cmsg_type == IPV6_HOPLIMIT && n >= sizeof(int)) {
+			if (v < -1 || v > 255)
+				return -EINVAL;
+			if (v >= 0)
+				f->ttl = (u8)v;
+		} else if (h->cmsg_level == SOL_IPV6 && h->cmsg_type == IPV6_TCLASS && n >= sizeof(int)) {
+			f->tos = (u8)(v < 0 ? 0 : v);
+		} else if (h->cmsg_level == SOL_IP || h->cmsg_level == SOL_IPV6) {
+			return -EINVAL;
+		}
+	}
+	return 0;
+}
+
+int inet_flow(struct inet_sock *i, const struct net_addr *dst, u8 proto, const struct net_msg *m,
+	      struct ip_flow *f)
+{
+	bool multi = addr_is_multicast(dst), v4 = addr_is_v4(dst);
+	int err;
+
+	*f = (struct ip_flow){
+		.src = i->laddr, .dst = *dst, .oif = i->s.bound_if, .proto = proto, .tos = i->tos};
+	if (addr_is_any(&f->src) || addr_is_multicast(&f->src) || addr_is_v4(&f->src) != v4 ||
+	    (v4 && net_addr_is_broadcast(i->s.net, f->src.w[3], NULL)))
+		f->src = v4 ? addr_v4(0) : NET_ADDR_ANY;
+	f->ttl = v4 ? i->ttl : i->hops6;
+	f->df = i->pmtudisc == IP_PMTUDISC_DO || i->pmtudisc == IP_PMTUDISC_PROBE;
+	if (i->scope && addr_is_link_local(dst) && !f->oif)
+		f->oif = i->scope;
+	if (multi) {
+		f->ttl = i->mc_ttl_set ? i->mc_ttl : 1;
+		f->mc_loop = !inet_flag(i, INETF_MC_NOLOOP);
+		if (!f->oif)
+			f->oif = i->mc_if;
+		if (addr_is_any(&f->src) && !addr_is_any(&i->mc_addr) && addr_is_v4(&i->mc_addr) == v4)
+			f->src = i->mc_addr;
+	}
+	if (m && m->control) {
+		err = flow_from_control(i, m, f);
+		if (err)
+			return err;
+	}
+	err = ip_route_flow(i->s.net, f);
+	if (err)
+		return err;
+	if (f->rt.type == RTN_BROADCAST && !socket_flag(&i->s, SOCKF_BROADCAST))
+		return -EACCES;
+	return 0;
+}
+
+void inet_recv_info(struct inet_sock *i, struct net_msg *m, struct packet *p, u16 port, u16 dport)
+{
+	struct ip_cb *cb = ip_cb(p);
+	bool v4 = addr_is_v4(&cb->dst);
+	int ttl = cb->ttl, tos = cb->tos;
+
+	if (m->name)
+		m->namelen = inet_fill(i->s.family, &cb->src, port, cb->iif, m->name);
+	if (!m->want_control)
+		return;
+	if (inet_flag(i, INETF_PKTINFO) && v4) {
+		struct in_pktinfo pi = {.ipi_ifindex = (int)cb->iif, .ipi_addr.s_addr = cb->dst.w[3]};
+
+		pi.ipi_spec_dst = pi.ipi_addr;
+		if (ip4_is_multicast(cb->dst.w[3]) || net_addr_is_broadcast(i->s.net, cb->dst.w[3], NULL)) {
+			struct netdev *dev = net_device_by_index(i->s.net, cb->iif);
+			const struct if_addr *a = dev ? if_addr_first(dev, true) : NULL;
+
+			pi.ipi_spec_dst.s_addr = a ? a->addr.w[3] : 0;
+		}
+		msg_put_cmsg(m, SOL_IP, IP_PKTINFO, &pi, sizeof(pi));
+	}
+	if (inet_flag(i, INETF_PKTINFO6)) {
+		struct in6_pktinfo_ pi = {.addr = cb->dst, .ifindex = (int)cb->iif};
+
+		msg_put_cmsg(m, SOL_IPV6, IPV6_PKTINFO, &pi, sizeof(pi));
+	}
+	if (inet_flag(i, INETF_RECVTTL) && v4)
+		msg_put_cmsg(m, SOL_IP, IP_TTL, &ttl, sizeof(ttl));
+	if (inet_flag(i, INETF_RECVTOS) && v4)
+		msg_put_cmsg(m, SOL_IP, IP_TOS, &cb->tos, 1);
+	if (inet_flag(i, INETF_RECVHOPLIMIT))
+		msg_put_cmsg(m, SOL_IPV6, IPV6_HOPLIMIT, &ttl, sizeof(ttl));
+	if (inet_flag(i, INETF_RECVTCLASS))
+		msg_put_cmsg(m, SOL_IPV6, IPV6_TCLASS, &tos, sizeof(tos));
+	if (inet_flag(i, INETF_RECVORIGDST) && v4) {
+		struct sockaddr_in sin = {
+			.sin_family = AF_INET, .sin_port = be16(dport), .sin_addr.s_addr = cb->dst.w[3]};
+
+		msg_put_cmsg(m, SOL_IP, IP_RECVORIGDSTADDR, &sin, sizeof(sin));
+	}
+	i->s.stamp = cb->stamp ? cb->stamp : clock_realtime();
+	msg_put_timestamp(&i->s, m, i->s.stamp);
+}
+
+bool inet_wants_group(struct inet_sock *i, const struct net_addr *group, const struct net_addr *src,
+		      u32 ifindex)
+{
+	bool in = false;
+
+	for (struct inet_member *g = READ_ONCE(i->groups); g; g = READ_ONCE(g->next)) {
+		if (!addr_equal(&g->group, group) || (g->ifindex && g->ifindex != ifindex))
+			continue;
+		for (unsigned k = 0; k < g->nsources; k++)
+			if (addr_equal(&g->sources[k], src))
+				in = true;
+		return g->mode == MCAST_INCLUDE ? in : !in;
+	}
+	return !inet_flag(i, INETF_MC_NOT_ALL);
+}
+
+static void queue_error(struct inet_sock *i, struct sock_extended_err *ee, const struct net_addr *offender,
+			u32 scope, const struct net_addr *dst, u16 port, const void *payload, u32 len)
+{
+	struct __kernel_sockaddr_storage off = {}, to;
+	bool v6 = i->s.family == AF_INET6;
+	bool inner6 = !addr_is_v4(dst);
+	int off_len = sizeof(struct sockaddr_in),
+	    to_len = inet_fill(i->s.family, dst, port, scope, (void *)&to);
+
+	if (v6)
+		off_len = sizeof(struct sockaddr_in6);
+	if (offender)
+		off_len = inet_fill(inner6 || v6 ? AF_INET6 : AF_INET, offender, 0, scope, (void *)&off);
+	error_queue_add(&i->s, ee, sizeof(*ee), (void *)&off, off_len, payload, len, (void *)&to, to_len,
+			v6 ? SOL_IPV6 : SOL_IP, v6 ? IPV6_RECVERR : IP_RECVERR);
+}
+
+void inet_report_error(struct inet_sock *i, const struct icmp_error *e, const void *payload, u32 len,
+		       u16 port)
+{
+	struct sock_extended_err ee = {.ee_errno = (u32)e->err,
+				       .ee_type = e->type,
+				       .ee_code = e->code,
+				       .ee_info = e->mtu,
+				       .ee_origin = e->v6 ? SO_EE_ORIGIN_ICMP6 : SO_EE_ORIGIN_ICMP};
+
+	queue_error(i, &ee, &e->offender, e->iif, &e->dst, port, payload, len);
+}
+
+void inet_local_error(struct inet_sock *i, int err, const struct net_addr *dst, u16 port, u32 info)
+{
+	struct sock_extended_err ee = {
+		.ee_errno = (u32)err, .ee_origin = SO_EE_ORIGIN_LOCAL, .ee_info = info};
+
+	queue_error(i, &ee, NULL, 0, dst, port, NULL, 0);
+}

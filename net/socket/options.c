@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* SOL_SOCKET options (socket(7)). Values are kernel memory. */
+#include "base/err.h"
+#include "base/string.h"
+#include "kernel/clock.h"
+#include "net/socket.h"
+
+#define MIN_RCVBUF 2304
+#define MIN_SNDBUF 4608
+
+int option_put(void *val, int *len, const void *v, size_t size)
+{
+	size_t n = min((size_t)*len, size);
+
+	memcpy(val, v, n);
+	*len = (int)n;
+	return 0;
+}
+
+static int set_buffer(struct socket *s, bool rx, int val, u32 limit)
+{
+	u32 v = val < 0 ? limit : min((u32)val, limit);
+
+	/* The figure is doubled to make room for bookkeeping (socket(7)). */
+	v = min(v, 0x3fffffffu) * 2;
+	if (rx) {
+		WRITE_ONCE(s->rcvbuf, max(v, (u32)MIN_RCVBUF));
+		socket_set_flag(s, SOCKF_RCVBUF_SET, true);
+	} else {
+		WRITE_ONCE(s->sndbuf, max(v, (u32)MIN_SNDBUF));
+		socket_set_flag(s, SOCKF_SNDBUF_SET, true);
+		if (s->ops->wrote_space)
+			s->ops->wrote_space(s);
+	}
+	return 0;
+}
+
+static int set_timeout(const void *val, int len, u64 *out)
+{
+	s64 tv[2];
+
+	if (len < (int)sizeof(tv))
+		return -EINVAL;
+	memcpy(tv, val, sizeof(tv));
+	if (tv[1] < 0 || tv[1] >= 1000000)
+		return -EDOM;
+	if (tv[0] < 0) {
+		*out = 0; /* as Linux: a negative time does not wait */
+		return 0;
+	}
+	if ((!tv[0] && !tv[1]) || (u64)tv[0] >= WAIT_FOREVER / NSEC_PER_SEC / 2)
+		*out = WAIT_FOREVER;
+	else
+		*out = (u64)tv[0] * NSEC_PER_SEC + (u64)tv[1] * 1000;
+	return 0;
+}
+
+static int get_timeout(void *val, int *len, u64 t)
+{
+	s64 tv[2] = {0, 0};
+
+	if (t != WAIT_FOREVER) {
+		tv[0] = (s64)(t / NSEC_PER_SEC);
+		tv[1] = (s64)(t % NSEC_PER_SEC / 1000);
+	}
+	return option_put(val, len, tv, sizeof(tv));
+}
+
+static int set_flag_option(struct socket *s, u32 flag, const void *val, int len)
+{
+	int v, err = option_int(val, len, &v);
+
+	if (!err)
+		socket_set_flag(s, flag, v != 0);
+	return err;
+}
+
+static int bind_to_device(struct socket *s, const void *val, int len)
+{
+	char name[IFNAMSIZ] = "";
+	struct netdev *dev;
+
+	if (len < 0)
+		return -EINVAL;
+	memcpy(name, val, min((size_t)len, sizeof(name) - 1));
+	if (!name[0]) {
+		s->bound_if = 0;
+		return 0;
+	}
+	dev = net_device_find(s->net, name);
+	if (!dev)
+		return -ENODEV;
+	s->bound_if = dev->index;
+	return 0;
+}
+
+static int set_timestamp(struct socket *s, int opt, const void *val, int len)
+{
+	bool ns = opt == SO_TIMESTAMPNS_OLD || opt == SO_TIMESTAMPNS_NEW;
+	int v, err = option_int(val, len, &v);
+
+	if (err)
+		return err;
+	socket_set_flag(s, SOCKF_TIMESTAMP | SOCKF_TIMESTAMPNS | SOCKF_TIMESTAMP_NEW, false);
+	if (v) {
+		socket_set_flag(s, ns ? SOCKF_TIMESTAMPNS : SOCKF_TIMESTAMP, true);
+		socket_set_flag(s, SOCKF_TIMESTAMP_NEW, opt == SO_TIMESTAMP_NEW || opt == SO_TIMESTAMPNS_NEW);
+	}
+	return 0;
+}
+
+static int set_linger(struct socket *s, const void *val, int len)
+{
+	struct linger l;
+
+	if (len < (int)sizeof(l))
+		return -EINVAL;
+	memcpy(&l, val, sizeof(l));
+	if (l.l_onoff)
+		s->linger = (u32)max(l.l_linger, 0);
+	socket_set_flag(s, SOCKF_LINGER, l.l_onoff != 0);
+	return 0;
+}
+
+static const struct {
+	int opt;
+	u32 flag;
+} flag_options[] = {
+	{SO_REUSEADDR, SOCKF_REUSEADDR},
+	{SO_REUSEPORT, SOCKF_REUSEPORT},
+	{SO_KEEPALIVE, SOCKF_KEEPALIVE},
+	{SO_BROADCAST, SOCKF_BROADCAST},
+	{SO_OOBINLINE, SOCKF_OOBINLINE},
+	{SO_PASSCRED, SOCKF_PASSCRED},
+	{SO_DONTROUTE, SOCKF_DONTROUTE},
+	{SO_DEBUG, SOCKF_DEBUG},
+	{SO_NO_CHECK, SOCKF_NO_CHECK},
+	{SO_ZEROCOPY, SOCKF_ZEROCOPY},
+	{SO_RXQ_OVFL, SOCKF_RXQ_OVFL},
+	{SO_PASSSEC, SOCKF_PASSSEC},
+	{SO_SELECT_ERR_QUEUE, SOCKF_SELECT_ERR_QUEUE},
+};
+
+static int find_flag(int opt, u32 *flag)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(flag_options); i++)
+		if (flag_options[i].opt == opt) {
+			*flag = flag_options[i].flag;
+			return 0;
+		}
+	return -ENOPROTOOPT;
+}
+
+int socket_set_option(struct socket *s, int opt, const void *val, int len)
+{
+	int v = 0, err;
+	u32 flag;
+
+	if (opt == SO_PASSCRED && s->family != AF_UNIX && s->family != AF_NETLINK)
+		return -EOPNOTSUPP;
+	if (!find_flag(opt, &flag))
+		return set_flag_option(s, flag, val, len);
+	switch (opt) {
+	case SO_BINDTODEVICE:
+		return bind_to_device(s, val, len);
+	case SO_LINGER:
+		return set_linger(s, val, len);
+	case SO_RCVTIMEO_OLD:
+	case SO_RCVTIMEO_NEW:
+		return set_timeout(val, len, &s->rcvtimeo);
+	case SO_SNDTIMEO_OLD:
+	case SO_SNDTIMEO_NEW:
+		return set_timeout(val, len, &s->sndtimeo);
+	case SO_TIMESTAMP_OLD:
+	case SO_TIMESTAMP_NEW:
+	case SO_TIMESTAMPNS_OLD:
+	case SO_TIMESTAMPNS_NEW:
+		return set_timestamp(s, opt, val, len);
+	case SO_ATTACH_FILTER:
+	case SO_ATTACH_BPF:
+	case SO_ATTACH_REUSEPORT_CBPF:
+	case SO_ATTACH_REUSEPORT_EBPF:
+		return -ENOPROTOOPT; /* there is no packet filter machine */
+	case SO_DETACH_FILTER:
+		return -ENOENT;
+	case SO_TYPE:
+	case SO_PROTOCOL:
+	case SO_DOMAIN:
+	case SO_ERROR:
+	case SO_ACCEPTCONN:
+	case SO_PEERCRED:
+	case SO_INCOMING_NAPI_ID:
+	case SO_COOKIE:
+		return -ENOPROTOOPT;
+	}
+	err = option_int(val, len, &v);
+	if (err)
+		return err;
+	switch (opt) {
+	case SO_SNDBUF:
+		return set_buffer(s, false, v, s->net->wmem_max);
+	case SO_SNDBUFFORCE:
+		return set_buffer(s, false, v, 0x3fffffff);
+	case SO_RCVBUF:
+		return set_buffer(s, true, v, s->net->rmem_max);
+	case SO_RCVBUFFORCE:
+		return set_buffer(s, true, v, 0x3fffffff);
+	case SO_PRIORITY:
+		s->priority = (u32)v;
+		return 0;
+	case SO_MARK:
+		s->mark = (u32)v;
+		return 0;
+	case SO_BINDTOIFINDEX:
+		if (v && !net_device_by_index(s->net, (u32)v))
+			return v < 0 ? -EINVAL : -ENODEV;
+		s->bound_if = (u32)v;
+		return 0;
+	case SO_RCVLOWAT:
+		s->rcvlowat = v > 0 ? (u32)v : (v < 0 ? 0x7fffffff : 1);
+		return 0;
+	case SO_BUSY_POLL:
+		if (v < 0)
+			return -EINVAL;
+		s->busy_poll = (u32)v;
+		return 0;
+	case SO_MAX_PACING_RATE:
+		s->pacing_rate = (u32)v;
+		return 0;
+	case SO_INCOMING_CPU:
+	case SO_PREFER_BUSY_POLL:
+	case SO_BUSY_POLL_BUDGET:
+	case SO_LOCK_FILTER:
+	case SO_TXREHASH:
+	case SO_RESERVE_MEM:
+		return 0; /* hints */
+	case SO_PEEK_OFF:
+		return -EOPNOTSUPP;
+	case SO_TIMESTAMPING_OLD:
+	case SO_TIMESTAMPING_NEW:
+		return v ? -EINVAL : 0; /* no hardware or transmit time stamps */
+	}
+	return -ENOPROTOOPT;
+}
+
+static int get_linger(struct socket *s, void *val, int *len)
+{
+	struct linger l = {.l_onoff = socket_flag(s, SOCKF_LINGER) != 0, .l_linger = (int)s->linger};
+
+	return option_put(val, len, &l, sizeof(l));
+}
+
+static int get_bound_name(struct socket *s, void *val, int *len)
+{
+	struct netdev *dev = s->bound_if ? net_device_by_index(s->net, s->bound_if) : NULL;
+
+	if (!dev) {
+		*len = 0;
+		return 0;
+	}
+	if (*len < IFNAMSIZ)
+		return -EINVAL;
+	return option_put(val, len, dev->name, strlen(dev->name) + 1);
+}
+
+int socket_get_option(struct socket *s, int opt, void *val, int *len)
+{
+	u32 flag;
+
+	if (!find_flag(opt, &flag))
+		return option_put_int(val, len, socket_flag(s, flag) != 0);
+	switch (opt) {
+	case SO_TYPE:
+		return option_put_int(val, len, s->type);
+	case SO_DOMAIN:
+		return option_put_int(val, len, s->family);
+	case SO_PROTOCOL:
+		return option_put_int(val, len, s->protocol);
+	case SO_ERROR: {
+		int err = -socket_error(s);
+
+		if (!err && s->soft_err) {
+			err = s->soft_err;
+			s->soft_err = 0;
+		}
+		return option_put_int(val, len, err);
+	}
+	case SO_ACCEPTCONN: {
+		int v = 0;
+
+		if (s->ops->ioctl && s->ops->ioctl(s, SOCKET_IOC_LISTENING, &v) != 0)
+			v = 0;
+		return option_put_int(val, len, v);
+	}
+	case SO_SNDBUF:
+		return option_put_int(val, len, (int)s->sndbuf);
+	case SO_RCVBUF:
+		return option_put_int(val, len, (int)s->rcvbuf);
+	case SO_LINGER:
+		return get_linger(s, val, len);
+	case SO_RCVTIMEO_OLD:
+	case SO_RCVTIMEO_NEW:
+		return get_timeout(val, len, s->rcvtimeo);
+	case SO_SNDTIMEO_OLD:
+	case SO_SNDTIMEO_NEW:
+		return get_timeout(val, len, s->sndtimeo);
+	case SO_RCVLOWAT:
+		return option_put_int(val, len, (int)s->rcvlowat);
+	case SO_SNDLOWAT:
+		return option_put_int(val, len, 1);
+	case SO_PRIORITY:
+		return option_put_int(val, len, (int)s->priority);
+	case SO_MARK:
+		return option_put_int(val, len, (int)s->mark);
+	case SO_BINDTODEVICE:
+		return get_bound_name(s, val, len);
+	case SO_BINDTOIFINDEX:
+		return option_put_int(val, len, (int)s->bound_if);
+	case SO_PEERCRED:
+		return option_put(val, len, &s->peer_cred, sizeof(s->peer_cred));
+	case SO_TIMESTAMP_OLD:
+		return option_put_int(val, len, socket_flag(s, SOCKF_TIMESTAMP) != 0);
+	case SO_TIMESTAMPNS_OLD:
+		return option_put_int(val, len, socket_flag(s, SOCKF_TIMESTAMPNS) != 0);
+	case SO_INCOMING_NAPI_ID:
+		return option_put_int(val, len, 0);
+	case SO_INCOMING_CPU:
+		return option_put_int(val, len, (int)cpu_id());
+	case SO_BUSY_POLL:
+		return option_put_int(val, len, (int)s->busy_poll);
+	case SO_PREFER_BUSY_POLL:
+	case SO_LOCK_FILTER:
+		return option_put_int(val, len, 0);
+	case SO_MAX_PACING_RATE:
+		return option_put(val, len, &s->pacing_rate, sizeof(s->pacing_rate));
+	case SO_COOKIE:
+		if (*len < (int)sizeof(s->id))
+			return -EINVAL;
+		return option_put(val, len, &s->id, sizeof(s->id));
+	case SO_PEEK_OFF:
+		return -EOPNOTSUPP;
+	case SO_PEERSEC:
+		return -ENOPROTOOPT;
+	case SO_MEMINFO: {
+		u32 m[9] = {s->rmem, s->rcvbuf, s->wmem, s->sndbuf, 0, s->wmem, 0, s->backlog_len, 0};
+
+		return option_put(val, len, m, sizeof(m));
+	}
+	case SO_PEERNAME: {
+		struct __kernel_sockaddr_storage ss;
+		int n = s->ops->getname(s, (struct sockaddr *)&ss, true);
+
+		if (n < 0)
+			return n;
+		if (*len < n)
+			return -EINVAL;
+		return option_put(val, len, &ss, (size_t)n);
+	}
+	}
+	return -ENOPROTOOPT;
+}

@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* SOL_TCP options (tcp(7)) and TCP_INFO. */
+#include "base/err.h"
+#include "base/string.h"
+#include "kernel/clock.h"
+#include "net/tcp.h"
+
+#define CC_NAME_MAX 16
+
+static void push_now(struct tcp_sock *tp)
+{
+	net_enter();
+	tcp_push(tp);
+	tcp_timer_update(tp);
+	net_leave();
+}
+
+static int set_congestion(struct tcp_sock *tp, const void *val, int len)
+{
+	char name[CC_NAME_MAX] = "";
+	const struct tcp_cc *cc;
+
+	if (len < 1)
+		return -EINVAL;
+	memcpy(name, val, min((size_t)len, sizeof(name) - 1));
+	cc = tcp_cc_find(name);
+	if (!cc)
+		return -ENOENT;
+	tp->cc = cc;
+	cc->init(tp);
+	return 0;
+}
+
+/* TCP_DEFER_ACCEPT is given in seconds and kept as a number of SYN-ACK repetitions that take as long. */
+static u8 seconds_to_retries(int sec)
+{
+	u8 n = 0;
+	int t = 1, period = 1;
+
+	if (sec <= 0)
+		return 0;
+	for (n = 1; t < sec && n < 255; n++) {
+		period = min(period * 2, 120);
+		t += period;
+	}
+	return n;
+}
+
+static int retries_to_seconds(u8 n)
+{
+	int t = 0, period = 1;
+
+	while (n--) {
+		t += period;
+		period = min(period * 2, 120);
+	}
+	return t;
+}
+
+static int set_option(struct tcp_sock *tp, int opt, int v)
+{
+	switch (opt) {
+	case TCP_NODELAY:
+		tp->nodelay = v;
+		if (v)
+			push_now(tp);
+		return 0;
+	case TCP_CORK:
+		tp->cork = v;
+		if (!v) {
+			tp->more = false;
+			push_now(tp);
+		}
+		return 0;
+	case TCP_MAXSEG:
+		if (v && (v < TCP_MIN_MSS + 40 || v > 32767))
+			return -EINVAL;
+		tp->user_mss = (u16)v;
+		return 0;
+	case TCP_KEEPIDLE:
+		if (v < 1 || v > 32767)
+			return -EINVAL;
+		tp->keep_idle_s = (u32)v;
+		tcp_keepalive_set(tp);
+		return 0;
+	case TCP_KEEPINTVL:
+		if (v < 1 || v > 32767)
+			return -EINVAL;
+		tp->keep_intvl_s = (u32)v;
+		return 0;
+	case TCP_KEEPCNT:
+		if (v < 1 || v > 127)
+			return -EINVAL;
+		tp->keep_probes = (u8)v;
+		return 0;
+	case TCP_SYNCNT:
+		if (v < 1 || v > 127)
+			return -EINVAL;
+		tp->syn_limit = (u8)v;
+		return 0;
+	case TCP_LINGER2:
+		tp->linger2 = v < 0 ? ~0ull : (v == 0 || v > 120 ? 0 : (u64)v * NSEC_PER_SEC);
+		return 0;
+	case TCP_DEFER_ACCEPT:
+		tp->defer_accept = seconds_to_retries(v);
+		return 0;
+	case TCP_WINDOW_CLAMP:
+		if (!v) {
+			if (tp->state != TCP_STATE_CLOSE)
+				return -EINVAL;
+			tp->rcv_ssthresh = ~0u;
+		} else {
+			tp->rcv_ssthresh = max((u32)v, 1152u);
+		}
+		return 0;
+	case TCP_QUICKACK:
+		tp->pingpong = !v;
+		tp->quickack_set = true;
+		if (v) {
+			tp->quick = 16;
+			if (tp->ack_pending && TCP_IN(tp->state, TCPB(ESTABLISHED) | TCPB(CLOSE_WAIT))) {
+				net_enter();
+				tcp_send_ack(tp);
+				net_leave();
+			}
+		}
+		return 0;
+	case TCP_USER_TIMEOUT:
+		if (v < 0)
+			return -EINVAL;
+		tp->user_timeout_ms = (u32)v;
+		return 0;
+	case TCP_NOTSENT_LOWAT:
+		tp->notsent_lowat = (u32)v;
+		tcp_write_space(tp);
+		return 0;
+	case TCP_FASTOPEN:
+	case TCP_FASTOPEN_CONNECT:
+	case TCP_FASTOPEN_NO_COOKIE:
+		return v ? -EOPNOTSUPP : 0;
+	case TCP_THIN_LINEAR_TIMEOUTS:
+	case TCP_THIN_DUPACK:
+	case TCP_SAVE_SYN:
+	case TCP_TIMESTAMP:
+	case TCP_INQ:
+	case TCP_TX_DELAY:
+		return v ? -ENOPROTOOPT : 0;
+	case TCP_REPAIR:
+		return -EPERM;
+	}
+	return -ENOPROTOOPT;
+}
+
+int tcp_setsockopt(struct socket *s, int level, int opt, const void *val, int len)
+{
+	struct tcp_sock *tp = tcp_sk(s);
+	int v = 0, err;
+
+	if (level != SOL_TCP)
+		return inet_setsockopt(s, level, opt, val, len);
+	if (opt != TCP_CONGESTION) {
+		err = option_int(val, len, &v);
+		if (err)
+			return err;
+	}
+	socket_lock(s);
+	err = opt == TCP_CONGESTION ? set_congestion(tp, val, len) : set_option(tp, opt, v);
+	socket_unlock(s);
+	return err;
+}
+
+void tcp_get_info(struct tcp_sock *tp, struct tcp_info *i)
+{
+	u64 now = clock_monotonic();
+	u32 mss = max((u32)tp->mss, 1u);
+
+	memset(i, 0, sizeof(*i));
+	i->tcpi_state = tp->state;
+	if (tp->state == TCP_STATE_LISTEN) {
+		i->tcpi_unacked = tp->accept_count;
+		i->tcpi_sacked = tp->backlog;
+		return;
+	}
+	i->tcpi_ca_state = tp->ca_state;
+	i->tcpi_retransmits = tp->retries;
+	i->tcpi_probes = tp->probes_out;
+	i->tcpi_backoff = tp->backoff;
+	i->tcpi_options = (u8)((tp->ts_ok ? TCPI_OPT_TIMESTAMPS : 0) | (tp->sack_ok ? TCPI_OPT_SACK : 0) |
+			       (tp->wscale_ok ? TCPI_OPT_WSCALE : 0));
+	i->tcpi_snd_wscale = tp->snd_wscale;
+	i->tcpi_rcv_wscale = tp->rcv_wscale;
+	i->tcpi_rto = (u32)((tp->rto ? tp->rto : TCP_RTO_INIT) / 1000);
+	i->tcpi_ato = (u32)(TCP_DELACK_MIN / 1000);
+	i->tcpi_snd_mss = tp->mss;
+	i->tcpi_rcv_mss = tp->rcv_mss;
+	i->tcpi_unacked = (tp->snd_nxt - tp->snd_una + mss - 1) / mss;
+	i->tcpi_sacked = (tp->sacked + mss - 1) / mss;
+	i->tcpi_lost = (tp->lost + mss - 1) / mss;
+	i->tcpi_retrans = (tp->retrans + mss - 1) / mss;
+	i->tcpi_last_data_sent = (u32)((now - tp->last_tx) / NSEC_PER_MSEC);
+	i->tcpi_last_data_recv = i->tcpi_last_ack_recv = (u32)((now - tp->last_rx) / NSEC_PER_MSEC);
+	i->tcpi_pmtu = tp->pmtu;
+	i->tcpi_rcv_ssthresh = min(tp->rcv_ssthresh, tp->inet.s.rcvbuf / 2);
+	i->tcpi_rtt = (u32)(tp->srtt / 1000);
+	i->tcpi_rttvar = (u32)(tp->rttvar / 1000);
+	i->tcpi_snd_ssthresh = tp->ssthresh >= 0x7fffffff ? 0x7fffffff : tp->ssthresh / mss;
+	i->tcpi_snd_cwnd = tp->cwnd / mss;
+	i->tcpi_advmss = tp->advmss;
+	i->tcpi_reordering = 3;
+	i->tcpi_rcv_rtt = (u32)(tp->rcv_rtt / 1000);
+	i->tcpi_rcv_space = tp->drs_space;
+	i->tcpi_total_retrans = tp->total_retrans;
+	i->tcpi_pacing_rate = i->tcpi_max_pacing_rate = ~0ull;
+	i->tcpi_bytes_acked = tp->bytes_acked;
+	i->tcpi_bytes_received = tp->bytes_received;
+	i->tcpi_segs_out = tp->segs_out;
+	i->tcpi_segs_in = tp->segs_in;
+	i->tcpi_notsent_bytes = tp->write_seq - tp->snd_nxt;
+	i->tcpi_min_rtt = (u32)(tp->min_rtt / 1000);
+	i->tcpi_data_segs_in = tp->data_segs_in;
+	i->tcpi_data_segs_out = tp->data_segs_out;
+	i->tcpi_bytes_sent = tp->bytes_sent;
+	i->tcpi_bytes_retrans = tp->bytes_retrans;
+	i->tcpi_snd_wnd = tp->snd_wnd;
+}
+
+static int get_option(struct tcp_sock *tp, int opt, void *val, int *len)
+{
+	switch (opt) {
+	case TCP_MAXSEG:
+		if (TCP_IN(tp->state, TCPB(CLOSE) | TCPB(LISTEN)))
+			return option_put_int(val, len, tp->user_mss ? tp->user_mss : TCP_DEFAULT_MSS);
+		return option_put_int(val, len, tp->mss);
+	case TCP_NODELAY:
+		return option_put_int(val, len, tp->nodelay);
+	case TCP_CORK:
+		return option_put_int(val, len, tp->cork);
+	case TCP_KEEPIDLE:
+		return option_put_int(val, len,
+				      tp->keep_idle_s ? (int)tp->keep_idle_s
+						      : (int)(TCP_KEEP_IDLE / NSEC_PER_SEC));
+	case TCP_KEEPINTVL:
+		return option_put_int(val, len,
+				      tp->keep_intvl_s ? (int)tp->keep_intvl_s
+						       : (int)(TCP_KEEP_INTVL / NSEC_PER_SEC));
+	case TCP_KEEPCNT:
+		return option_put_int(val, len, tp->keep_probes ? tp->keep_probes : TCP_KEEP_PROBES);
+	case TCP_SYNCNT:
+		return option_put_int(val, len, tp->syn_limit ? tp->syn_limit : TCP_SYN_RETRIES);
+	case TCP_LINGER2:
+		if (tp->linger2 == ~0ull)
+			return option_put_int(val, len, -1);
+		return option_put_int(val, len,
+				      (int)((tp->linger2 ? tp->linger2 : TCP_FIN_TIMEOUT) / NSEC_PER_SEC));
+	case TCP_DEFER_ACCEPT:
+		return option_put_int(val, len, retries_to_seconds(tp->defer_accept));
+	case TCP_WINDOW_CLAMP:
+		return option_put_int(val, len,
+				      tp->rcv_ssthresh == ~0u ? (int)(tp->inet.s.rcvbuf / 2)
+							      : (int)tp->rcv_ssthresh);
+	case TCP_QUICKACK:
+		return option_put_int(val, len, !tp->pingpong);
+	case TCP_USER_TIMEOUT:
+		return option_put_int(val, len, (int)tp->user_timeout_ms);
+	case TCP_NOTSENT_LOWAT:
+		return option_put_int(val, len, (int)tp->notsent_lowat);
+	case TCP_CONGESTION: {
+		char name[CC_NAME_MAX] = "";
+
+		str_copy(name, tp->cc->name, sizeof(name));
+		return option_put(val, len, name, sizeof(name));
+	}
+	case TCP_INFO: {
+		struct tcp_info info;
+
+		tcp_get_info(tp, &info);
+		return option_put(val, len, &info, sizeof(info));
+	}
+	case TCP_FASTOPEN:
+	case TCP_FASTOPEN_CONNECT:
+	case TCP_FASTOPEN_NO_COOKIE:
+	case TCP_THIN_LINEAR_TIMEOUTS:
+	case TCP_THIN_DUPACK:
+	case TCP_SAVE_SYN:
+	case TCP_INQ:
+	case TCP_TX_DELAY:
+		return option_put_int(val, len, 0);
+	case TCP_TIMESTAMP:
+		return option_put_int(val, len, (int)tcp_ts(tp, clock_monotonic()));
+	case TCP_SAVED_SYN:
+		*len = 0;
+		return 0;
+	case TCP_REPAIR:
+		return -EPERM;
+	}
+	return -ENOPROTOOPT;
+}
+
+int tcp_getsockopt(struct socket *s, int level, int opt, void *val, int *len)
+{
+	int err;
+
+	if (level != SOL_TCP)
+		return inet_getsockopt(s, level, opt, val, len);
+	socket_lock(s);
+	err = get_option(tcp_sk(s), opt, val, len);
+	socket_unlock(s);
+	return err;
+}

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Received UDP: checks, the socket it is for, ICMP errors. Sockets hang in the port table; the best match
+ * wins: a connected one over a bound address over a wildcard, and one of the reuse group by hash. Multicast
+ * and broadcast go to all. */
+#include "base/err.h"
+#include "base/string.h"
+#include "kernel/alloc.h"
+#include "kernel/clock.h"
+#include "net/checksum.h"
+#include "net/config.h"
+#include "net/udp.h"
+
+#define DHCP_CLIENT_PORT 68
+
+/* -1: no match; else the better the higher. */
+static int score(struct udp_sock *u, const struct net_addr *dst, u16 dport, const struct net_addr *src,
+		 u16 sport, u32 iif)
+{
+	struct inet_sock *i = &u->inet;
+	int n = 0;
+
+	if (i->lport != dport)
+		return -1;
+	if (addr_is_any(&i->laddr)) {
+		if (addr_is_v4(dst) ? i->s.family == AF_INET6 && inet_flag(i, INETF_V6ONLY)
+				    : i->s.family == AF_INET)
+			return -1;
+	} else {
+		if (!addr_equal(&i->laddr, dst))
+			return -1;
+		n += 4;
+	}
+	if (i->fport || u->connected) {
+		if (i->fport != sport || !addr_equal(&i->faddr, src))
+			return -1;
+		n += 8;
+	}
+	if (i->s.bound_if) {
+		if (i->s.bound_if != iif)
+			return -1;
+		n += 4;
+	}
+	if (i->s.family == AF_INET && addr_is_v4(dst))
+		n++;
+	return n;
+}
+
+/* With a reference. */
+static struct udp_sock *lookup(struct net_stack *net, const struct net_addr *dst, u16 dport,
+			       const struct net_addr *src, u16 sport, u32 iif)
+{
+	struct udp_sock *best = NULL;
+	struct inet_sock *i;
+	int best_score = -1;
+	u32 reuse = 0;
+	u64 hash = 0;
+
+	rcu_read_lock();
+	hlist_for_each_entry(i, &port_slot(&net->udp->ports, dport)->socks, port_node)
+	{
+		struct udp_sock *u = container_of(i, struct udp_sock, inet);
+		int n = score(u, dst, dport, src, sport, iif);
+
+		if (n < best_score || n < 0)
+			continue;
+		if (n > best_score) {
+			best_score = n;
+			best = u;
+			reuse = 1;
+			continue;
+		}
+		/* Equals share by flow (SO_REUSEPORT); otherwise the newest, which stands first, keeps it. */
+		if (socket_flag(&i->s, SOCKF_REUSEPORT)) {
+			if (reuse == 1)
+				hash = siphash(&(u64[3]){src->q[1], sport, dport}, 24, &net->hash_key);
+			if (hash % ++reuse == 0)
+				best = u;
+		}
+	}
+	if (best && !refcount_get_unless_zero(&best->inet.s.ref))
+		best = NULL;
+	rcu_read_unlock();
+	return best;
+}
+
+static bool checksum_ok(struct packet *p, const struct ip_cb *cb, const struct udp_header *uh, u32 len)
+{
+	if (p->ip_summed != PACKET_CSUM_NONE)
+		return true;
+	if (!uh->check)
+		return addr_is_v4(&cb->dst); /* optional in IPv4 only (RFC 8200 8.1) */
+	return csum_fold(packet_csum(p, 0, len, csum_pseudo(&cb->src, &cb->dst, len, IPPROTO_UDP))) == 0;
+}
+
+static void deliver(struct net_stack *net, struct udp_sock *u, struct packet *p)
+{
+	struct inet_sock *i = &u->inet;
+
+	if (socket_flag(&i->s, SOCKF_TIMESTAMP | SOCKF_TIMESTAMPNS))
+		ip_cb(p)->stamp = clock_realtime();
+	if (i->s.shutdown & RCV_SHUTDOWN) {
+		packet_free(p);
+		return;
+	}
+	if (rx_queue_add(&i->s, &u->rx, p)) {
+		mib_inc(net, MIB_UDP_IN_DATAGRAMS);
+	} else {
+		mib_inc(net, MIB_UDP_RCVBUF_ERRORS);
+		mib_inc(net, MIB_UDP_IN_ERRORS);
+	}
+}
+
+/* Every socket that wants it gets a copy. P's data is the payload; takes it over. */
+static void deliver_all(struct net_stack *net, struct packet *p, u16 dport, u16 sport)
+{
+	struct ip_cb *cb = ip_cb(p);
+	bool multi = addr_is_multicast(&cb->dst);
+	struct inet_sock *i;
+
+	hlist_for_each_entry(i, &port_slot(&net->udp->ports, dport)->socks, port_node)
+	{
+		struct udp_sock *u = container_of(i, struct udp_sock, inet);
+		struct packet *c;
+
+		if (score(u, &cb->dst, dport, &cb->src, sport, cb->iif) < 0)
+			continue;
+		if (multi && !inet_wants_group(i, &cb->dst, &cb->src, cb->iif))
+			continue;
+		if (!refcount_get_unless_zero(&i->s.ref))
+			continue;
+		c = packet_copy(p, packet_headroom(p));
+		if (c)
+			deliver(net, u, c);
+		socket_put(&i->s);
+	}
+	packet_free(p);
+}
+
+void udp_input(struct net_stack *net, struct packet *p)
+{
+	struct ip_cb *cb = ip_cb(p);
+	struct udp_header *uh;
+	struct udp_sock *u;
+	u16 sport, dport;
+	u32 len;
+
+	if (!packet_may_pull(p, sizeof(*uh)))
+		goto bad;
+	uh = (struct udp_header *)p->data;
+	len = be16(uh->len);
+	if (len < sizeof(*uh) || len > p->len)
+		goto bad;
+	packet_trim(p, len);
+	if (!checksum_ok(p, cb, uh, len)) {
+		mib_inc(net, MIB_UDP_IN_CSUM_ERRORS);
+		goto bad;
+	}
+	sport = be16(uh->source);
+	dport = be16(uh->dest);
+	cb->sport = sport;
+	cb->dport = dport;
+	p->transport_off = (u16)packet_headroom(p);
+	if (dport == DHCP_CLIENT_PORT && net_if(p->dev)->dhcp && addr_is_v4(&cb->src)) {
+		packet_advance(p, sizeof(*uh));
+		dhcp_input(p->dev, p, cb->src.w[3]);
+		packet_free(p);
+		return;
+	}
+	if (addr_is_multicast(&cb->dst) ||
+	    (addr_is_v4(&cb->dst) &&
+	     net_addr_is_broadcast(net, cb->dst.w[3], p->dev == net->lo ? NULL : p->dev))) {
+		packet_advance(p, sizeof(*uh));
+		deliver_all(net, p, dport, sport);
+		return;
+	}
+	u = lookup(net, &cb->dst, dport, &cb->src, sport, cb->iif);
+	if (!u) {
+		mib_inc(net, MIB_UDP_NO_PORTS);
+		icmp_port_unreachable(net, p);
+		packet_free(p);
+		return;
+	}
+	packet_advance(p, sizeof(*uh));
+	deliver(net, u, p);
+	socket_put(&u->inet.s);
+	return;
+bad:
+	mib_inc(net, MIB_UDP_IN_ERRORS);
+	packet_free(p);
+}
+
+void udp_icmp_error(struct net_stack *net, const struct icmp_error *e)
+{
+	const struct udp_header *uh = (const struct udp_header *)e->transport;
+	u16 sport = be16(uh->source), dport = be16(uh->dest);
+	struct udp_sock *u = lookup(net, &e->src, sport, &e->dst, dport, e->iif);
+	struct inet_sock *i;
+	bool recverr;
+
+	if (e->mtu)
+		pmtu_update(net, &e->dst, e->mtu);
+	if (!u)
+		return;
+	i = &u->inet;
+	recverr =
+		inet_flag(i, addr_is_v4(&e->dst) && i->s.family == AF_INET ? INETF_RECVERR : INETF_RECVERR6);
+	if (recverr) {
+		inet_report_error(i, e, e->transport + sizeof(*uh),
+				  e->transport_len > sizeof(*uh) ? e->transport_len - (u32)sizeof(*uh) : 0,
+				  dport);
+		socket_set_error(&i->s, e->err);
+	} else if (u->connected && e->fatal) {
+		socket_set_error(&i->s, e->err);
+	}
+	socket_put(&i->s);
+}
+
+void udp_for_each(struct net_stack *net, void (*fn)(struct udp_sock *, void *), void *arg)
+{
+	for (unsigned k = 0; k < PORT_SLOTS; k++) {
+		struct inet_sock *i;
+
+		hlist_for_each_entry(i, &net->udp->ports.slot[k].socks, port_node)
+			fn(container_of(i, struct udp_sock, inet), arg);
+	}
+}
+
+int udp_stack_init(struct net_stack *net)
+{
+	net->udp = kzalloc(sizeof(*net->udp));
+	if (!net->udp)
+		return -ENOMEM;
+	port_table_init(&net->udp->ports, false);
+	return 0;
+}
+
+void udp_stack_destroy(struct net_stack *net)
+{
+	kfree(net->udp);
+	net->udp = NULL;
+}

@@ -1,0 +1,526 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* UDP sockets (RFC 768, udp(7)): names, sending, receiving. A datagram is copied once from the application
+ * into a packet, and once out of it; the receive queue has its own lock, so receiving takes no socket lock.
+ */
+#include "base/err.h"
+#include "base/string.h"
+#include "kernel/alloc.h"
+#include "net/checksum.h"
+#include "net/udp.h"
+#include <linux/udp.h>
+
+#define UDP_MAX 65507
+
+static struct udp_sock *udp_sk(struct socket *s)
+{
+	return container_of(inet_sk(s), struct udp_sock, inet);
+}
+
+static int udp_autobind(struct udp_sock *u)
+{
+	struct inet_sock *i = &u->inet;
+	struct net_addr any = i->s.family == AF_INET ? addr_v4(0) : NET_ADDR_ANY;
+	int err = 0;
+
+	if (i->lport)
+		return 0;
+	socket_lock(&i->s);
+	if (!i->lport)
+		err = port_bind(&i->s.net->udp->ports, i, &any, 0);
+	socket_unlock(&i->s);
+	return err == -EADDRINUSE ? -EAGAIN : err;
+}
+
+static int udp_bind(struct socket *s, const struct sockaddr *sa, int len)
+{
+	struct inet_sock *i = inet_sk(s);
+	struct net_addr addr;
+	u16 port;
+	u32 scope;
+	int err;
+
+	if (len >= 2 && sa->sa_family == AF_UNSPEC && s->family == AF_INET &&
+	    len >= (int)sizeof(struct sockaddr_in)) {
+		struct sockaddr_in sin;
+
+		memcpy(&sin, sa, sizeof(sin)); /* an old habit: AF_UNSPEC with the wildcard address */
+		if (sin.sin_addr.s_addr)
+			return -EAFNOSUPPORT;
+		addr = addr_v4(0);
+		port = be16(sin.sin_port);
+		scope = 0;
+	} else {
+		err = inet_parse(i, sa, len, &addr, &port, &scope);
+		if (err)
+			return err == -ENETUNREACH ? -EINVAL : err;
+	}
+	err = inet_check_bind(i, &addr, scope);
+	if (err)
+		return err;
+	socket_lock(s);
+	if (i->lport) {
+		err = -EINVAL;
+	} else {
+		if (scope)
+			i->scope = scope;
+		err = port_bind(&s->net->udp->ports, i, &addr, port);
+		if (!err && port)
+			inet_set_flag(i, INETF_BOUND_PORT, true);
+		if (!err && !addr_is_any(&addr))
+			inet_set_flag(i, INETF_BOUND_ADDR, true);
+	}
+	socket_unlock(s);
+	return err;
+}
+
+static void disconnect(struct udp_sock *u)
+{
+	struct inet_sock *i = &u->inet;
+
+	socket_lock(&i->s);
+	u->connected = false;
+	i->fport = 0;
+	i->faddr = i->s.family == AF_INET ? addr_v4(0) : NET_ADDR_ANY;
+	if (!inet_flag(i, INETF_BOUND_ADDR))
+		i->laddr = i->faddr;
+	if (!inet_flag(i, INETF_BOUND_PORT)) {
+		port_release(i);
+		i->lport = 0;
+	}
+	socket_unlock(&i->s);
+}
+
+static int udp_connect(struct socket *s, const struct sockaddr *sa, int len, bool nonblock)
+{
+	struct udp_sock *u = udp_sk(s);
+	struct inet_sock *i = &u->inet;
+	struct net_addr addr;
+	struct ip_flow f;
+	u16 port;
+	u32 scope;
+	int err;
+
+	if (len >= 2 && sa->sa_family == AF_UNSPEC) {
+		disconnect(u);
+		return 0;
+	}
+	err = inet_parse(i, sa, len, &addr, &port, &scope);
+	if (!err)
+		err = udp_autobind(u);
+	if (err)
+		return err;
+	if (addr_is_any(&addr)) /* "this host" */
+		addr = s->family == AF_INET || addr_is_v4(&addr) ? addr_v4(IP4(127, 0, 0, 1))
+								 : (struct net_addr){.b[15] = 1};
+	if (scope)
+		i->scope = scope;
+	net_enter();
+	err = inet_flow(i, &addr, IPPROTO_UDP, NULL, &f);
+	net_leave();
+	if (err)
+		return err;
+	socket_lock(s);
+	if (addr_is_any(&i->laddr))
+		i->laddr = f.src;
+	i->faddr = addr;
+	i->fport = port;
+	u->connected = true;
+	socket_unlock(s);
+	return 0;
+}
+
+/* The destination of a message: its name, or the connected peer. */
+static int destination(struct udp_sock *u, struct net_msg *m, struct net_addr *addr, u16 *port)
+{
+	struct inet_sock *i = &u->inet;
+	u32 scope;
+	int err;
+
+	if (!m->namelen) {
+		if (!u->connected)
+			return -EDESTADDRREQ;
+		*addr = i->faddr;
+		*port = i->fport;
+		return 0;
+	}
+	if (i->s.family == AF_INET6 && m->namelen >= 2 &&
+	    ((struct sockaddr *)m->name)->sa_family == AF_INET) {
+		const struct sockaddr_in *sin = m->name; /* allowed on a dual-stack socket, as Linux does */
+
+		if (m->namelen < (int)sizeof(*sin))
+			return -EINVAL;
+		if (inet_flag(i, INETF_V6ONLY))
+			return -ENETUNREACH;
+		*addr = addr_v4(sin->sin_addr.s_addr);
+		*port = be16(sin->sin_port);
+	} else {
+		struct sockaddr *sa = m->name;
+
+		if (sa->sa_family == AF_UNSPEC && i->s.family == AF_INET &&
+		    m->namelen >= (int)sizeof(struct sockaddr_in))
+			sa->sa_family = AF_INET;
+		err = inet_parse(i, sa, m->namelen, addr, port, &scope);
+		if (err)
+			return err;
+		if (scope && !i->scope)
+			i->scope = scope;
+	}
+	if (!*port)
+		return -EINVAL;
+	if (addr_is_any(addr))
+		*addr = addr_is_v4(addr) || i->s.family == AF_INET ? addr_v4(IP4(127, 0, 0, 1))
+								   : (struct net_addr){.b[15] = 1};
+	return 0;
+}
+
+/* Complete the header and send. P's data is the payload. Section. */
+static int transmit(struct udp_sock *u, struct packet *p, const struct ip_flow *f, u16 port)
+{
+	struct net_stack *net = u->inet.s.net;
+	struct udp_header *uh = (struct udp_header *)packet_push(p, sizeof(*uh));
+	int err;
+
+	uh->source = be16(u->inet.lport);
+	uh->dest = be16(port);
+	uh->len = be16((u16)p->len);
+	uh->check = 0;
+	if (f->rt.dev->features & NETDEV_LOOPBACK) {
+		p->ip_summed = PACKET_CSUM_VALID;
+	} else if (!socket_flag(&u->inet.s, SOCKF_NO_CHECK) || !addr_is_v4(&f->dst)) {
+		p->ip_summed = PACKET_CSUM_PARTIAL;
+		p->csum_offset = offsetof(struct udp_header, check);
+		uh->check = (u16)~csum_fold(csum_pseudo(&f->src, &f->dst, p->len, IPPROTO_UDP));
+	}
+	err = ip_output(net, p, f);
+	if (err == -EMSGSIZE && inet_flag(&u->inet, INETF_RECVERR | INETF_RECVERR6))
+		inet_local_error(&u->inet, EMSGSIZE, &f->dst, port, ip_flow_mtu(net, f));
+	if (!err)
+		mib_inc(net, MIB_UDP_OUT_DATAGRAMS);
+	else if (err == -ENOBUFS)
+		mib_inc(net, MIB_UDP_SNDBUF_ERRORS);
+	return err;
+}
+
+static int send_payload(struct udp_sock *u, struct packet *p, const struct ip_flow *f, u16 port)
+{
+	int err;
+
+	net_enter();
+	err = transmit(u, p, f, port);
+	net_leave();
+	return err;
+}
+
+static int route(struct udp_sock *u, struct net_msg *m, const struct net_addr *dst, struct ip_flow *f)
+{
+	int err;
+
+	net_enter();
+	err = inet_flow(&u->inet, dst, IPPROTO_UDP, m, f);
+	net_leave();
+	return err;
+}
+
+static struct packet *build(struct net_msg *m, size_t n)
+{
+	struct packet *p = packet_alloc(PACKET_HEADROOM, n);
+
+	if (!p)
+		return ERR_PTR(-ENOBUFS);
+	if (iter_copy_in(m->iter, packet_put(p, (u32)n), n) < n) {
+		packet_free(p);
+		return ERR_PTR(-EFAULT);
+	}
+	return p;
+}
+
+/* MSG_MORE and UDP_CORK: gather into one datagram. */
+static ssize_t send_corked(struct udp_sock *u, struct net_msg *m, bool more)
+{
+	struct socket *s = &u->inet.s;
+	size_t n = m->iter->left, old;
+	struct packet *p, *grown;
+	struct net_addr addr;
+	int err = 0;
+
+	socket_lock(s);
+	old = u->pending ? u->pending->len : 0;
+	if (old + n > UDP_MAX) {
+		err = -EMSGSIZE;
+		goto out;
+	}
+	if (!u->pending) {
+		err = destination(u, m, &addr, &u->cork_port);
+		if (!err)
+			err = route(u, m, &addr, &u->cork_flow);
+		if (err)
+			goto out;
+	}
+	grown = packet_alloc(PACKET_HEADROOM, old + n);
+	if (!grown) {
+		err = -ENOBUFS;
+		goto out;
+	}
+	if (old)
+		packet_copy_bits(u->pending, 0, packet_put(grown, (u32)old), (u32)old);
+	if (iter_copy_in(m->iter, packet_put(grown, (u32)n), n) < n) {
+		packet_free(grown);
+		err = -EFAULT;
+		goto out;
+	}
+	packet_free(u->pending);
+	u->pending = grown;
+	if (!more) {
+		p = u->pending;
+		u->pending = NULL;
+		err = send_payload(u, p, &u->cork_flow, u->cork_port);
+	}
+out:
+	socket_unlock(s);
+	return err ? err : (ssize_t)n;
+}
+
+/* UDP_SEGMENT: one write, many datagrams. */
+static ssize_t send_segments(struct udp_sock *u, struct net_msg *m, const struct ip_flow *f, u16 port,
+			     size_t seg)
+{
+	ssize_t done = 0;
+
+	while (m->iter->left) {
+		size_t n = min(seg, m->iter->left);
+		struct packet *p = build(m, n);
+		int err = IS_ERR(p) ? (int)PTR_ERR(p) : send_payload(u, p, f, port);
+
+		if (err)
+			return done ? done : err;
+		done += (ssize_t)n;
+	}
+	return done;
+}
+
+static size_t segment_size(struct udp_sock *u, struct net_msg *m)
+{
+	const struct cmsghdr *h;
+	size_t pos = 0, size = u->gso_size;
+
+	while ((h = msg_next_cmsg(m, &pos)) && !IS_ERR(h))
+		if (h->cmsg_level == SOL_UDP && h->cmsg_type == UDP_SEGMENT &&
+		    h->cmsg_len == CMSG_LEN_(sizeof(u16)))
+			size = *(const u16 *)(h + 1);
+	return size;
+}
+
+static ssize_t udp_sendmsg(struct socket *s, struct net_msg *m)
+{
+	struct udp_sock *u = udp_sk(s);
+	size_t n = m->iter->left, seg;
+	struct net_addr addr;
+	struct packet *p;
+	struct ip_flow f;
+	u16 port;
+	int err;
+
+	if (m->flags & MSG_OOB)
+		return -EOPNOTSUPP;
+	if (n > 65535)
+		return -EMSGSIZE;
+	err = socket_error(s);
+	if (err)
+		return err;
+	if (s->shutdown & SEND_SHUTDOWN)
+		return -EPIPE;
+	err = udp_autobind(u);
+	if (err)
+		return err;
+	if (u->pending || u->corked || (m->flags & MSG_MORE))
+		return send_corked(u, m, u->corked || (m->flags & MSG_MORE));
+	err = destination(u, m, &addr, &port);
+	if (!err)
+		err = route(u, m, &addr, &f);
+	if (err)
+		return err;
+	seg = segment_size(u, m);
+	if (seg && n > seg)
+		return send_segments(u, m, &f, port, seg);
+	if (n > UDP_MAX)
+		return -EMSGSIZE;
+	p = build(m, n);
+	if (IS_ERR(p))
+		return PTR_ERR(p);
+	err = send_payload(u, p, &f, port);
+	return err ? err : (ssize_t)n;
+}
+
+static ssize_t udp_recvmsg(struct socket *s, struct net_msg *m)
+{
+	struct udp_sock *u = udp_sk(s);
+	struct packet *p;
+	size_t len, n;
+	ssize_t ret;
+
+	if (m->flags & MSG_ERRQUEUE)
+		return error_queue_recv(s, m);
+	if (m->flags & MSG_OOB)
+		return -EOPNOTSUPP;
+	p = rx_queue_get(s, &u->rx, m->flags);
+	if (!p || IS_ERR(p))
+		return p ? PTR_ERR(p) : 0;
+	len = p->len;
+	n = min(len, m->iter->left);
+	if (n < len)
+		m->out_flags |= MSG_TRUNC;
+	ret = (ssize_t)(m->flags & MSG_TRUNC ? len : n);
+	if (packet_copy_to_iter(p, 0, m->iter, n) < n)
+		ret = -EFAULT;
+	inet_recv_info(&u->inet, m, p, ip_cb(p)->sport, ip_cb(p)->dport);
+	if (socket_flag(s, SOCKF_RXQ_OVFL) && u->rx.drops)
+		msg_put_cmsg(m, SOL_SOCKET, SO_RXQ_OVFL, &u->rx.drops, sizeof(u32));
+	packet_free(p);
+	return ret;
+}
+
+static int udp_shutdown(struct socket *s, int how)
+{
+	if (!udp_sk(s)->connected)
+		return -ENOTCONN;
+	WRITE_ONCE(s->shutdown, s->shutdown | (u8)(how + 1));
+	socket_wake(s, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLHUP);
+	return 0;
+}
+
+static u32 udp_poll(struct socket *s)
+{
+	struct udp_sock *u = udp_sk(s);
+	u32 mask = EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND, shut = READ_ONCE(s->shutdown);
+
+	if (atomic_load(&s->err) || !error_queue_empty(s))
+		mask |= EPOLLERR;
+	if (READ_ONCE(u->rx.count))
+		mask |= EPOLLIN | EPOLLRDNORM;
+	if (shut & RCV_SHUTDOWN)
+		mask |= EPOLLRDHUP | EPOLLIN | EPOLLRDNORM;
+	if (shut == SHUTDOWN_MASK_)
+		mask |= EPOLLHUP;
+	return mask;
+}
+
+static int udp_ioctl(struct socket *s, unsigned cmd, int *val)
+{
+	switch (cmd) {
+	case SIOCINQ:
+		*val = (int)rx_queue_first_len(&udp_sk(s)->rx);
+		return 0;
+	case SIOCOUTQ:
+		*val = 0;
+		return 0;
+	}
+	return -ENOTTY;
+}
+
+static int udp_setsockopt(struct socket *s, int level, int opt, const void *val, int len)
+{
+	struct udp_sock *u = udp_sk(s);
+	int v, err;
+
+	if (level != SOL_UDP)
+		return inet_setsockopt(s, level, opt, val, len);
+	err = option_int(val, len, &v);
+	if (err)
+		return err;
+	switch (opt) {
+	case UDP_CORK:
+		socket_lock(s);
+		u->corked = v;
+		if (!v && u->pending) {
+			struct packet *p = u->pending;
+
+			u->pending = NULL;
+			send_payload(u, p, &u->cork_flow, u->cork_port);
+		}
+		socket_unlock(s);
+		return 0;
+	case UDP_SEGMENT:
+		if (v < 0 || v > 65535)
+			return -EINVAL;
+		u->gso_size = (u16)v;
+		return 0;
+	case UDP_GRO:
+		u->gro = v;
+		return 0;
+	case UDP_NO_CHECK6_TX:
+	case UDP_NO_CHECK6_RX:
+		return v ? -EOPNOTSUPP : 0;
+	}
+	return -ENOPROTOOPT;
+}
+
+static int udp_getsockopt(struct socket *s, int level, int opt, void *val, int *len)
+{
+	struct udp_sock *u = udp_sk(s);
+
+	if (level != SOL_UDP)
+		return inet_getsockopt(s, level, opt, val, len);
+	switch (opt) {
+	case UDP_CORK:
+		return option_put_int(val, len, u->corked);
+	case UDP_SEGMENT:
+		return option_put_int(val, len, u->gso_size);
+	case UDP_GRO:
+		return option_put_int(val, len, u->gro);
+	case UDP_NO_CHECK6_TX:
+	case UDP_NO_CHECK6_RX:
+	case UDP_ENCAP:
+		return option_put_int(val, len, 0);
+	}
+	return -ENOPROTOOPT;
+}
+
+static void udp_close(struct socket *s)
+{
+	struct udp_sock *u = udp_sk(s);
+
+	socket_lock(s);
+	s->shutdown = SHUTDOWN_MASK_;
+	port_release(&u->inet);
+	inet_drop_groups(&u->inet);
+	packet_free(u->pending);
+	u->pending = NULL;
+	socket_unlock(s);
+	socket_set_flag(s, SOCKF_DEAD, true);
+	socket_wake(s, EPOLLHUP | EPOLLIN);
+	socket_put(s);
+}
+
+static void udp_free(struct socket *s)
+{
+	struct udp_sock *u = udp_sk(s);
+
+	rx_queue_purge(s, &u->rx);
+	kfree(u);
+}
+
+static const struct socket_ops udp_ops = {
+	.bind = udp_bind,
+	.connect = udp_connect,
+	.getname = inet_getname,
+	.sendmsg = udp_sendmsg,
+	.recvmsg = udp_recvmsg,
+	.shutdown = udp_shutdown,
+	.setsockopt = udp_setsockopt,
+	.getsockopt = udp_getsockopt,
+	.poll = udp_poll,
+	.ioctl = udp_ioctl,
+	.close = udp_close,
+	.free = udp_free,
+};
+
+struct socket *udp_create(struct net_stack *net, int family)
+{
+	struct udp_sock *u = kzalloc(sizeof(*u));
+
+	if (!u)
+		return ERR_PTR(-ENOMEM);
+	inet_init(&u->inet, net, &udp_ops, family, SOCK_DGRAM, IPPROTO_UDP);
+	rx_queue_init(&u->rx);
+	return &u->inet.s;
+}
