@@ -63,6 +63,15 @@ int futex_fault_in(u32 __app *addr, bool write)
 	return vm_fault_in(current->vm, (u64)(__force u32 *)addr, write);
 }
 
+int futex_read(u32 *val, u32 __app *addr)
+{
+	int err = 0;
+
+	while (!err && app_load_u32_nofault(val, addr))
+		err = futex_fault_in(addr, false);
+	return err;
+}
+
 void futex_lock_pair(struct futex_bucket *a, struct futex_bucket *b)
 {
 	spin_lock(&(a < b ? a : b)->lock);

@@ -73,6 +73,9 @@ void futex_unlock_pair(struct futex_bucket *a, struct futex_bucket *b);
 /* Make the word accessible after a _nofault access failed. 0 or -EFAULT. Nothing locked. */
 int futex_fault_in(u32 __app *addr, bool write);
 
+/* The word, read in one access; the page is made present if need be. 0 or -EFAULT. Nothing locked. */
+int futex_read(u32 *val, u32 __app *addr);
+
 void futex_waiter_init(struct futex_waiter *w);
 void futex_enqueue(struct futex_bucket *b, struct futex_waiter *w, const struct futex_key *key); /* locked */
 void futex_dequeue(struct futex_bucket *b, struct futex_waiter *w);				 /* locked */

@@ -408,7 +408,7 @@ long futex_unlock_pi(u32 __app *addr, bool shared)
 		return ret;
 	b = futex_bucket(&f.key);
 	for (;;) {
-		ret = get_app(word, addr);
+		ret = futex_read(&word, addr);
 		if (!ret && (word & FUTEX_TID_MASK) != current->tid)
 			ret = -EPERM;
 		if (ret)

@@ -45,7 +45,8 @@ static int mark_died(struct thread *t, u32 __app *addr, bool pi, bool pending)
 	u32 word, seen, new;
 	int err;
 
-	if ((u64)(__force u32 *)addr % sizeof(u32) || get_app(word, addr))
+	if ((u64)(__force u32 *)addr % sizeof(u32) || !app_range_ok(addr, sizeof word) ||
+	    futex_read(&word, addr))
 		return -EFAULT;
 	/* It had released the lock but not yet woken a waiter: do that for it. */
 	if (pending && !pi && !word) {

@@ -99,7 +99,8 @@ static struct timer_base *lock_base(struct timer *t)
 		struct timer_base *b = base_of(cpu);
 
 		spin_lock(&b->lock);
-		/* Acquire: pairs with the release in timer_arm(), for what was done to T under the other lock. */
+		/* Acquire: pairs with the release in timer_arm(), for what was done to T under the other
+		 * lock. */
 		if (likely(atomic_load_explicit(&t->base, memory_order_acquire) == cpu))
 			return b;
 		spin_unlock(&b->lock);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* What tests of kernel/sched/ need of the rest of the kernel: futex keys of host memory, threads by id. Weak. */
 #include "host_private.h"
+#include "kernel/clock.h"
 #include "kernel/process.h"
 #include "kernel/vm.h"
 #include "sched/sched_area.h"
@@ -61,6 +62,15 @@ __weak int vm_fault_in(struct vmspace *vm, u64 addr, bool write)
 {
 	atomic_fetch_add(&sched_area_faults, 1);
 	return -EFAULT;
+}
+
+__weak bool schedule_until_realtime(u64 deadline)
+{
+	u64 now = clock_realtime();
+
+	if (deadline == WAIT_FOREVER)
+		return schedule_until(WAIT_FOREVER);
+	return schedule_until(clock_monotonic() + (deadline > now ? deadline - now : 0));
 }
 
 __weak void smp_call_all(void (*fn)(void *), void *arg)

@@ -8,6 +8,7 @@
 #include "kernel/sched.h"
 #include "kernel/sched/futex_internal.h"
 #include "sched/sched_area.h"
+#include <limits.h>
 #include <linux/futex.h>
 
 long sys_futex(u64, u64, u64, u64, u64, u64);
@@ -190,7 +191,7 @@ static void test_wake_op(void **state)
 	assert_int_equal(word2, 5);
 	assert_int_equal(finish(&a), 0);
 	assert_int_equal(fut((void *)&word, P(WAKE_OP), 1, 1, (void *)&word2,
-			     FUTEX_OP(FUTEX_OP_ANDN | FUTEX_OP_OPARG_SHIFT, 2, FUTEX_OP_CMP_EQ, 5)), 1);
+			     FUTEX_OP((FUTEX_OP_ANDN | FUTEX_OP_OPARG_SHIFT), 2, FUTEX_OP_CMP_EQ, 5)), 1);
 	assert_int_equal(word2, 1);
 	assert_int_equal(finish(&b), 0);
 	assert_int_equal(fut((void *)&word, P(WAKE_OP), 1, 1, (void *)&word2, FUTEX_OP(6, 2, FUTEX_OP_CMP_EQ, 5)), -ENOSYS);
