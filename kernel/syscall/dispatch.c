@@ -19,7 +19,11 @@
 DEFINE_COUNTER(syscall_unknown, "system calls answered with ENOSYS because the number is out of range");
 DEFINE_COUNTER(syscall_unimplemented, "system calls answered with ENOSYS because nobody implements them");
 
-static DEFINE_PER_CPU(u64[SYSCALL_SLOTS], syscall_calls);
+/* A structure, because the compiler loses the segment of a per-CPU variable that is itself an array. */
+struct call_counts {
+	u64 n[SYSCALL_SLOTS];
+};
+static DEFINE_PER_CPU(struct call_counts, syscall_calls);
 static _Atomic u64 named[SYSCALL_SLOTS / 64]; /* numbers whose absence has been reported */
 
 static long __noinline __cold syscall_missing(u32 nr)
@@ -46,7 +50,7 @@ void syscall_dispatch(struct regs *regs)
 		regs_set_result(regs, syscall_missing(nr));
 		return;
 	}
-	this_cpu(syscall_calls)[nr]++;
+	this_cpu(syscall_calls).n[nr]++;
 	fn = syscall_table[nr];
 	if (unlikely(!fn)) {
 		if (thread_test_flag(current, THREAD_TRACE))
@@ -68,6 +72,6 @@ u64 syscall_calls_total(unsigned nr)
 	if (nr >= SYSCALL_SLOTS)
 		return 0;
 	for (unsigned cpu = 0; cpu < cpu_count; cpu++)
-		sum += READ_ONCE((*per_cpu_ptr(&syscall_calls, cpu))[nr]);
+		sum += READ_ONCE(per_cpu_ptr(&syscall_calls, cpu)->n[nr]);
 	return sum;
 }
