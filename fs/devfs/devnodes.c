@@ -145,22 +145,17 @@ int chrdev_open(struct inode *i, struct file *f)
 	return cd->tty ? tty_open_chardev(f, cd) : stream_open(f, cd);
 }
 
-/* For the kernel itself, before any file system exists: init's descriptors. ERR_PTR(-ENOENT, -ENOMEM). */
-struct file *chardev_file_open(const char *name, u32 flags)
+/* A file of CD outside any tree: for boots without a /dev. */
+static struct file *open_nameless(struct chardev *cd, u32 flags)
 {
-	struct chardev *cd = chardev_find(name);
-	struct file *f;
+	struct file *f = file_create_anon(cd->name, NULL, NULL, flags);
+	u32 mode;
 	int err;
 
-	if (!cd)
-		return ERR_PTR(-ENOENT);
-	f = file_create_anon(cd->name, NULL, NULL, flags);
 	if (IS_ERR(f))
 		return f;
 	err = file_set_anon_inode(f, S_IFCHR | 0620);
 	if (!err) {
-		u32 mode;
-
 		f->inode->rdev = chardev_number(cd, &mode);
 		err = cd->tty ? tty_open_chardev(f, cd) : stream_open(f, cd);
 	}
@@ -168,4 +163,20 @@ struct file *chardev_file_open(const char *name, u32 flags)
 		return f;
 	file_put(f);
 	return ERR_PTR(err);
+}
+
+struct file *chardev_file_open(const char *name, u32 flags)
+{
+	struct chardev *cd = chardev_find(name);
+	char path[128];
+	struct file *f;
+	u32 mode;
+
+	if (!cd)
+		return ERR_PTR(-ENOENT);
+	snprintf(path, sizeof path,
+		 dev_major(chardev_number(cd, &mode)) == MAJOR_PORT ? "/dev/virtio-ports/%s" : "/dev/%s",
+		 cd->name);
+	f = vfs_open(path, flags, 0);
+	return IS_ERR(f) ? open_nameless(cd, flags) : f;
 }

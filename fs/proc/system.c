@@ -58,6 +58,23 @@ static u64 interrupts_total(void)
 	return total;
 }
 
+/* The latest number given out, as far as /proc has seen: numbers rise until they wrap. It also serves as the
+ * count of forks, since every process and thread takes one. */
+static u32 last_pid(void)
+{
+	static _Atomic u32 highest;
+	struct process *p;
+	u32 last = 0, seen = highest;
+
+	for (u32 pid = 1; (p = process_next(pid)); process_put(p)) {
+		last = p->pid;
+		pid = last + 1;
+	}
+	while (seen < last && !atomic_compare_exchange_weak(&highest, &seen, last))
+		;
+	return max(last, seen);
+}
+
 int proc_system_stat(struct seq *s, const struct pseudo_ctx *ctx __maybe_unused)
 {
 	struct cpu_times t;
@@ -90,19 +107,6 @@ int proc_uptime(struct seq *s, const struct pseudo_ctx *ctx __maybe_unused)
 	seq_printf(s, "%llu.%02llu %llu.%02llu\n", (ull)(up / 100), (ull)(up % 100), (ull)(idle / 100),
 		   (ull)(idle % 100));
 	return 0;
-}
-
-/* The number of the last process to have been made is the highest of now: numbers rise until they wrap. */
-static u32 last_pid(void)
-{
-	struct process *p;
-	u32 last = 0;
-
-	for (u32 pid = 1; (p = process_next(pid)); process_put(p)) {
-		last = p->pid;
-		pid = last + 1;
-	}
-	return last;
 }
 
 int proc_loadavg(struct seq *s, const struct pseudo_ctx *ctx __maybe_unused)
