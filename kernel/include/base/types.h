@@ -34,7 +34,7 @@ typedef long ssize_t;
 #define __aligned(n)	 __attribute__((aligned(n)))
 #define __section(s)	 __attribute__((section(s)))
 #define __used		 __attribute__((used))
-#define __unused	 __attribute__((unused))
+#define __maybe_unused	 __attribute__((unused))
 #define __weak		 __attribute__((weak))
 #define __noinline	 __attribute__((noinline))
 #define __always_inline	 inline __attribute__((always_inline))

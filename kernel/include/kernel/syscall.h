@@ -60,8 +60,8 @@ bool syscall_absent_by_design(unsigned nr);
 #define SYSCALL_DEFINEn_(N, nm, ...)                                                                                 \
 	static inline long syscall_##nm##_(SC_P##N##_(__VA_ARGS__));                                                 \
 	long sys_##nm(u64 a0, u64 a1, u64 a2, u64 a3, u64 a4, u64 a5);                                               \
-	long sys_##nm(u64 a0 __unused, u64 a1 __unused, u64 a2 __unused, u64 a3 __unused, u64 a4 __unused,           \
-		      u64 a5 __unused)                                                                               \
+	long sys_##nm(u64 a0 __maybe_unused, u64 a1 __maybe_unused, u64 a2 __maybe_unused, u64 a3 __maybe_unused, u64 a4 __maybe_unused,           \
+		      u64 a5 __maybe_unused)                                                                               \
 	{                                                                                                            \
 		return syscall_##nm##_(SC_C##N##_(__VA_ARGS__));                                                     \
 	}                                                                                                            \
@@ -71,8 +71,8 @@ bool syscall_absent_by_design(unsigned nr);
 #define SYSCALL_DEFINE0(nm)                                                                                          \
 	static inline long syscall_##nm##_(void);                                                                    \
 	long sys_##nm(u64 a0, u64 a1, u64 a2, u64 a3, u64 a4, u64 a5);                                               \
-	long sys_##nm(u64 a0 __unused, u64 a1 __unused, u64 a2 __unused, u64 a3 __unused, u64 a4 __unused,           \
-		      u64 a5 __unused)                                                                               \
+	long sys_##nm(u64 a0 __maybe_unused, u64 a1 __maybe_unused, u64 a2 __maybe_unused, u64 a3 __maybe_unused, u64 a4 __maybe_unused,           \
+		      u64 a5 __maybe_unused)                                                                               \
 	{                                                                                                            \
 		return syscall_##nm##_();                                                                            \
 	}                                                                                                            \
