@@ -22,6 +22,10 @@
 /* A thread that just got the CPU is left alone by fair wake-ups this long: else a burst of wake-ups is a
  * burst of switches. */
 #define SCHED_WAKE_GRAIN (200 * NSEC_PER_USEC)
+/* Who slept so soon after a wake-up, twice in a row, hands over: whom it wakes next waits for its CPU instead
+ * of disturbing an idle one, but no longer than this. */
+#define SCHED_HANDOFF_NS (100 * NSEC_PER_USEC)
+#define SCHED_HANDOFFS	 2
 #define SCHED_BALANCE_NS (10 * NSEC_PER_MSEC) /* between looks at the load of other busy CPUs */
 #define STATE_MASK	 0xffu
 #define STATE_ASLEEP	 (1u << 8) /* the thread left the run queue: its waker must queue it */
@@ -125,6 +129,7 @@ void wake_defer_begin(void); /* until the matching end, threads that are woken o
 				interrupts off */
 void wake_defer_end(void);
 unsigned sched_select_cpu(struct thread *t);
+void sched_note_sleep(struct thread *t, u64 now); /* T commits to sleep */
 void sched_place(
 	struct thread *t); /* a thread that is on no queue, by whoever made it runnable; interrupts off */
 

@@ -79,6 +79,7 @@ static void leave_queue(struct runqueue *rq, struct thread *prev, u64 now)
 		if (atomic_compare_exchange_strong_explicit(&prev->state_word, &state, state | STATE_ASLEEP,
 							    memory_order_acq_rel, memory_order_relaxed)) {
 			atomic_fetch_add_explicit(&prev->se.voluntary, 1, memory_order_relaxed);
+			sched_note_sleep(prev, now);
 			rq_dequeue(rq, prev, now);
 			return;
 		}

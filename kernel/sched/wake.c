@@ -111,6 +111,28 @@ static unsigned select_cpu_rt(struct thread *t, unsigned prev)
 	return prev;
 }
 
+/* Two threads that take turns (a futex or a pipe handed to and fro) are best on one CPU: switching there
+ * costs a fraction of an interrupt to another virtual CPU. The waker's habit decides. */
+static bool hands_over(struct runqueue *rq, struct thread *t)
+{
+	struct thread *curr = rq->curr;
+
+	return curr->se.handoffs >= SCHED_HANDOFFS && rq->nr_running == 1 &&
+	       curr->se.class == SCHED_CLASS_FAIR && t->se.class == SCHED_CLASS_FAIR &&
+	       !thread_test_flag(curr, THREAD_INTERRUPTED) && cpu_allowed(t, rq->cpu);
+}
+
+void sched_note_sleep(struct thread *t, u64 now)
+{
+	if (!t->se.last_wake)
+		return;
+	if (now - t->se.last_wake > SCHED_HANDOFF_NS / 2)
+		t->se.handoffs = 0;
+	else if (t->se.handoffs < SCHED_HANDOFFS)
+		t->se.handoffs++;
+	t->se.last_wake = 0;
+}
+
 /* A new thread has no data anywhere: it starts where there is least to do. */
 static unsigned select_cpu_new(struct thread *t, unsigned fallback)
 {
@@ -147,6 +169,8 @@ unsigned sched_select_cpu(struct thread *t)
 	/* An interrupt that woke an idle CPU: no need to disturb another. */
 	if (rq->curr == rq->idle && !rq->nr_running && cpu_allowed(t, self))
 		return self;
+	if (hands_over(rq, t))
+		return self;
 	if (cpu_allowed(t, prev)) {
 		if (idle_claim(prev))
 			return prev;
@@ -164,11 +188,18 @@ unsigned sched_select_cpu(struct thread *t)
 void sched_place(struct thread *t)
 {
 	unsigned cpu = sched_select_cpu(t);
+	struct runqueue *rq = this_rq();
+	u64 now = clock_monotonic();
 
-	if (cpu == cpu_id())
-		rq_enqueue(this_rq(), t, clock_monotonic(), true);
-	else
+	rq->curr->se.last_wake = now;
+	if (cpu != rq->cpu) {
 		sched_send(cpu, &t->se.wake_msg);
+		return;
+	}
+	/* Somebody else's CPU is idle: look again soon whether we really made way. */
+	if (rq->nr_running == 1 && rq->curr != rq->idle && idle_any())
+		rq->slice_end = min(rq->slice_end, now + SCHED_HANDOFF_NS);
+	rq_enqueue(rq, t, now, true);
 }
 
 static void drain_attr(struct runqueue *rq, struct thread *t, u64 now)

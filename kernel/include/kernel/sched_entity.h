@@ -50,6 +50,8 @@ struct sched_entity {
 	bool started;		   /* it has run */
 	u64 rr_left;		   /* ns of the round-robin quantum that are left */
 	u64 picked_at;		   /* when it last got the CPU */
+	u64 last_wake;		   /* when it last woke another thread; 0: not since it slept */
+	u8 handoffs;		   /* how often in a row it slept right after it woke somebody */
 
 	_Atomic u32 cpu;	   /* where it runs, is queued, or last was */
 	_Atomic bool on_rq;	   /* running or queued on `cpu`; written by that CPU */
