@@ -100,8 +100,8 @@ static void button_run(struct work *w)
 	if (!init || atomic_fetch_add(&presses, 1))
 		power_off();
 	signal_summary(init->leader, &s);
-	if (!((s.caught | s.blocked) & BIT(SIGTERM - 1)))
-		power_off();
+	if (!((s.caught | s.blocked | s.ignored) & BIT(SIGTERM - 1)))
+		init_exited(SIGTERM);
 	log_info("power button: SIGTERM to init");
 	signal_send_process(init, SIGTERM, NULL);
 }
