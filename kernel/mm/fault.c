@@ -5,6 +5,7 @@
  * their table. Anonymous memory touched in sequence is populated in growing batches, since each fault costs
  * more than the pages it brings. */
 #include "fs/pagecache.h"
+#include "internal.h"
 #include "kernel/counter.h"
 #include "kernel/log.h"
 #include "kernel/process.h"
@@ -256,12 +257,16 @@ static int fault_once(struct vmspace *vm, u64 addr, u32 flags)
 	return err;
 }
 
-/* Memory is out: make some by ending a process. False: the current one is dying anyway. */
-static bool fault_out_of_memory(void)
+/* Memory is out: make some, if need be by ending a process. False: the current one is dying anyway. */
+static bool fault_out_of_memory(unsigned round)
 {
-	counter_inc(&fault_oom);
 	if (fatal_signal_pending(current))
 		return false;
+	/* Some allocations on the way (read-ahead) do not reclaim themselves. But do not go round for ever on
+	 * a few pages. */
+	if (round < 8 && page_reclaim(256))
+		return true;
+	counter_inc(&fault_oom);
 	oom_kill();
 	if (fatal_signal_pending(current))
 		return false;
@@ -291,8 +296,8 @@ int vm_handle_fault(struct vmspace *vm, u64 addr, bool write, bool exec, bool fr
 		*code = SEGV_MAPERR;
 		return -EFAULT;
 	}
-	while ((err = fault_resolve(vm, addr, flags)) == -ENOMEM)
-		if (!fault_out_of_memory())
+	for (unsigned round = 0; (err = fault_resolve(vm, addr, flags)) == -ENOMEM; round++)
+		if (!fault_out_of_memory(round))
 			return from_app ? 0
 					: (*sig = SIGKILL, *code = SI_KERNEL,
 					   -ENOMEM); /* the signal is pending */

@@ -83,6 +83,9 @@ u64 buddy_free_blocks(unsigned order); /* blocks of exactly ORDER; lock taken */
 /* kernel/mm/page_alloc.c */
 extern u64 page_reserve; /* pages that only PAGE_NORECLAIM callers may take */
 void page_alloc_init(void);
+/* Shrink caches by about N pages, then the balloon; returns how many pages came free. Interrupts on; does not
+ * sleep. */
+u64 page_reclaim(u64 n);
 void page_drain_cpu(void); /* this CPU's lists go back to the buddy */
 
 /* kernel/mm/slab.c */

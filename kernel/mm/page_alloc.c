@@ -79,10 +79,10 @@ static inline void check_poison(struct page *p, unsigned order)
 }
 #endif
 
-/* May a request for N pages with FLAGS be served now, leaving the reserve alone? */
+/* May a request for N pages with FLAGS be served now? The reserve is for kernel memory that cannot wait. */
 static inline bool above_reserve(u64 n, u32 flags)
 {
-	return flags & PAGE_NORECLAIM ||
+	return (flags & (PAGE_NORECLAIM | PAGE_MOVABLE)) == PAGE_NORECLAIM ||
 	       buddy_free_pages() + READ_ONCE(offline_free_pages) >= page_reserve + n;
 }
 
@@ -183,9 +183,7 @@ static struct page *try_alloc(unsigned order, u32 flags)
 	return block_take(order, mt, flags);
 }
 
-/* Shrink what can be shrunk by about N pages; returns how many pages came free. Thread context, or irqs on at
- * least. */
-static u64 reclaim(u64 n)
+u64 page_reclaim(u64 n)
 {
 	u64 got = pagecache_reclaim(n);
 
@@ -195,6 +193,7 @@ static u64 reclaim(u64 n)
 		got += slab_shrink();
 	if (got < n && deflate_balloon)
 		got += deflate_balloon(n - got);
+	page_drain_cpu();
 	return got;
 }
 
@@ -207,8 +206,7 @@ static __noinline struct page *alloc_slow(unsigned order, u32 flags)
 			u64 got;
 
 			counter_inc(&page_reclaim_runs);
-			got = reclaim(max(64ull, 2ull << order));
-			page_drain_cpu();
+			got = page_reclaim(max(64ull, 2ull << order));
 			p = try_alloc(order, flags);
 			if (!got)
 				break;

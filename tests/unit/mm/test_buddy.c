@@ -138,7 +138,8 @@ static void exhaust_case(u64 size)
 
 	fake_boot(HOST_PHYS_BASE, size);
 	total = free_pages();
-	while ((p = page_alloc(0, PAGE_NORECLAIM | (n & 1 ? PAGE_MOVABLE : 0))))
+	while ((p = page_alloc(0, PAGE_NORECLAIM | (n & 1 ? PAGE_MOVABLE : 0))) ||
+	       (p = page_alloc(0, PAGE_NORECLAIM)))
 		all[n++] = p;
 	CHECK(n == total && !free_pages());
 	for (u64 i = 0; i < n; i++)
