@@ -6,11 +6,15 @@
  * reading a directory stable while names come and go. Regular files have a page cache as their only storage.
  */
 #include "devfs.h"
+#include "base/format.h"
 #include "fs/pagecache.h"
 #include "kernel/clock.h"
 #include "kernel/init.h"
+#include "kernel/process.h"
+#include "tty.h"
 
 #define TMPFS_MAGIC 0x01021994
+#define TTY_GROUP   5
 
 struct dev_entry {
 	struct list_head node;
@@ -25,6 +29,10 @@ struct dev_dir {
 	u64 next_pos;
 	struct inode *parent; /* no reference: a parent outlives its children; itself for the root */
 };
+
+/* The directory of the latest mount in which pseudo-terminals show up. */
+static DEFINE_MUTEX(pts_lock); /* guards pts_dir; outside any directory's lock */
+static struct inode *pts_dir;  /* no reference: evict clears it */
 
 static const struct inode_ops dir_ops, file_ops_i, link_ops;
 static const struct file_ops dir_fops, reg_fops;
@@ -317,6 +325,10 @@ static void devfs_evict(struct inode *i)
 		struct dev_dir *d = i->priv;
 		struct dev_entry *e, *next;
 
+		mutex_lock(&pts_lock);
+		if (pts_dir == i)
+			pts_dir = NULL;
+		mutex_unlock(&pts_lock);
 		list_for_each_entry_safe (e, next, &d->entries, node) {
 			inode_put(e->inode);
 			kfree(e);
@@ -400,6 +412,48 @@ static int add_devices(struct inode *root, struct inode *ports)
 	return err;
 }
 
+int devfs_pts_add(u32 index, u64 rdev)
+{
+	char name[16];
+	struct inode *i;
+	int err = 0;
+
+	snprintf(name, sizeof name, "%u", index);
+	mutex_lock(&pts_lock);
+	if (pts_dir) {
+		mutex_lock(&pts_dir->lock);
+		err = entry_find(pts_dir, name, strlen(name))
+			      ? -EEXIST
+			      : add_node(pts_dir, name, S_IFCHR | 0620, rdev, &i);
+		if (!err) {
+			i->uid = current_process()->fsuid;
+			i->gid = TTY_GROUP;
+		}
+		mutex_unlock(&pts_dir->lock);
+		dcache_forget(pts_dir->super, pts_dir, name, strlen(name));
+	}
+	mutex_unlock(&pts_lock);
+	return err;
+}
+
+void devfs_pts_remove(u32 index)
+{
+	struct dev_entry *e;
+	char name[16];
+
+	snprintf(name, sizeof name, "%u", index);
+	mutex_lock(&pts_lock);
+	if (pts_dir) {
+		mutex_lock(&pts_dir->lock);
+		e = entry_find(pts_dir, name, strlen(name));
+		if (e)
+			entry_remove(pts_dir, e);
+		mutex_unlock(&pts_dir->lock);
+		dcache_forget(pts_dir->super, pts_dir, name, strlen(name));
+	}
+	mutex_unlock(&pts_lock);
+}
+
 static int populate(struct inode *root)
 {
 	static const struct {
@@ -413,8 +467,8 @@ static int populate(struct inode *root)
 	static const struct {
 		const char *name;
 		u32 mode;
-	} dirs[] = {{"shm", 01777}, {"pts", 0755}, {"mqueue", 01777}, {"hugepages", 0755}};
-	struct inode *ports;
+	} dirs[] = {{"shm", 01777}, {"mqueue", 01777}, {"hugepages", 0755}};
+	struct inode *ports, *pts;
 	int err = add_node(root, "virtio-ports", S_IFDIR | 0755, 0, &ports);
 
 	if (!err)
@@ -423,6 +477,13 @@ static int populate(struct inode *root)
 		err = add_link(root, links[i].name, links[i].target);
 	for (size_t i = 0; !err && i < ARRAY_SIZE(dirs); i++)
 		err = add_node(root, dirs[i].name, S_IFDIR | dirs[i].mode, 0, NULL);
+	if (!err)
+		err = add_node(root, "pts", S_IFDIR | 0755, 0, &pts);
+	if (!err) {
+		mutex_lock(&pts_lock);
+		pts_dir = pts;
+		mutex_unlock(&pts_lock);
+	}
 	return err;
 }
 

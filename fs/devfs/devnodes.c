@@ -12,6 +12,7 @@ static const struct devnode fixed[] = {
 	{"full", S_IFCHR | 0666, MKDEV(MAJOR_MEM, 7)},	  {"random", S_IFCHR | 0666, MKDEV(MAJOR_MEM, 8)},
 	{"urandom", S_IFCHR | 0666, MKDEV(MAJOR_MEM, 9)}, {"kmsg", S_IFCHR | 0644, MKDEV(MAJOR_MEM, 11)},
 	{"tty", S_IFCHR | 0666, MKDEV(MAJOR_TTY, 0)},	  {"console", S_IFCHR | 0600, MKDEV(MAJOR_TTY, 1)},
+	{"ptmx", S_IFCHR | 0666, MKDEV(MAJOR_TTY, 2)},
 };
 
 /* The number at the end of NAME after PREFIX: false when it is something else. */
@@ -119,6 +120,8 @@ static int tty_major_open(struct file *f, u32 minor)
 	case 1:
 		cd = console_chardev();
 		return cd ? (cd->tty ? tty_open_chardev(f, cd) : stream_open(f, cd)) : -ENODEV;
+	case 2:
+		return pty_open_master(f);
 	default:
 		return -ENXIO;
 	}
@@ -138,6 +141,8 @@ int chrdev_open(struct inode *i, struct file *f)
 		return mem_open(f, dev_minor(i->rdev));
 	case MAJOR_TTY:
 		return tty_major_open(f, dev_minor(i->rdev));
+	case MAJOR_PTS:
+		return pty_open_slave(f, dev_minor(i->rdev));
 	}
 	cd = chardev_by_number(i->rdev);
 	if (!cd)

@@ -17,7 +17,7 @@
 static DEFINE_MUTEX(ttys_lock); /* guards the list; inside tty.lock */
 static LIST_HEAD(ttys);
 
-void tty_init(struct tty *t, const struct tty_ops *ops, void *priv, u64 rdev)
+void tty_reset(struct tty *t)
 {
 	static const u8 cc[NCCS] = {
 		[VINTR] = 3,	 [VQUIT] = 28,	 [VERASE] = 127, [VKILL] = 21, [VEOF] = 4,
@@ -25,11 +25,6 @@ void tty_init(struct tty *t, const struct tty_ops *ops, void *priv, u64 rdev)
 		[VDISCARD] = 15, [VWERASE] = 23, [VLNEXT] = 22,
 	};
 
-	mutex_init(&t->lock);
-	waitq_init(&t->waitq);
-	t->ops = ops;
-	t->priv = priv;
-	t->rdev = rdev;
 	t->termios = (struct ktermios){
 		.c_iflag = ICRNL | IXON | IUTF8,
 		.c_oflag = OPOST | ONLCR,
@@ -39,6 +34,28 @@ void tty_init(struct tty *t, const struct tty_ops *ops, void *priv, u64 rdev)
 		.c_ospeed = 38400,
 	};
 	memcpy(t->termios.c_cc, cc, sizeof cc);
+	t->winsize = (struct winsize){0};
+	t->tail = t->canon = t->head = 0;
+	t->column = t->canon_column = 0;
+	t->literal = t->stopped = false;
+	t->sid = t->pgid = 0;
+}
+
+void tty_init(struct tty *t, const struct tty_ops *ops, void *priv, u64 rdev)
+{
+	mutex_init(&t->lock);
+	waitq_init(&t->waitq);
+	t->ops = ops;
+	t->priv = priv;
+	t->rdev = rdev;
+	tty_reset(t);
+}
+
+void tty_register(struct tty *t)
+{
+	mutex_lock(&ttys_lock);
+	list_add_tail(&t->node, &ttys);
+	mutex_unlock(&ttys_lock);
 }
 
 bool tty_is_hung_up(struct tty *t)

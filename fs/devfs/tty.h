@@ -50,7 +50,11 @@ struct tty {
 	struct waitq waitq;    /* EPOLLIN: input; EPOLLOUT: room or output resumed; EPOLLHUP */
 };
 
+/* INIT once, then REGISTER; RESET gives the settings and the empty buffers of a fresh terminal, with the lock
+ * held. */
 void tty_init(struct tty *t, const struct tty_ops *ops, void *priv, u64 rdev);
+void tty_register(struct tty *t);
+void tty_reset(struct tty *t);
 /* Characters arrive. Thread context, lock held; wakes readers. */
 void tty_receive(struct tty *t, const u8 *buf, size_t n);
 /* How many of N characters could be taken now. Lock held. */
@@ -79,6 +83,12 @@ u32 tty_file_poll(struct file *f, struct poll_table *pt);
 int tty_open_chardev(struct file *f, struct chardev *cd);
 int tty_open_controlling(struct file *f); /* /dev/tty */
 struct tty *tty_of_session(u32 sid);	  /* no reference: terminals are never freed */
+
+int pty_open_master(struct file *f);
+int pty_open_slave(struct file *f, u32 index);
+/* devfs.c: the node /dev/pts/INDEX comes and goes. */
+int devfs_pts_add(u32 index, u64 rdev);
+void devfs_pts_remove(u32 index);
 
 /* kernel/proc/session.c */
 struct process;
