@@ -79,6 +79,7 @@ static void copy_attributes(struct process *new, const struct process *from)
 	new->ioprio = from->ioprio;
 	new->dumpable = from->dumpable;
 	new->no_new_privs = from->no_new_privs;
+	new->thp_disabled = from->thp_disabled;
 	new->oom_score_adj = from->oom_score_adj;
 	new->timer_slack_ns = from->timer_slack_ns;
 	new->arg_start = from->arg_start;
@@ -275,12 +276,21 @@ static int link_process(struct process *p, struct thread *t, const struct clone_
 	return ret;
 }
 
+/* RLIMIT_NPROC counts the threads of the real user; those with privileges are exempt. */
 static bool too_many_processes(void)
 {
-	struct process *me = current->proc;
+	struct process *me = current->proc, *p;
+	u64 limit = me->rlim[RLIMIT_NPROC].rlim_cur, n = 0;
 
-	return me->uid && !process_capable(CAP_SYS_RESOURCE) && !process_capable(CAP_SYS_ADMIN) &&
-	       thread_count() >= me->rlim[RLIMIT_NPROC].rlim_cur;
+	if (limit == RLIM64_INFINITY || !me->uid || process_capable(CAP_SYS_RESOURCE) ||
+	    process_capable(CAP_SYS_ADMIN))
+		return false;
+	spin_lock(&process_tree_lock);
+	list_for_each_entry (p, &all_processes, all_node)
+		if (p->uid == me->uid)
+			n += READ_ONCE(p->nthreads);
+	spin_unlock(&process_tree_lock);
+	return n >= limit;
 }
 
 static long clone(const struct clone_request *r)

@@ -73,8 +73,7 @@ static int exec_commit(struct exec *x)
 	if (err)
 		goto fail;
 
-	if (posix_timers_exec)
-		posix_timers_exec(p);
+	posix_timers_exec(p);
 	switch_vm(x);
 	reset_signals(p, own);
 	fdtable_close_on_exec(p->files);
@@ -96,7 +95,8 @@ static long exec(struct exec *x, const char __app *const __app *argv, const char
 {
 	int err;
 
-	x->randomize = exec_randomize(current->proc);
+	x->proc = current->proc;
+	x->randomize = exec_randomize(x->proc);
 	x->stack_limit = process_rlimit(RLIMIT_STACK);
 	err = exec_args_init(&x->args, x->stack_limit);
 	if (!err)

@@ -20,7 +20,15 @@ struct exec_args {
 	size_t limit;	  /* bytes that strings and pointers may take */
 };
 
+/* What a program's credentials will be: capabilities(7), "Transformation of capabilities during execve()". */
+struct exec_cred {
+	u32 euid, egid;
+	u64 permitted, effective, ambient;
+	bool secure; /* AT_SECURE: it gains something that its caller does not have */
+};
+
 struct exec {
+	struct process *proc; /* whose program it will be */
 	const char *filename; /* AT_EXECFN, comm */
 	bool name_dies; /* FILENAME goes through a descriptor that closes on exec: no use to an interpreter */
 	bool randomize;
@@ -32,6 +40,7 @@ struct exec {
 	struct elf64_phdr *ph, *interp_ph;
 	struct elf_layout layout, interp_layout;
 	u64 stack_limit; /* RLIMIT_STACK */
+	struct exec_cred cred;
 
 	struct vmspace *vm;
 	u64 bias, interp_bias;
@@ -41,6 +50,10 @@ struct exec {
 	u64 auxv[64];
 	u32 auxv_len; /* words */
 };
+
+/* exec_cred.c */
+void exec_cred_prepare(const struct process *p, const struct file *program, struct exec_cred *c);
+void exec_cred_commit(struct process *p, const struct exec_cred *c);
 
 /* exec_args.c */
 int exec_args_init(struct exec_args *a, u64 stack_limit);

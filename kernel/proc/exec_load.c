@@ -179,8 +179,10 @@ int exec_load(struct exec *x)
 {
 	int err = exec_identify(x);
 
-	if (!err)
-		err = exec_map(x);
+	if (err)
+		return err;
+	exec_cred_prepare(x->proc, x->file, &x->cred);
+	err = exec_map(x);
 	if (!err)
 		err = exec_build_stack(x);
 	return err;
@@ -218,7 +220,7 @@ void exec_adopt(struct exec *x, struct process *p, struct thread *t)
 	p->start_brk = x->brk;
 	memcpy(p->auxv, x->auxv, sizeof(p->auxv));
 	p->auxv_len = x->auxv_len;
-	p->dumpable = true;
+	exec_cred_commit(p, &x->cred);
 	spin_unlock_irqrestore(&p->lock, flags);
 	if (old)
 		exe_put(old);

@@ -37,7 +37,7 @@ static void aux(struct exec *x, u64 type, u64 value)
 
 static void build_auxv(struct exec *x, u64 name, u64 platform_at, u64 random_at)
 {
-	struct process *p = current->proc;
+	const struct process *p = x->proc;
 
 	if (x->vm->vdso)
 		aux(x, AT_SYSINFO_EHDR, x->vm->vdso);
@@ -52,10 +52,10 @@ static void build_auxv(struct exec *x, u64 name, u64 platform_at, u64 random_at)
 	aux(x, AT_FLAGS, 0);
 	aux(x, AT_ENTRY, x->layout.entry + x->bias);
 	aux(x, AT_UID, p->uid);
-	aux(x, AT_EUID, p->euid);
+	aux(x, AT_EUID, x->cred.euid);
 	aux(x, AT_GID, p->gid);
-	aux(x, AT_EGID, p->egid);
-	aux(x, AT_SECURE, 0);
+	aux(x, AT_EGID, x->cred.egid);
+	aux(x, AT_SECURE, x->cred.secure);
 	aux(x, AT_RANDOM, random_at);
 	aux(x, AT_HWCAP2, 0);
 	aux(x, AT_EXECFN, name);

@@ -206,9 +206,12 @@ SYSCALL_DEFINE5(prctl, int, option, u64, arg2, u64, arg3, u64, arg4, u64, arg5)
 	case PR_SET_MM:
 		return set_mm(arg2);
 	case PR_SET_THP_DISABLE:
-		return arg3 || arg4 || arg5 ? -EINVAL : 0;
+		if (arg3 || arg4 || arg5)
+			return -EINVAL;
+		p->thp_disabled = arg2;
+		return 0;
 	case PR_GET_THP_DISABLE:
-		return arg2 || arg3 || arg4 || arg5 ? -EINVAL : 0;
+		return arg2 || arg3 || arg4 || arg5 ? -EINVAL : p->thp_disabled;
 	case PR_SET_PTRACER:
 		return 0;
 	case PR_MCE_KILL_GET:

@@ -91,10 +91,8 @@ void futex_exit_robust(struct thread *t);		  /* kernel/sched/ */
 int futex_wake_addr(struct vmspace *vm, u64 addr, int n); /* kernel/sched/ */
 void posix_timers_exit(struct process *p);		  /* kernel/time/: process.timers goes */
 
-/* execve: timers of timer_create go, those of setitimer stay (alarm(2)). Weak: absent while there are no
- * timers. */
-void posix_timers_exec(struct process *p) __weak; /* kernel/time/ */
-int fdtable_unshare(void);			  /* fs/vfs/: the current process gets a table of its own */
+void posix_timers_exec(struct process *p); /* execve: timer_create's go, setitimer's stay (alarm(2)) */
+int fdtable_unshare(void);		   /* fs/vfs/: the current process gets a table of its own */
 
 #define CAP_ALL ((2ull << 40) - 1) /* CAP_LAST_CAP is 40 */
 

@@ -3,6 +3,7 @@
  * seccomp filters, no tracing of other processes, no I/O ports, no I/O scheduling. What is not listed here or
  * anywhere is ENOSYS. */
 #include "arch/syscall.h"
+#include "fs/file.h"
 #include "kernel/syscall.h"
 #include "proc.h"
 #include <linux/capability.h>
@@ -39,6 +40,20 @@ bool syscall_absent_by_design(unsigned nr)
 	}
 }
 
+static int unshare_fs(struct process *p)
+{
+	struct fs_context *old = p->fs, *new = fs_context_copy(old);
+	u64 flags;
+
+	if (!new || IS_ERR(new))
+		return new ? (int)PTR_ERR(new) : -ENOMEM;
+	flags = spin_lock_irqsave(&p->lock);
+	p->fs = new;
+	spin_unlock_irqrestore(&p->lock, flags);
+	fs_context_put(old);
+	return 0;
+}
+
 SYSCALL_DEFINE1(unshare, u64, flags)
 {
 	struct process *p = current->proc;
@@ -57,7 +72,7 @@ SYSCALL_DEFINE1(unshare, u64, flags)
 			return err;
 		p->files_shared = false;
 	}
-	return 0;
+	return flags & CLONE_FS ? unshare_fs(p) : 0;
 }
 
 SYSCALL_DEFINE2(setns, int, fd, int, nstype)

@@ -178,14 +178,6 @@ static int enqueue(struct process *p, struct thread *t, int sig, const siginfo_t
 	struct sigqueue_list *l = t ? &t->sig.pending : &p->shared_pending;
 	struct sigqueue *e = *entry;
 
-	if (info && info->si_code == SI_TIMER) {
-		struct sigqueue *same = sigqueue_find(l, sig, SI_TIMER, info->si_tid);
-
-		if (same) { /* timer_settime(2): one signal a timer; the rest are overruns */
-			same->info.si_overrun++;
-			return 0;
-		}
-	}
 	if (sig < SIG_RT_MIN && (l->pending & SIGMASK(sig)))
 		return 0;
 	if (e && p->nqueued >= p->rlim[RLIMIT_SIGPENDING].rlim_cur &&

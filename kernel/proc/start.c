@@ -112,6 +112,7 @@ int process_start_init(const char *path, const char *const argv[], const char *c
 
 	if (!x || !p)
 		goto out;
+	x->proc = p;
 	x->filename = path;
 	x->randomize = exec_randomize(p);
 	x->stack_limit = p->rlim[RLIMIT_STACK].rlim_cur;

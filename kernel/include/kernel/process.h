@@ -64,6 +64,7 @@ struct process {
 	u32 personality;
 	int ioprio;
 	bool dumpable, no_new_privs, child_subreaper, oom_killed, stopped;
+	bool thp_disabled; /* prctl(PR_SET_THP_DISABLE): for kernel/mm/ to look at */
 	int pdeath_signal;
 	int oom_score_adj;
 	u64 start_time;
