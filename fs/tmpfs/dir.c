@@ -85,7 +85,7 @@ static struct inode *tmpfs_lookup(struct inode *dir, const char *name, size_t le
 }
 
 /* Give I, whose reference is taken over on success, the name of D. */
-static int add_name(struct inode *dir, struct dentry *d, struct inode *i)
+int tmpfs_add_name(struct inode *dir, struct dentry *d, struct inode *i)
 {
 	struct tmpfs_entry *e = entry_alloc(d->name, d->len, i);
 
@@ -112,7 +112,7 @@ static int make(struct inode *dir, struct dentry *d, u32 mode, u64 rdev, const c
 		if (err)
 			goto fail;
 	}
-	err = add_name(dir, d, i);
+	err = tmpfs_add_name(dir, d, i);
 	if (err)
 		goto fail;
 	if (S_ISDIR(mode))
@@ -152,7 +152,7 @@ static int tmpfs_link(struct inode *dir, struct dentry *d, struct inode *i)
 	int err;
 
 	inode_get(i);
-	err = add_name(dir, d, i);
+	err = tmpfs_add_name(dir, d, i);
 	if (err) {
 		inode_put(i);
 		return err;

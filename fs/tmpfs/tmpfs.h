@@ -67,7 +67,9 @@ extern struct fs_type tmpfs_type;
 /* super.c: a new inode with one reference and no name. ERR_PTR(-ENOSPC, -ENOMEM). DIR may be NULL. */
 struct inode *tmpfs_inode_new(struct super *s, const struct inode *dir, u32 mode, u64 rdev);
 struct super *tmpfs_super_make(const struct fs_type *t, const char *options, bool memfd);
-/* dir.c */
+/* dir.c. Give I, whose reference is taken over on success, the name of D in DIR (locked). Link counts are the
+ * caller's. -ENOMEM */
+int tmpfs_add_name(struct inode *dir, struct dentry *d, struct inode *i);
 void tmpfs_dir_doom(struct inode *dir); /* at unmount: let go of all entries */
 /* file.c */
 int tmpfs_setattr(struct inode *i, const struct inode_attr *a);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Boot: mount the root by the kernel words root=, rootfstype=, rootflags=, then the file systems that every
- * program expects. */
+/* Boot: mount the root by the kernel words root=, rootfstype=, rootflags=, make it writable (rootoverlay=off:
+ * do not), then the file systems that every program expects. */
 #include "base/format.h"
 #include "base/string.h"
 #include "internal.h"
@@ -119,12 +119,31 @@ static bool directory_empty(const char *path)
 	return !c.found;
 }
 
+/* A read-only root gets a tmpfs on top, unless rootoverlay=off. */
+static void overlay_root(void)
+{
+	struct fs_type *t = fs_find("overlay", 7);
+	const char *word = cmdline_get("rootoverlay");
+	struct super *s;
+	int err;
+
+	if (!root_mount->super->read_only || !t || (word && *word && !cmdline_flag("rootoverlay")))
+		return;
+	s = t->mount(t, "overlay", 0, "lowerdir=/,mode=755");
+	err = IS_ERR(s) ? (int)PTR_ERR(s) : mount_replace_root(s, "overlay");
+	if (!IS_ERR(s))
+		super_put(s);
+	if (err)
+		log_warn("vfs: no overlay on the root (error %d): it stays read-only", -err);
+}
+
 int vfs_boot_mounts(void)
 {
 	static const struct boot_mount var = {"tmpfs",	  "/var", "tmpfs", MS_NOSUID | MS_NODEV,
 					      "mode=755", false};
 
 	mount_root_fs();
+	overlay_root();
 	for (unsigned n = 0; n < ARRAY_SIZE(boot_mounts); n++)
 		mount_one(&boot_mounts[n]);
 	if (root_mount->super->read_only && directory_empty("/var"))

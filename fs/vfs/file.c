@@ -80,10 +80,10 @@ static void file_release(struct file *f)
 		f->ops->release(f);
 	if (f->write_counted)
 		inode_put_write(f->inode);
+	if (f->inode && f->inode != (f->path.dentry ? f->path.dentry->inode : NULL))
+		inode_put(f->inode);
 	if (f->path.dentry)
 		path_put(&f->path);
-	else if (f->inode)
-		inode_put(f->inode);
 	atomic_fetch_sub_explicit(&files_open, 1, memory_order_relaxed);
 	rcu_call(&f->rcu, file_free_rcu);
 }

@@ -91,6 +91,7 @@ int mount_new(const struct path *at, const char *source, const char *type, u32 f
 int mount_detach(const struct path *p, u32 umount_flags);
 struct mount *
 mount_next_locked(struct mount *prev); /* in order of mounting, mount_lock held; NULL starts and ends */
+int mount_replace_root(struct super *s, const char *source); /* boot only: nobody holds the old root yet */
 /* A mount that is in no tree, for the pseudo super of nameless files. */
 struct mount *mount_internal(struct super *s);
 
@@ -208,6 +209,12 @@ void locks_remove_posix(struct file *f, void *owner);
 void locks_remove_file(struct file *f);
 int locks_posix(struct file *f, unsigned cmd, struct flock *fl, bool ofd);
 int locks_flock(struct file *f, unsigned op);
+
+/* The inode that F's name stands for, whose attributes and locks count; its data may be in f->inode. */
+static inline struct inode *file_named_inode(const struct file *f)
+{
+	return f->path.dentry ? f->path.dentry->inode : f->inode;
+}
 
 /* file.c */
 struct file *file_alloc(u32 flags); /* one reference, no inode; NULL on no memory */

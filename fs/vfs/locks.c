@@ -343,13 +343,13 @@ int locks_posix(struct file *f, unsigned cmd, struct flock *fl, bool ofd)
 {
 	struct file_lock l = {.kind = ofd ? LOCK_OFD : LOCK_POSIX,
 			      .owner = ofd ? (void *)f : (void *)current_fdtable(),
-			      .inode = f->inode,
+			      .inode = file_named_inode(f),
 			      .pid = current_process()->pid,
 			      .type = fl->l_type};
 	bool get = cmd == F_GETLK || cmd == F_OFD_GETLK;
 	int err;
 
-	if (!f->inode)
+	if (!l.inode)
 		return -EBADF;
 	if (l.type != F_RDLCK && l.type != F_WRLCK && (get || l.type != F_UNLCK))
 		return -EINVAL;
@@ -359,19 +359,19 @@ int locks_posix(struct file *f, unsigned cmd, struct flock *fl, bool ofd)
 	if (err)
 		return err;
 	if (get) {
-		lock_get(f->inode, &l, fl);
+		lock_get(l.inode, &l, fl);
 		return 0;
 	}
 	if ((l.type == F_RDLCK && !file_readable(f)) || (l.type == F_WRLCK && !file_writable(f)))
 		return -EBADF;
-	return lock_set(f->inode, &l, cmd == F_SETLKW || cmd == F_OFD_SETLKW);
+	return lock_set(l.inode, &l, cmd == F_SETLKW || cmd == F_OFD_SETLKW);
 }
 
 int locks_flock(struct file *f, unsigned op)
 {
 	struct file_lock l = {.kind = LOCK_FLOCK,
 			      .owner = f,
-			      .inode = f->inode,
+			      .inode = file_named_inode(f),
 			      .pid = current_process()->pid,
 			      .end = LOCK_EOF};
 	int err;
@@ -389,16 +389,16 @@ int locks_flock(struct file *f, unsigned op)
 	default:
 		return -EINVAL;
 	}
-	if (!f->inode)
+	if (!l.inode)
 		return -EBADF;
-	err = lock_set(f->inode, &l, false);
+	err = lock_set(l.inode, &l, false);
 	if (err != -EAGAIN || op & 4)
 		return err;
 	/* A conversion that has to wait gives up what it holds first, as flock(2) says. */
 	l.type = F_UNLCK;
-	lock_set(f->inode, &l, false);
+	lock_set(l.inode, &l, false);
 	l.type = op & 1 ? F_RDLCK : F_WRLCK;
-	return lock_wait(f->inode, &l);
+	return lock_wait(l.inode, &l);
 }
 
 static void remove_owned(struct inode *i, void *owner)
@@ -420,13 +420,13 @@ static void remove_owned(struct inode *i, void *owner)
 
 void locks_remove_posix(struct file *f, void *owner)
 {
-	remove_owned(f->inode, owner);
+	remove_owned(file_named_inode(f), owner);
 }
 
 void locks_remove_file(struct file *f)
 {
-	if (f->inode)
-		remove_owned(f->inode, f);
+	if (file_named_inode(f))
+		remove_owned(file_named_inode(f), f);
 }
 
 static size_t show_lock(char *buf, size_t size, unsigned nr, const struct file_lock *l)

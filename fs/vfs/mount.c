@@ -255,6 +255,25 @@ static int mount_root(const char *source, const char *type, u32 flags, const cha
 	return 0;
 }
 
+int mount_replace_root(struct super *s, const char *source)
+{
+	struct mount *m = mount_alloc(s, s->root, source, 0), *old;
+
+	if (!m)
+		return -ENOMEM;
+	mutex_lock(&mount_lock);
+	old = root_mount;
+	m->attached = true;
+	old->attached = false;
+	list_del_init(&old->node);
+	list_add(&m->node, &mounts);
+	root_mount = m;
+	mutex_unlock(&mount_lock);
+	mount_put(old);
+	mounts_changed();
+	return 0;
+}
+
 int vfs_mount(const char *source, const char *path, const char *type, u32 flags, const char *options)
 {
 	struct path at;

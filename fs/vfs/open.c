@@ -88,32 +88,27 @@ static struct file *open_path(const struct path *p, u64 flags, bool created)
 	if (flags & O_PATH)
 		return f;
 	f->flags |= O_LARGEFILE;
-	if (file_writable(f) && S_ISREG(i->mode)) {
-		err = inode_get_write(i);
-		if (err)
-			goto fail;
-		f->write_counted = true;
-	}
-	if (flags & O_TRUNC && !created && S_ISREG(i->mode)) {
-		if (!f->write_counted) {
-			err = inode_get_write(i);
-			if (err)
-				goto fail;
-			f->write_counted = true;
-		}
-		err = inode_truncate(i, 0, true);
-		if (err)
-			goto fail;
-		notify_dentry(p->dentry, IN_MODIFY);
-	}
 	err = hand_over(i, f);
 	if (err)
 		goto fail;
+	if (S_ISREG(i->mode) && (file_writable(f) || flags & O_TRUNC)) {
+		err = inode_get_write(f->inode);
+		if (err)
+			goto fail_opened;
+		f->write_counted = true;
+	}
+	if (flags & O_TRUNC && !created && S_ISREG(i->mode)) {
+		err = inode_truncate(i, 0, true);
+		if (err)
+			goto fail_opened;
+		notify_dentry(p->dentry, IN_MODIFY);
+	}
 	notify_dentry(p->dentry, IN_OPEN);
 	return f;
 fail:
 	f->ops = &path_file_ops; /* nothing to release */
-	f->flags |= O_PATH;
+fail_opened:
+	f->flags |= O_PATH; /* nobody saw it open: nobody hears of its close */
 	file_put(f);
 	return ERR_PTR(err);
 }

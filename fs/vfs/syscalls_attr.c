@@ -55,7 +55,7 @@ SYSCALL_DEFINE2(fchmod, int, fd, u32, mode)
 	if (!f)
 		return -EBADF;
 	if (f->inode)
-		err = inode_setattr(&f->path, f->inode, &a);
+		err = inode_setattr(&f->path, file_named_inode(f), &a);
 	file_put(f);
 	return err;
 }
@@ -111,7 +111,7 @@ SYSCALL_DEFINE3(fchown, int, fd, u32, uid, u32, gid)
 		return -EBADF;
 	chown_attr(&a, uid, gid);
 	if (f->inode)
-		err = inode_setattr(&f->path, f->inode, &a);
+		err = inode_setattr(&f->path, file_named_inode(f), &a);
 	file_put(f);
 	return err;
 }
@@ -163,7 +163,7 @@ static long times_at(int dirfd, const char __app *name, const struct __kernel_ti
 		f = fd_get(dirfd);
 		if (!f)
 			return -EBADF;
-		err = f->inode ? set_times(&f->path, f->inode, t) : -EPERM;
+		err = f->inode ? set_times(&f->path, file_named_inode(f), t) : -EPERM;
 		file_put(f);
 		return err;
 	}

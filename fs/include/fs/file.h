@@ -60,7 +60,9 @@ struct file {
 	struct refcount ref;
 	_Atomic u32 flags;	/* O_ACCMODE, O_APPEND, O_NONBLOCK, O_DIRECT, O_PATH ... (not O_CLOEXEC: that is the descriptor's) */
 	struct path path;	/* references held; both NULL for anonymous files */
-	struct inode *inode;	/* never NULL for files from open(2); reference held through path or own */
+	/* Where the data is; never NULL for files from open(2). Its reference is path's when path leads to it, else its own: in
+	 * the overlay the named inode stands for a real one, which is this. */
+	struct inode *inode;
 	u64 pos;		/* guarded by pos_lock */
 	struct mutex pos_lock;
 	void *priv;		/* ops' own */

@@ -40,6 +40,7 @@ struct pseudo_ctx {
 	u64 since;	 /* proc: start time of the process: a number that is used again is somebody else */
 	u64 num;	 /* a descriptor, a CPU, an index */
 	const void *arg; /* of the entry, or of what generated it */
+	bool strict;	 /* below an entry that says so */
 };
 
 struct pseudo_dir;
@@ -61,6 +62,7 @@ struct pseudo_entry {
 	const struct pseudo_dir *dir;		   /* directories */
 	const void *arg;			   /* becomes ctx.arg, when not NULL */
 	u64 (*size)(const struct pseudo_ctx *ctx); /* NULL: the file system's default */
+	bool strict; /* from here down even root cannot open for writing what has no store (proc: /proc/sys) */
 };
 
 /* An entry that a directory generates. NAME need not be terminated beyond name_len. */

@@ -28,6 +28,7 @@ struct inode;
 /* Make the current thread's process one with descriptors, with ROOT_TYPE mounted on "/" (once a program). */
 void fs_host_start(const char *root_type, const char *source);
 void fs_host_user(u32 uid, u32 gid);
+void fs_host_prune(void); /* empty the name cache of all that is not in use */
 /* A disk over a copy of IMAGE; vda, vdb ... in order. Never freed. */
 struct block_device *fs_host_disk(const void *image, size_t size);
 void *fs_host_load(const char *path, size_t *size); /* malloc */

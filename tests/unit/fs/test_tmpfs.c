@@ -2,7 +2,8 @@
 /* tmpfs against a model: random sequences of operations on a small name space, each answer and, now and then,
  * the whole tree and all contents compared; then the corners: sparse files, limits, fallocate, seals,
  * extended attributes, O_TMPFILE. */
-// sources: fs/vfs/*.c fs/tmpfs/*.c kernel/drivers/block.c kernel/lib/iter.c kernel/lib/rbtree.c
+// sources: tests/unit/fs/model.c fs/vfs/*.c fs/tmpfs/*.c kernel/drivers/block.c kernel/lib/iter.c
+// kernel/lib/rbtree.c
 #include "unit.h"
 
 #include <linux/falloc.h>
@@ -17,14 +18,7 @@
 #include "fs/vfs.h"
 #include "kernel/process.h"
 #include "tests/unit/fs/fs_host.h"
-
-static u64 seed;
-
-static u32 rnd(void)
-{
-	seed = seed * 6364136223846793005ull + 1442695040888963407ull;
-	return (u32)(seed >> 33);
-}
+#include "tests/unit/fs/model.h"
 
 static void start(void)
 {
@@ -32,362 +26,30 @@ static void start(void)
 	fs_host_user(0, 0);
 }
 
-/* ---- the model: nodes by number, directories as tables of names ---- */
-#define NAMES	 4 /* "a" .. "d" */
-#define NODES	 200
-#define MAX_DATA 20000
-
-struct node {
-	char kind; /* 0 free, 'd', 'f', 'l' */
-	int links;
-	int entry[NAMES]; /* directories: node numbers, 0 none */
-	int parent;
-	u8 *data;
-	u32 size;
-};
-
-static struct node nodes[NODES];
-
-static int node_new(char kind)
-{
-	for (int n = 1; n < NODES; n++)
-		if (!nodes[n].kind) {
-			memset(&nodes[n], 0, sizeof nodes[n]);
-			nodes[n].kind = kind;
-			nodes[n].links = 1;
-			nodes[n].data = kind == 'f' ? calloc(1, MAX_DATA) : NULL;
-			return n;
-		}
-	return 0;
-}
-
-static void node_drop(int n)
-{
-	if (--nodes[n].links == 0 || nodes[n].kind == 'd') {
-		free(nodes[n].data);
-		memset(&nodes[n], 0, sizeof nodes[n]);
-	}
-}
-
-static bool node_empty(int n)
-{
-	for (int k = 0; k < NAMES; k++)
-		if (nodes[n].entry[k])
-			return false;
-	return true;
-}
-
-/* A random path of 1 to 3 components below /model: its text, the directory's node (or -errno) and the last
- * name. */
-struct place {
-	char text[40];
-	int dir, err, name;
-};
-
-static struct place random_place(void)
-{
-	struct place p = {.dir = 1};
-	int depth = 1 + (int)(rnd() % 3);
-
-	strcpy(p.text, "/model");
-	for (int k = 0; k < depth; k++) {
-		if (k) {
-			int next = p.err ? 0 : nodes[p.dir].entry[p.name];
-
-			if (!p.err && !next)
-				p.err = -ENOENT;
-			else if (!p.err && nodes[next].kind == 'l')
-				p.err = -ENOENT; /* links of the model dangle */
-			else if (!p.err && nodes[next].kind != 'd')
-				p.err = -ENOTDIR;
-			if (!p.err)
-				p.dir = next;
-		}
-		p.name = (int)(rnd() % NAMES);
-		sprintf(p.text + strlen(p.text), "/%c", 'a' + p.name);
-	}
-	return p;
-}
-
-static int at(const struct place *p)
-{
-	return p->err ? 0 : nodes[p->dir].entry[p->name];
-}
-
-static bool below(int dir, int top)
-{
-	for (; dir; dir = nodes[dir].parent)
-		if (dir == top)
-			return true;
-	return false;
-}
-
-static void check_equal(long got, long want, const char *op, const struct place *p)
-{
-	if (got != want)
-		fail_msg("%s %s: got %ld, want %ld", op, p->text, got, want);
-}
-
-static void op_create(void)
-{
-	struct place p = random_place();
-	long fd = SYS(open, p.text, O_CREAT | O_EXCL | O_RDWR, 0644);
-	long want = p.err ? p.err : at(&p) ? -EEXIST : 0;
-
-	check_equal(fd < 0 ? fd : 0, want, "create", &p);
-	if (!want)
-		nodes[p.dir].entry[p.name] = node_new('f');
-	if (fd >= 0)
-		SYS(close, fd);
-}
-
-static void op_mkdir(void)
-{
-	struct place p = random_place();
-	long want = p.err ? p.err : at(&p) ? -EEXIST : 0;
-
-	check_equal(SYS(mkdir, p.text, 0755), want, "mkdir", &p);
-	if (!want) {
-		int n = node_new('d');
-
-		nodes[n].parent = p.dir;
-		nodes[p.dir].entry[p.name] = n;
-	}
-}
-
-static void op_symlink(void)
-{
-	struct place p = random_place();
-	long want = p.err ? p.err : at(&p) ? -EEXIST : 0;
-
-	check_equal(SYS(symlink, "nowhere", p.text), want, "symlink", &p);
-	if (!want)
-		nodes[p.dir].entry[p.name] = node_new('l');
-}
-
-static void op_unlink(void)
-{
-	struct place p = random_place();
-	int n = at(&p);
-	long want = p.err ? p.err : !n ? -ENOENT : nodes[n].kind == 'd' ? -EISDIR : 0;
-
-	check_equal(SYS(unlink, p.text), want, "unlink", &p);
-	if (!want) {
-		nodes[p.dir].entry[p.name] = 0;
-		node_drop(n);
-	}
-}
-
-static void op_rmdir(void)
-{
-	struct place p = random_place();
-	int n = at(&p);
-	long want = p.err		   ? p.err
-		    : !n		   ? -ENOENT
-		    : nodes[n].kind != 'd' ? -ENOTDIR
-		    : !node_empty(n)	   ? -ENOTEMPTY
-					   : 0;
-
-	check_equal(SYS(rmdir, p.text), want, "rmdir", &p);
-	if (!want) {
-		nodes[p.dir].entry[p.name] = 0;
-		node_drop(n);
-	}
-}
-
-static void op_link(void)
-{
-	struct place p = random_place(), q = random_place();
-	int n = at(&p);
-	long want = p.err		   ? p.err
-		    : !n		   ? -ENOENT
-		    : q.err		   ? q.err
-		    : at(&q)		   ? -EEXIST
-		    : nodes[n].kind == 'd' ? -EPERM
-					   : 0;
-
-	check_equal(SYS(link, p.text, q.text), want, "link", &p);
-	if (!want) {
-		nodes[q.dir].entry[q.name] = n;
-		nodes[n].links++;
-	}
-}
-
-static long rename_answer(const struct place *p, const struct place *q, u32 flags)
-{
-	int s = at(p), t = at(q);
-	bool sdir = s && nodes[s].kind == 'd', tdir = t && nodes[t].kind == 'd';
-
-	if (p->err || q->err)
-		return p->err ? p->err : q->err;
-	if (!s)
-		return -ENOENT;
-	if (flags & RENAME_NOREPLACE && t)
-		return -EEXIST;
-	if (flags & RENAME_EXCHANGE && !t)
-		return -ENOENT;
-	if (sdir && below(q->dir, s))
-		return -EINVAL;
-	if (t && tdir && below(p->dir, t))
-		return flags & RENAME_EXCHANGE ? -EINVAL : -ENOTEMPTY;
-	if (s == t || flags & RENAME_EXCHANGE)
-		return 0;
-	if (t && sdir && !tdir)
-		return -ENOTDIR;
-	if (t && !sdir && tdir)
-		return -EISDIR;
-	return t && tdir && !node_empty(t) ? -ENOTEMPTY : 0;
-}
-
-static void op_rename(void)
-{
-	struct place p = random_place(), q = random_place();
-	u32 flags = rnd() % 4 == 0 ? RENAME_NOREPLACE : rnd() % 4 == 0 ? RENAME_EXCHANGE : 0;
-	int s = at(&p), t = at(&q);
-	long want = rename_answer(&p, &q, flags);
-
-	check_equal(SYS(renameat2, AT_FDCWD, p.text, AT_FDCWD, q.text, flags), want, "rename", &p);
-	if (want || s == t)
-		return;
-	nodes[q.dir].entry[q.name] = s;
-	nodes[p.dir].entry[p.name] = flags & RENAME_EXCHANGE ? t : 0;
-	if (nodes[s].kind == 'd')
-		nodes[s].parent = q.dir;
-	if (flags & RENAME_EXCHANGE && nodes[t].kind == 'd')
-		nodes[t].parent = p.dir;
-	if (t && !(flags & RENAME_EXCHANGE))
-		node_drop(t);
-}
-
-static void op_write(void)
-{
-	struct place p = random_place();
-	int n = at(&p);
-	static u8 buf[9000];
-	u32 pos = rnd() % 11000, len = rnd() % 9000;
-	long fd, want = p.err		       ? p.err
-			: !n		       ? -ENOENT
-			: nodes[n].kind == 'd' ? -EISDIR
-			: nodes[n].kind == 'l' ? -ENOENT
-					       : 0;
-
-	fd = SYS(open, p.text, O_RDWR);
-	check_equal(fd < 0 ? fd : 0, want, "open", &p);
-	if (fd < 0)
-		return;
-	for (u32 k = 0; k < len; k++)
-		buf[k] = (u8)rnd();
-	switch (rnd() % 5) {
-	case 0:
-		len = pos; /* truncate to POS */
-		check_equal(SYS(ftruncate, fd, pos), 0, "ftruncate", &p);
-		if (pos < nodes[n].size)
-			memset(nodes[n].data + pos, 0, nodes[n].size - pos);
-		nodes[n].size = pos;
-		break;
-	case 1:
-		check_equal(SYS(fallocate, fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, pos, len + 1), 0,
-			    "punch", &p);
-		if (pos < nodes[n].size)
-			memset(nodes[n].data + pos, 0, min(len + 1, nodes[n].size - pos));
-		break;
-	default:
-		check_equal(SYS(pwrite64, fd, buf, len, pos), len, "pwrite", &p);
-		memcpy(nodes[n].data + pos, buf, len);
-		if (len)
-			nodes[n].size = max(nodes[n].size, pos + len);
-	}
-	SYS(close, fd);
-}
-
-static void check_file(const char *path, int n)
-{
-	static u8 buf[MAX_DATA + 1];
-	struct statx x;
-	long fd = SYS(open, path, O_RDONLY);
-
-	assert_true(fd >= 0);
-	assert_int_equal(SYS(read, fd, buf, sizeof buf), nodes[n].size);
-	assert_memory_equal(buf, nodes[n].data, nodes[n].size);
-	assert_int_equal(SYS(statx, fd, "", AT_EMPTY_PATH, STATX_ALL, &x), 0);
-	assert_int_equal(x.stx_size, nodes[n].size);
-	assert_int_equal(x.stx_nlink, nodes[n].links);
-	SYS(close, fd);
-}
-
-static void check_dir(const char *path, int n)
-{
-	char buf[600], sub[128];
-	bool seen[NAMES] = {0};
-	struct statx x;
-	int subdirs = 0, count = 0;
-	long fd = SYS(open, path, O_RDONLY), got;
-
-	assert_true(fd >= 0);
-	while ((got = SYS(getdents64, fd, buf, 80)) > 0)
-		for (long o = 0; o < got; o += *(u16 *)(buf + o + 16)) {
-			const char *name = buf + o + 19;
-
-			if (name[0] == '.')
-				continue;
-			assert_true(name[0] >= 'a' && name[0] < 'a' + NAMES && !name[1]);
-			assert_false(seen[name[0] - 'a']);
-			seen[name[0] - 'a'] = true;
-		}
-	assert_int_equal(got, 0);
-	SYS(close, fd);
-	for (int k = 0; k < NAMES; k++) {
-		int e = nodes[n].entry[k];
-
-		assert_int_equal(seen[k], e != 0);
-		if (!e)
-			continue;
-		count++;
-		snprintf(sub, sizeof sub, "%s/%c", path, 'a' + k);
-		if (nodes[e].kind == 'd') {
-			subdirs++;
-			check_dir(sub, e);
-		} else if (nodes[e].kind == 'f') {
-			check_file(sub, e);
-		} else {
-			assert_int_equal(SYS(readlink, sub, buf, sizeof buf), 7);
-		}
-	}
-	assert_int_equal(SYS(statx, AT_FDCWD, path, 0, STATX_ALL, &x), 0);
-	assert_int_equal(x.stx_nlink, 2 + subdirs);
-	assert_int_equal(x.stx_size, 40 + 20 * count);
-}
-
 static void test_model(void **state)
 {
-	static void (*const ops[])(void) = {op_create, op_create, op_mkdir,  op_mkdir,	op_symlink, op_unlink,
-					    op_rmdir,  op_link,	  op_rename, op_rename, op_write,   op_write};
-
 	start();
-	for (int run = 0; run < 12; run++) {
+	for (u64 run = 1; run <= 12; run++) {
 		u64 pages = host_pages_live();
 
-		seed = (u64)run + 1;
-		memset(nodes, 0, sizeof nodes);
-		nodes[1].kind = 'd';
+		model_reset(run);
 		assert_int_equal(SYS(mkdir, "/model", 0755), 0);
 		assert_int_equal(SYS(mount, "m", "/model", "tmpfs", 0, "mode=755"), 0);
 		for (int k = 0; k < 2500; k++) {
-			ops[rnd() % ARRAY_SIZE(ops)]();
+			model_step();
 			if (k % 250 == 0)
-				check_dir("/model", 1);
+				model_check();
 			if (k % 400 == 0)
 				host_rcu_quiesce();
 		}
-		check_dir("/model", 1);
+		model_check();
 		/* Everything goes with the mount: the whole tree at once, pages included. */
 		assert_int_equal(SYS(umount2, "/model", 0), 0);
 		assert_int_equal(SYS(rmdir, "/model"), 0);
 		host_rcu_quiesce();
 		assert_int_equal(host_pages_live(), pages);
-		for (int n = 0; n < NODES; n++)
-			free(nodes[n].data);
 	}
+	model_reset(0);
 }
 
 static void test_deep(void **state)

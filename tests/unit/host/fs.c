@@ -56,6 +56,19 @@ void fs_host_user(u32 uid, u32 gid)
 	p->gid = p->egid = p->sgid = p->fsgid = gid;
 }
 
+void dcache_prune(u64 n);
+__weak void dcache_prune(u64 n)
+{
+}
+
+void fs_host_prune(void)
+{
+	/* Twice: the first round only takes the marks of use. */
+	dcache_prune(~0ull >> 1);
+	dcache_prune(~0ull >> 1);
+	host_rcu_quiesce();
+}
+
 static int disk_submit(struct block_device *bd, struct block_request *r)
 {
 	u64 off = r->sector * 512, size = bd->sectors * 512;
