@@ -128,13 +128,6 @@ static int start(struct tcp_sock *tp)
 	return 0;
 }
 
-static u16 adv_mss(struct tcp_sock *tp)
-{
-	u32 mss = min(tp->rt.mtu, 65535u) - (addr_is_v4(&tp->inet.faddr) ? 40 : 60);
-
-	return (u16)(tp->user_mss ? min(mss, (u32)tp->user_mss) : mss);
-}
-
 static int begin_connect(struct tcp_sock *tp, const struct sockaddr *sa, int len)
 {
 	struct inet_sock *i = &tp->inet;
@@ -167,7 +160,7 @@ static int begin_connect(struct tcp_sock *tp, const struct sockaddr *sa, int len
 	i->fport = port;
 	tp->rt = f.rt;
 	tp->rt_valid = true;
-	tp->advmss = adv_mss(tp);
+	tp->advmss = tcp_adv_mss(tp);
 	err = start(tp);
 	if (err) {
 		i->fport = 0;

@@ -159,6 +159,7 @@ static void handle_syn(struct tcp_sock *l, struct packet *p, const struct tcphdr
 		child_free(c);
 		return;
 	}
+	c->advmss = tcp_adv_mss(c);
 	tcp_sync_mss(c);
 	tcp_init_cwnd(c);
 	tcp_send_syn(c, true);
@@ -201,6 +202,7 @@ static bool handle_cookie(struct tcp_sock *l, struct packet *p, const struct tcp
 		child_free(c);
 		goto drop;
 	}
+	c->advmss = tcp_adv_mss(c);
 	tcp_sync_mss(c);
 	tcp_init_cwnd(c);
 	tcp_receive(c, p);

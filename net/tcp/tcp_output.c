@@ -55,6 +55,14 @@ void tcp_sync_mss(struct tcp_sock *tp)
 	tp->mss = (u16)max(mss, (u32)TCP_MIN_MSS);
 }
 
+/* The MSS to tell the peer: what our link takes. */
+u16 tcp_adv_mss(const struct tcp_sock *tp)
+{
+	u32 mss = min(tp->rt.mtu, 65535u) - header_len(tp);
+
+	return (u16)(tp->user_mss ? min(mss, (u32)tp->user_mss) : mss);
+}
+
 /* Bytes of receive buffer that are free, as payload: half of the memory is for bookkeeping. */
 u32 tcp_space(const struct tcp_sock *tp)
 {
@@ -354,6 +362,15 @@ void tcp_snd_free(struct tcp_sock *tp, u32 n)
 	}
 }
 
+/* Bytes of options that a segment with LEN bytes of payload has room for: full ones have none for SACK
+ * blocks. */
+static u32 option_room(const struct tcp_sock *tp, u32 len)
+{
+	u32 base = tp->ts_ok ? 12 : 0;
+
+	return len >= tp->mss ? base : min(base + ALIGN_DOWN(tp->mss - len, 4u), (u32)TCP_MAX_OPTIONS);
+}
+
 static struct packet *data_packet(u32 len)
 {
 	struct packet *p =
@@ -431,7 +448,7 @@ static int send_new(struct tcp_sock *tp, u32 len, bool fin, u64 now)
 	if (sent && now - tp->last_rx < TCP_DELACK_MIN)
 		tp->pingpong = true;
 	tp->last_tx = now;
-	opts = tcp_write_options(opt, tp, now, TCP_MAX_OPTIONS);
+	opts = tcp_write_options(opt, tp, now, option_room(tp, sent));
 	send_segment(tp, p, seq, flags, opt, opts, tcp_select_window(tp));
 	return 0;
 }
@@ -482,7 +499,7 @@ int tcp_send_range(struct tcp_sock *tp, struct tcp_rec *r, bool probe)
 		tp->retrans_ts = tcp_ts(tp, now) | !tcp_ts(tp, now);
 	mib_inc(tcp_net(tp), MIB_TCP_RETRANS_SEGS);
 	tp->last_tx = now;
-	opts = tcp_write_options(opt, tp, now, TCP_MAX_OPTIONS);
+	opts = tcp_write_options(opt, tp, now, option_room(tp, sent));
 	err = send_segment(tp, p, r->seq, flags, opt, opts, tcp_select_window(tp));
 	return err == -EMSGSIZE ? err : 0;
 }

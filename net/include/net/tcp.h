@@ -309,6 +309,7 @@ u16 tcp_cookie_check(struct net_stack *net, const struct net_addr *l, u16 lport,
 /* tcp_output.c */
 int tcp_route(struct tcp_sock *tp); /* (re)do the cached route; 0, -errno */
 void tcp_sync_mss(struct tcp_sock *tp);
+u16 tcp_adv_mss(const struct tcp_sock *tp);
 void tcp_send_ack(struct tcp_sock *tp);
 void tcp_send_syn(struct tcp_sock *tp, bool ack);
 void tcp_send_reset(struct tcp_sock *tp); /* abort our connection */

@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* See sim.h. A frame in flight is a timer of its own. */
+#include "sim.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "host/host_private.h"
+#include "kernel/alloc.h"
+#include "kernel/clock.h"
+#include "net/ip.h"
+
+u64 sim_rand(struct sim_rng *r)
+{
+	r->s += 0x9e3779b97f4a7c15ull; /* splitmix64 */
+	u64 z = r->s;
+
+	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ull;
+	z = (z ^ (z >> 27)) * 0x94d049bb133111ebull;
+	return z ^ (z >> 31);
+}
+
+struct frame {
+	struct timer timer;
+	struct sim_link *link;
+	unsigned to;
+	u32 len;
+	u8 data[];
+};
+
+static void arrive(struct timer *t)
+{
+	struct frame *f = (struct frame *)((char *)t - offsetof(struct frame, timer));
+	struct sim_host *h = f->link->end[f->to];
+	struct packet *p;
+
+	f->link->in_flight--;
+	p = f->link->down ? NULL : packet_alloc(2, f->len);
+	if (p) {
+		memcpy(packet_put(p, f->len), f->data, f->len);
+		net_enter();
+		netdev_receive(&h->dev, p);
+		net_leave();
+	}
+	free(f);
+}
+
+static void launch(struct sim_link *l, unsigned from, const u8 *data, u32 len, u64 at, bool corrupt)
+{
+	struct frame *f = malloc(sizeof(*f) + len);
+
+	if (!f)
+		abort();
+	timer_init(&f->timer, arrive);
+	f->link = l;
+	f->to = 1 - from;
+	f->len = len;
+	memcpy(f->data, data, len);
+	if (corrupt && len > ETH_HDR_LEN && data[12] == 8 &&
+	    data[13] == 0) { /* IP only: ARP has no checksum */
+		u32 at_byte = (u32)sim_range(&l->rng, ETH_HDR_LEN, len - 1);
+
+		f->data[at_byte] ^= (u8)(1u << sim_range(&l->rng, 0, 7));
+		l->corrupted++;
+	}
+	l->in_flight++;
+	timer_set(&f->timer, at);
+}
+
+/* What hardware with NETDEV_CSUM would do. */
+static void finish_checksum(struct packet *p, u8 *frame, u32 len)
+{
+	u32 sum = 0;
+
+	if (p->ip_summed != PACKET_CSUM_PARTIAL)
+		return;
+	for (u32 i = p->csum_start; i < len; i += 2)
+		sum += (u32)frame[i] << 8 | (i + 1 < len ? frame[i + 1] : 0);
+	while (sum >> 16)
+		sum = (sum & 0xffff) + (sum >> 16);
+	sum = ~sum & 0xffff;
+	frame[p->csum_start + p->csum_offset] = (u8)(sum >> 8);
+	frame[p->csum_start + p->csum_offset + 1] = (u8)sum;
+}
+
+/* A line for each TCP frame, for SIM_TRACE=1. */
+static void trace(struct sim_link *l, unsigned side, const u8 *f, u32 len)
+{
+	const u8 *t = f + 34;
+
+	if (len < 54 || f[12] != 8 || f[13] || f[23] != 6) {
+		fprintf(stderr, "%12.6f %c: %u bytes, type %02x%02x\n", (double)clock_monotonic() / 1e9,
+			'a' + side, len, f[12], f[13]);
+		return;
+	}
+	fprintf(stderr, "%12.6f %c: seq %u ack %u len %u win %u %s%s%s%s%s\n",
+		(double)clock_monotonic() / 1e9, 'a' + side, (u32)t[4] << 24 | t[5] << 16 | t[6] << 8 | t[7],
+		(u32)t[8] << 24 | t[9] << 16 | t[10] << 8 | t[11],
+		(f[16] << 8 | f[17]) - 20 - (t[12] >> 4) * 4, t[14] << 8 | t[15], t[13] & 2 ? "S" : "",
+		t[13] & 1 ? "F" : "", t[13] & 4 ? "R" : "", t[13] & 8 ? "P" : "", t[13] & 16 ? "." : "");
+}
+
+static int transmit(struct netdev *dev, struct packet *p)
+{
+	struct sim_host *h = dev->priv;
+	struct sim_link *l = h->link;
+	u64 now = clock_monotonic(), at;
+	u8 *frame = malloc(p->len);
+	u32 len = p->len;
+
+	if (!frame)
+		abort();
+	packet_copy_bits(p, 0, frame, len);
+	finish_checksum(p, frame, len);
+	packet_free(p);
+	l->frames++;
+	if (getenv("SIM_TRACE"))
+		trace(l, h->side, frame, len);
+	if (l->filter && !l->filter(l, h->side, frame, len, l->filter_arg))
+		goto out;
+	if (l->down || sim_chance(&l->rng, l->p.loss)) {
+		l->lost++;
+		goto out;
+	}
+	at = now;
+	if (l->p.bits_per_second) {
+		u64 cost = (u64)len * 8 * NSEC_PER_SEC / l->p.bits_per_second,
+		    start = max(now, l->busy_until[h->side]);
+
+		if (l->p.queue && start > now + cost * l->p.queue) {
+			l->lost++;
+			goto out;
+		}
+		l->busy_until[h->side] = at = start + cost;
+	}
+	at += l->p.delay_ns + (l->p.jitter_ns ? sim_rand(&l->rng) % l->p.jitter_ns : 0);
+	if (sim_chance(&l->rng, l->p.reorder)) {
+		at += l->p.reorder_ns;
+		l->reordered++;
+	}
+	launch(l, h->side, frame, len, at, sim_chance(&l->rng, l->p.corrupt));
+	if (sim_chance(&l->rng, l->p.dup)) {
+		l->duplicated++;
+		launch(l, h->side, frame, len, at + sim_range(&l->rng, 0, 2 * l->p.delay_ns), false);
+	}
+out:
+	free(frame);
+	return 0;
+}
+
+static const struct netdev_ops sim_ops = {.transmit = transmit};
+
+static void host_up(struct sim_host *h, struct sim_link *l, unsigned side, const struct sim_link_params *p)
+{
+	struct if_addr a = {.addr = addr_v4(IP4(10, 0, 0, side + 1)),
+			    .plen = 24,
+			    .valid_until = ~0ull,
+			    .preferred_until = ~0ull};
+	struct route r = {
+		.dst = addr_v4(IP4(10, 0, 0, 0)), .plen = 24, .type = RTN_UNICAST, .gateway = addr_v4(0)};
+
+	memset(h, 0, sizeof(*h));
+	if (net_stack_init(&h->net))
+		abort();
+	h->link = l;
+	h->side = side;
+	h->dev.mtu = p->mtu ? p->mtu : 1500;
+	h->dev.features = p->features;
+	h->dev.mac[0] = 2;
+	h->dev.mac[5] = (u8)(side + 1);
+	h->dev.ops = &sim_ops;
+	h->dev.priv = h;
+	h->dev.link_up = true;
+	if (net_add_device(&h->net, &h->dev) || net_device_up(&h->dev, true) || if_addr_add(&h->dev, &a))
+		abort();
+	r.dev = &h->dev;
+	r.src = a.addr;
+	if (route_add(&h->net, &r, false))
+		abort();
+	l->end[side] = h;
+}
+
+void sim_pair(struct sim_host *a, struct sim_host *b, struct sim_link *l, const struct sim_link_params *p,
+	      u64 seed)
+{
+	memset(l, 0, sizeof(*l));
+	l->p = *p;
+	l->rng.s = seed;
+	host_now = NSEC_PER_SEC;
+	host_random_seed(seed);
+	host_rcu_defer(true); /* as in the kernel: memory goes when nobody can look at it any more */
+	host_up(a, l, 0, p);
+	host_up(b, l, 1, p);
+}
+
+void sim_pair_destroy(struct sim_host *a, struct sim_host *b, struct sim_link *l)
+{
+	net_stack_destroy(&a->net);
+	net_stack_destroy(&b->net);
+	host_rcu_quiesce();
+	host_rcu_defer(false);
+}
+
+void sim_step(u64 ns)
+{
+	u64 next = host_next_timer(), now = clock_monotonic();
+
+	host_time_advance(next > now && next - now < ns ? next - now : (next <= now ? 0 : ns));
+	host_rcu_quiesce();
+}
+
+void sim_run(u64 ns)
+{
+	u64 until = clock_monotonic() + ns;
+
+	while (clock_monotonic() < until)
+		sim_step(until - clock_monotonic());
+}
+
+struct socket *sim_socket(struct net_stack *net, int family, int type)
+{
+	return socket_create(net, family, type, 0);
+}
+
+static struct sockaddr_in in_addr(u32 v4, u16 port)
+{
+	return (struct sockaddr_in){.sin_family = AF_INET, .sin_port = be16(port), .sin_addr.s_addr = v4};
+}
+
+int sim_bind(struct socket *s, u32 v4, u16 port)
+{
+	struct sockaddr_in a = in_addr(v4, port);
+
+	return s->ops->bind(s, (struct sockaddr *)&a, sizeof(a));
+}
+
+int sim_connect(struct socket *s, u32 v4, u16 port)
+{
+	struct sockaddr_in a = in_addr(v4, port);
+
+	return s->ops->connect(s, (struct sockaddr *)&a, sizeof(a), true);
+}
+
+ssize_t sim_send(struct socket *s, const void *buf, size_t n, u32 flags)
+{
+	struct iter it;
+	struct net_msg m = {.iter = &it, .flags = flags | MSG_DONTWAIT};
+
+	iter_init_kernel(&it, (void *)buf, n);
+	return s->ops->sendmsg(s, &m);
+}
+
+ssize_t sim_recv(struct socket *s, void *buf, size_t n, u32 flags)
+{
+	struct iter it;
+	struct net_msg m = {.iter = &it, .flags = flags | MSG_DONTWAIT};
+
+	iter_init_kernel(&it, buf, n);
+	return s->ops->recvmsg(s, &m);
+}
+
+ssize_t sim_sendto(struct socket *s, const void *buf, size_t n, u32 v4, u16 port)
+{
+	struct sockaddr_in a = in_addr(v4, port);
+	struct iter it;
+	struct net_msg m = {.iter = &it, .flags = MSG_DONTWAIT, .name = &a, .namelen = sizeof(a)};
+
+	iter_init_kernel(&it, (void *)buf, n);
+	return s->ops->sendmsg(s, &m);
+}
+
+int sim_setopt(struct socket *s, int level, int opt, int v)
+{
+	if (level == SOL_SOCKET)
+		return socket_set_option(s, opt, &v, sizeof(v));
+	return s->ops->setsockopt(s, level, opt, &v, sizeof(v));
+}
+
+/* AF_UNIX needs the file system, which is not part of this library. */
+struct socket *unix_create(struct net_stack *net, int type, int protocol)
+{
+	return ERR_PTR(-EAFNOSUPPORT);
+}

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Deterministic network simulator: stacks of net/ in one process, joined by Ethernet links that lose, delay,
+ * reorder, duplicate and corrupt frames by a seeded generator, in the shim's virtual time. One thread;
+ * sockets are used without blocking. A run is a function of its seed. */
+#pragma once
+
+#include "net/socket.h"
+#include "net/stack.h"
+
+struct sim_rng {
+	u64 s;
+};
+u64 sim_rand(struct sim_rng *r);
+static inline u64 sim_range(struct sim_rng *r, u64 lo, u64 hi) /* both included */
+{
+	return lo + sim_rand(r) % (hi - lo + 1);
+}
+/* True with probability P in 10,000. */
+static inline bool sim_chance(struct sim_rng *r, unsigned p)
+{
+	return p && sim_rand(r) % 10000 < p;
+}
+
+struct sim_link_params {
+	u64 delay_ns, jitter_ns;	      /* one way; jitter reorders */
+	unsigned loss, dup, corrupt, reorder; /* in 10,000 */
+	u64 reorder_ns;			      /* how much later a reordered frame comes */
+	u64 bits_per_second;		      /* 0: any */
+	unsigned queue;			      /* frames that wait for a slow link; 0: any number */
+	u32 mtu, features;
+};
+
+struct sim_host {
+	struct net_stack net;
+	struct netdev dev;
+	struct sim_link *link;
+	unsigned side;
+};
+
+struct sim_link {
+	struct sim_link_params p;
+	struct sim_rng rng;
+	struct sim_host *end[2];
+	u64 busy_until[2];
+	unsigned queued[2];
+	u64 frames, lost, duplicated, corrupted, reordered;
+	u64 in_flight;
+	bool down;
+	/* Look at, or drop (false), a frame that SIDE sends; may be NULL. */
+	bool (*filter)(struct sim_link *, unsigned side, const u8 *frame, u32 len, void *arg);
+	void *filter_arg;
+};
+
+/* Two hosts, 10.0.0.1 and 10.0.0.2 (and link-local IPv6 when offered), joined by LINK. */
+void sim_pair(struct sim_host *a, struct sim_host *b, struct sim_link *link, const struct sim_link_params *p,
+	      u64 seed);
+void sim_pair_destroy(struct sim_host *a, struct sim_host *b, struct sim_link *link);
+/* Run whatever is due until NS have passed. */
+void sim_run(u64 ns);
+/* Go to the next timer, at most NS ahead. */
+void sim_step(u64 ns);
+
+/* Non-blocking socket calls on kernel memory. */
+struct socket *sim_socket(struct net_stack *net, int family, int type);
+int sim_bind(struct socket *s, u32 v4, u16 port);
+int sim_connect(struct socket *s, u32 v4, u16 port);
+ssize_t sim_send(struct socket *s, const void *buf, size_t n, u32 flags);
+ssize_t sim_recv(struct socket *s, void *buf, size_t n, u32 flags);
+ssize_t sim_sendto(struct socket *s, const void *buf, size_t n, u32 v4, u16 port);
+int sim_setopt(struct socket *s, int level, int opt, int v);
