@@ -2,8 +2,8 @@
 /* The overlay: random operations over a lower tree made by the same model, then the corners: copies up keep
  * numbers, attributes and contents, hard links stay together, whiteouts and opaque directories hide, the
  * lower tree is never touched, and the boot path puts an overlay over a real EROFS root. */
-// sources: tests/unit/fs/model.c fs/vfs/*.c fs/tmpfs/*.c fs/erofs/*.c fs/overlay/*.c kernel/drivers/block.c
-// kernel/lib/iter.c kernel/lib/rbtree.c
+// sources: tests/unit/fs/model.c fs/vfs/*.c fs/tmpfs/*.c fs/erofs/*.c fs/overlay/*.c
+// sources: kernel/drivers/block.c kernel/lib/iter.c kernel/lib/rbtree.c
 #include "unit.h"
 
 #include <unistd.h>

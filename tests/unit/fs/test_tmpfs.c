@@ -2,8 +2,8 @@
 /* tmpfs against a model: random sequences of operations on a small name space, each answer and, now and then,
  * the whole tree and all contents compared; then the corners: sparse files, limits, fallocate, seals,
  * extended attributes, O_TMPFILE. */
-// sources: tests/unit/fs/model.c fs/vfs/*.c fs/tmpfs/*.c kernel/drivers/block.c kernel/lib/iter.c
-// kernel/lib/rbtree.c
+// sources: tests/unit/fs/model.c fs/vfs/*.c fs/tmpfs/*.c
+// sources: kernel/drivers/block.c kernel/lib/iter.c kernel/lib/rbtree.c
 #include "unit.h"
 
 #include <linux/falloc.h>
