@@ -118,8 +118,8 @@ void futex_exit_robust(struct thread *t)
 		walk_robust_list(t);
 	t->robust_list = NULL;
 	futex_exit_pi(t);
-	/* After exec the thread lives on and may own futexes of its new program. One that ends makes way at once for
-	 * whom it wakes last: who joins it, or its parent. */
+	/* After exec the thread lives on and may own futexes of its new program. One that ends makes way at
+	 * once for whom it wakes last: who joins it, or its parent. */
 	if (!t->sig.leaving)
 		t->se.pi_exiting = false;
 	else

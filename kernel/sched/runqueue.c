@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* One CPU's run queue: real-time threads ahead of fair ones, the idle thread when there are none.
  * Every function runs on the queue's own CPU with interrupts off; others send messages (wake.c). */
+#include "kernel/counter.h"
 #include "sched_internal.h"
+
+DEFINE_COUNTER(sched_rt_throttled, "times real-time threads used up their 95 % while others waited");
 
 DEFINE_PER_CPU(struct runqueue, runqueue);
 DEFINE_PER_CPU(struct runqueue *, runqueue_self) = &runqueue;
@@ -76,7 +79,7 @@ static void rq_check_preempt(struct runqueue *rq, struct thread *t, u64 now)
 	if (curr == rq->idle) {
 		rq_resched(rq);
 	} else if (is_rt(t)) {
-		if (!is_rt(curr) || t->se.rt_priority > curr->se.rt_priority)
+		if (is_rt(curr) ? t->se.rt_priority > curr->se.rt_priority : !rq->rt_throttled)
 			rq_resched(rq);
 	} else if (is_rt(curr)) {
 		return;
@@ -160,6 +163,8 @@ struct thread *rq_pick(struct runqueue *rq)
 	unsigned best = rt_highest(&rq->rt);
 	struct eevdf_entity *e;
 
+	if (rq->rt_throttled && rq->fair.nr)
+		return container_of(eevdf_pick(&rq->fair), struct thread, se.fair);
 	if (curr->se.on_rq && is_rt(curr)) {
 		unsigned p = curr->se.rt_priority;
 
@@ -198,14 +203,38 @@ void rq_set_slice(struct runqueue *rq, u64 now)
 	rq->slice_end = SCHED_NEVER;
 	if (curr == rq->idle || rq->nr_running < 2 || !curr->se.on_rq)
 		return;
-	if (!is_rt(curr))
+	if (!is_rt(curr)) {
 		rq->slice_end = now + eevdf_slice_left(&rq->fair);
-	else if (curr->se.policy == SCHED_RR && rt_highest(&rq->rt) == curr->se.rt_priority)
+		if (rq->rt_throttled)
+			rq->slice_end = min(rq->slice_end, rq->rt_start + SCHED_RT_PERIOD);
+		return;
+	}
+	if (curr->se.policy == SCHED_RR && rt_highest(&rq->rt) == curr->se.rt_priority)
 		rq->slice_end = now + curr->se.rr_left;
+	/* Fair threads wait: see to it that they get elsewhere, or their share in the end. */
+	if (rq->fair.nr)
+		rq->slice_end = min(rq->slice_end, now + SCHED_BALANCE_NS);
+}
+
+static void rt_new_period(struct runqueue *rq, u64 now)
+{
+	if (now - rq->rt_start < SCHED_RT_PERIOD)
+		return;
+	rq->rt_start = now;
+	rq->rt_used = 0;
+	if (rq->rt_throttled && rq->nr_rt)
+		rq_resched(rq);
+	rq->rt_throttled = false;
 }
 
 static void charge_rt(struct runqueue *rq, struct thread *t, u64 ns)
 {
+	rq->rt_used += ns;
+	if (rq->rt_used >= SCHED_RT_QUOTA && rq->fair.nr && !rq->rt_throttled) {
+		counter_inc(&sched_rt_throttled);
+		rq->rt_throttled = true;
+		rq_resched(rq);
+	}
 	if (t->se.policy != SCHED_RR)
 		return;
 	if (t->se.rr_left > ns) {
@@ -238,6 +267,8 @@ void rq_update_curr(struct runqueue *rq, u64 now)
 	if (t == rq->idle)
 		return;
 	rq->busy_ns += ns;
+	if (unlikely(rq->nr_rt))
+		rt_new_period(rq, now);
 	if (!se->on_rq)
 		return;
 	if (is_rt(t))
@@ -286,7 +317,7 @@ void rq_push_one(struct runqueue *rq, unsigned to, u64 now)
 /* The CPU of least load, if giving W away to it would lessen the difference. -1: none. */
 static int least_loaded(struct runqueue *rq, u64 w)
 {
-	u64 least = rq->fair.load;
+	u64 own = atomic_load_explicit(&rq->load_shown, memory_order_relaxed), least = own;
 	int best = -1;
 
 	for (unsigned cpu = 0; cpu < cpu_count; cpu++) {
@@ -298,7 +329,7 @@ static int least_loaded(struct runqueue *rq, u64 w)
 		}
 	}
 	/* W itself moves from one side to the other: a move that only mirrors the difference is none. */
-	return best >= 0 && w + w / 4 <= rq->fair.load - least ? best : -1;
+	return best >= 0 && w + w / 4 <= own - least ? best : -1;
 }
 
 /* Threads wait here: give one to a CPU that idles, or, from time to time, to one with less to do. */
@@ -311,7 +342,7 @@ void rq_balance(struct runqueue *rq, u64 now)
 
 	if (rq->nr_running < 2 || rq->curr == rq->idle || cpu_count == 1)
 		return;
-	if (rt)
+	if (rt && (idle_any() || !e))
 		t = rt_first(&rq->rt, rt);
 	else if (e)
 		t = container_of(e, struct thread, se.fair);
@@ -319,7 +350,7 @@ void rq_balance(struct runqueue *rq, u64 now)
 		return;
 	if (idle_any())
 		to = idle_find(t, rq->cpu);
-	if (to < 0 && !rt && now >= rq->next_balance) {
+	if (to < 0 && !is_rt(t) && now >= rq->next_balance) {
 		rq->next_balance = now + SCHED_BALANCE_NS;
 		to = least_loaded(rq, e->weight);
 		if (to >= 0 && !cpu_allowed(t, (unsigned)to))

@@ -19,6 +19,10 @@
 #define SCHED_MAX_CPUS	 4096
 #define SCHED_NEVER	 (~0ull)
 #define SCHED_RR_QUANTUM (100 * NSEC_PER_MSEC)
+/* Of each period, real-time threads leave this much to fair ones that wait: a runaway must not lock everybody
+ * out. */
+#define SCHED_RT_PERIOD (1000 * NSEC_PER_MSEC)
+#define SCHED_RT_QUOTA	(950 * NSEC_PER_MSEC)
 /* A thread that just got the CPU is left alone by fair wake-ups this long: else a burst of wake-ups is a
  * burst of switches. */
 #define SCHED_WAKE_GRAIN (200 * NSEC_PER_USEC)
@@ -47,7 +51,9 @@ struct runqueue {
 	unsigned cpu;
 	unsigned nr_running; /* curr (unless idle) and all that wait */
 	unsigned nr_rt;
-	u64 next_balance; /* when other busy CPUs are looked at next */
+	u64 next_balance;      /* when other busy CPUs are looked at next */
+	u64 rt_start, rt_used; /* the real-time period began; ns used in it */
+	bool rt_throttled;     /* the quota is used up and fair threads wait */
 	bool rt_rotate;	  /* curr, a real-time thread, goes to the end of its list when it is switched out */
 	bool reap;	  /* a thread ended here and waits to be freed */
 	bool timer_ready; /* the first switch is done: the local timer may be armed */

@@ -180,7 +180,10 @@ unsigned sched_select_cpu(struct thread *t)
 	found = idle_find(t, self);
 	if (found >= 0)
 		return (unsigned)found;
-	if (prev == ~0u || !t->se.started)
+	/* Behind a real-time thread it might wait for long. */
+	if (prev == ~0u || !t->se.started ||
+	    (t->se.class == SCHED_CLASS_FAIR &&
+	     atomic_load_explicit(&cpu_rq(prev)->prio_shown, memory_order_relaxed)))
 		prev = select_cpu_new(t, self); /* SELF in case no CPU is left that the mask allows */
 	return t->se.class == SCHED_CLASS_RT ? select_cpu_rt(t, prev) : prev;
 }

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* What tests of kernel/sched/ need of the rest of the kernel: futex keys of host memory, threads by id. Weak. */
+/* What tests of kernel/sched/ need of the rest of the kernel: futex keys of host memory, threads by id. Weak.
+ */
 #include "host_private.h"
 #include "kernel/clock.h"
 #include "kernel/process.h"
+#include "kernel/timer.h"
 #include "kernel/vm.h"
 #include "sched/sched_area.h"
 
@@ -41,6 +43,16 @@ __weak void sched_assert_may_sleep(void)
 {
 }
 
+void wake_defer_begin(void);
+__weak void wake_defer_begin(void)
+{
+}
+
+void wake_defer_end(void);
+__weak void wake_defer_end(void)
+{
+}
+
 void sched_set_boost(struct thread *t, u8 priority);
 __weak void sched_set_boost(struct thread *t, u8 priority)
 {
@@ -62,6 +74,13 @@ __weak int vm_fault_in(struct vmspace *vm, u64 addr, bool write)
 {
 	atomic_fetch_add(&sched_area_faults, 1);
 	return -EFAULT;
+}
+
+__weak void timer_set_realtime(struct timer *t, u64 expires)
+{
+	u64 now = clock_realtime();
+
+	timer_set(t, clock_monotonic() + (expires > now ? expires - now : 0));
 }
 
 __weak bool schedule_until_realtime(u64 deadline)

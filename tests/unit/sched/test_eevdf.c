@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* The fair policy by itself: shares follow weights within a slice, lag is bounded, kept over sleep and migration, and sums
- * to nothing; yield and late comers. Numbers are invariants of kernel/sched/eevdf.h. */
+/* The fair policy by itself: shares follow weights within a slice, lag is bounded, kept over sleep and
+ * migration, and sums to nothing; yield and late comers. Numbers are invariants of kernel/sched/eevdf.h. */
 // sources: kernel/sched/eevdf.c kernel/lib/rbtree.c
 #include "unit.h"
 #include "kernel/sched/eevdf.h"
@@ -90,7 +90,8 @@ static void test_shares_follow_weights(void **state)
 		u64 fair = total / load * s[i].e.weight;
 
 		/* Within two slices of service. */
-		assert_true(llabs((s64)(s[i].service - fair)) <= 2 * EEVDF_SLICE_DEFAULT + (s64)(fair / 1000));
+		assert_true(llabs((s64)(s[i].service - fair)) <=
+			    2 * EEVDF_SLICE_DEFAULT + (s64)(fair / 1000));
 	}
 }
 
@@ -132,7 +133,8 @@ static void test_random_life(void **state)
 				break;
 			case 1:
 				if (!x->on)
-					eevdf_set_weight(&x->e, rnd(2) ? EEVDF_WEIGHT_IDLE : eevdf_weight((int)rnd(40) - 20));
+					eevdf_set_weight(&x->e, rnd(2) ? EEVDF_WEIGHT_IDLE
+								       : eevdf_weight((int)rnd(40) - 20));
 				break;
 			case 2:
 				if (q.curr)
@@ -147,7 +149,8 @@ static void test_random_life(void **state)
 				if (!s[i].on)
 					continue;
 				lags += (double)s[i].e.weight *
-					(double)(s64)(q.base + (u64)(q.weighted / (s64)q.load) - s[i].e.vruntime);
+					(double)(s64)(q.base + (u64)(q.weighted / (s64)q.load) -
+						      s[i].e.vruntime);
 				bound += (double)s[i].e.weight;
 			}
 			/* The average is rounded to a whole ns. */

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* futex(2) between real threads on the test's own memory: each operation's result and errno, timeouts on virtual time, signals,
- * faults, and a hammering that loses no wake-up. Run it with SAN=thread as well. */
-// sources: kernel/sched/futex.c kernel/sched/futex_requeue.c kernel/sched/futex_pi.c kernel/sched/futex_syscall.c
+/* futex(2) between real threads on the test's own memory: each operation's result and errno, timeouts on
+ * virtual time, signals, faults, and a hammering that loses no wake-up. Run it with SAN=thread as well. */
+// sources: kernel/sched/futex.c kernel/sched/futex_requeue.c
+// sources: kernel/sched/futex_pi.c kernel/sched/futex_syscall.c
 #include "unit.h"
 #include "base/err.h"
 #include "kernel/clock.h"
@@ -136,8 +137,10 @@ static void test_timeouts(void **state)
 	assert_int_equal(fut((void *)&word, P(WAIT), 0, 64, NULL, 0), -EFAULT);
 	/* Wall clock, absolute. */
 	before = clock_realtime();
-	ts = (struct __kernel_timespec){.tv_sec = (s64)(before / NSEC_PER_SEC) + 1, .tv_nsec = (long)(before % NSEC_PER_SEC)};
-	assert_int_equal(fut((void *)&word, P(WAIT_BITSET) | FUTEX_CLOCK_REALTIME, 0, (u64)&ts, NULL, NONE), -ETIMEDOUT);
+	ts = (struct __kernel_timespec){.tv_sec = (s64)(before / NSEC_PER_SEC) + 1,
+					.tv_nsec = (long)(before % NSEC_PER_SEC)};
+	assert_int_equal(fut((void *)&word, P(WAIT_BITSET) | FUTEX_CLOCK_REALTIME, 0, (u64)&ts, NULL, NONE),
+			 -ETIMEDOUT);
 	assert_int_equal(clock_realtime() - before, NSEC_PER_SEC);
 	assert_int_equal(fut((void *)&word, P(WAKE), 1, 0, NULL, 0), 0); /* nobody was left behind */
 }
@@ -187,17 +190,24 @@ static void test_wake_op(void **state)
 	start(&a, (void *)&word, P(WAIT), 0, 0);
 	start(&b, (void *)&word2, P(WAIT), 0, 0);
 	/* word2 += 5; wake word; wake word2 if it was > 0: it was not. */
-	assert_int_equal(fut((void *)&word, P(WAKE_OP), 1, 1, (void *)&word2, FUTEX_OP(FUTEX_OP_ADD, 5, FUTEX_OP_CMP_GT, 0)), 1);
+	assert_int_equal(fut((void *)&word, P(WAKE_OP), 1, 1, (void *)&word2,
+			     FUTEX_OP(FUTEX_OP_ADD, 5, FUTEX_OP_CMP_GT, 0)),
+			 1);
 	assert_int_equal(word2, 5);
 	assert_int_equal(finish(&a), 0);
 	assert_int_equal(fut((void *)&word, P(WAKE_OP), 1, 1, (void *)&word2,
-			     FUTEX_OP((FUTEX_OP_ANDN | FUTEX_OP_OPARG_SHIFT), 2, FUTEX_OP_CMP_EQ, 5)), 1);
+			     FUTEX_OP((FUTEX_OP_ANDN | FUTEX_OP_OPARG_SHIFT), 2, FUTEX_OP_CMP_EQ, 5)),
+			 1);
 	assert_int_equal(word2, 1);
 	assert_int_equal(finish(&b), 0);
-	assert_int_equal(fut((void *)&word, P(WAKE_OP), 1, 1, (void *)&word2, FUTEX_OP(6, 2, FUTEX_OP_CMP_EQ, 5)), -ENOSYS);
+	assert_int_equal(
+		fut((void *)&word, P(WAKE_OP), 1, 1, (void *)&word2, FUTEX_OP(6, 2, FUTEX_OP_CMP_EQ, 5)),
+		-ENOSYS);
 	/* Operand -1 is sign-extended. */
 	word2 = 1;
-	assert_int_equal(fut((void *)&word, P(WAKE_OP), 1, 1, (void *)&word2, FUTEX_OP(FUTEX_OP_ADD, -1, FUTEX_OP_CMP_LT, -1)), 0);
+	assert_int_equal(fut((void *)&word, P(WAKE_OP), 1, 1, (void *)&word2,
+			     FUTEX_OP(FUTEX_OP_ADD, -1, FUTEX_OP_CMP_LT, -1)),
+			 0);
 	assert_int_equal(word2, 0);
 }
 
@@ -418,9 +428,20 @@ static void test_pi_hammer(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_wait_needs_the_value), T(test_wake_counts), T(test_bitsets), T(test_timeouts), T(test_signals),
-		T(test_requeue), T(test_wake_op), T(test_waitv), T(test_hammer), T(test_pi_lock_and_unlock),
-		T(test_pi_order_and_boost), T(test_pi_timeout_and_signal), T(test_pi_deadlock), T(test_requeue_pi),
+		T(test_wait_needs_the_value),
+		T(test_wake_counts),
+		T(test_bitsets),
+		T(test_timeouts),
+		T(test_signals),
+		T(test_requeue),
+		T(test_wake_op),
+		T(test_waitv),
+		T(test_hammer),
+		T(test_pi_lock_and_unlock),
+		T(test_pi_order_and_boost),
+		T(test_pi_timeout_and_signal),
+		T(test_pi_deadlock),
+		T(test_requeue_pi),
 		T(test_pi_hammer),
 	};
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* The lock-free list: nothing is lost or doubled, each producer's order holds, and one push in each batch sees it empty. Run it
- * with SAN=thread as well. */
+/* The lock-free list: nothing is lost or doubled, each producer's order holds, and one push in each batch
+ * sees it empty. Run it with SAN=thread as well. */
 #include "unit.h"
 #include "kernel/mpsc.h"
 

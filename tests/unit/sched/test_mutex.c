@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* Sleeping locks between real threads: exclusion, no lost wake-up (the shim panics when all sleep), giving up on a fatal signal,
- * hand-off, reader-writer order. Run it with SAN=thread as well. */
+/* Sleeping locks between real threads: exclusion, no lost wake-up (the shim panics when all sleep), giving up
+ * on a fatal signal, hand-off, reader-writer order. Run it with SAN=thread as well. */
 // sources: kernel/sched/mutex.c kernel/sched/rwlock.c
 #include "unit.h"
 #include "kernel/mutex.h"
@@ -217,5 +217,5 @@ static void test_reader_goes_on_when_writer_gives_up(void **state)
 	assert_int_equal(l.count, 0);
 }
 
-UNIT_TESTS(test_exclusion, test_trylock, test_killable, test_handoff, test_rwlock, test_writer_goes_before_later_reader,
-	   test_reader_goes_on_when_writer_gives_up)
+UNIT_TESTS(test_exclusion, test_trylock, test_killable, test_handoff, test_rwlock,
+	   test_writer_goes_before_later_reader, test_reader_goes_on_when_writer_gives_up)

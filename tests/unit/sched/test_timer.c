@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* Kernel timers: order, moving, cancelling, what a callback may do, wall-clock timers and steps, and what the hardware is told.
- * The test plays the local timer interrupt. */
+/* Kernel timers: order, moving, cancelling, what a callback may do, wall-clock timers and steps, and what the
+ * hardware is told. The test plays the local timer interrupt. */
 // sources: kernel/sched/timer.c kernel/lib/rbtree.c
 #include "unit.h"
 #include "kernel/clock.h"
@@ -218,7 +218,8 @@ static void churn(void *arg)
 	}
 }
 
-/* Timers set, moved and cancelled from several CPUs while callbacks run: no corruption, and cancel means cancelled. */
+/* Timers set, moved and cancelled from several CPUs while callbacks run: no corruption, and cancel means
+ * cancelled. */
 static void test_many_cpus(void **state)
 {
 	struct thread *t[CHURN_THREADS];
