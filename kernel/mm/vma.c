@@ -13,6 +13,16 @@
 
 static struct slab_cache *vma_cache;
 
+/* Freed VMAs wait here for reuse at once. A look-up without vm->lock may still hold a pointer to one, or even
+ * its lock, which therefore is never initialised again; it finds the VMA detached, or in another place. Those
+ * that leave for the slab, whose memory may become something else, wait for a grace period. */
+#define SPARE_MAX 32
+struct spare {
+	u32 count;
+	struct vma *vmas[SPARE_MAX];
+};
+static DEFINE_PER_CPU(struct spare, spare);
+
 void vma_init(void)
 {
 	vma_cache = slab_cache_create("vma", sizeof(struct vma), CACHE_LINE);
@@ -22,24 +32,50 @@ void vma_init(void)
 
 struct vma *vma_alloc(struct vmspace *vm)
 {
-	struct vma *v = slab_zalloc(vma_cache);
+	u64 irq = arch_irq_save();
+	struct vma *v = NULL;
 
-	if (v) {
-		v->vm = vm;
+	if (this_cpu(spare).count)
+		v = this_cpu(spare).vmas[--this_cpu(spare).count];
+	arch_irq_restore(irq);
+	if (!v) {
+		v = slab_alloc(vma_cache);
+		if (!v)
+			return NULL;
+		v->detached = true;
 		rwlock_init(&v->lock);
-		list_init(&v->cache_node);
 	}
+	/* All but the lock and `detached`: a look-up that is late may still look at those. */
+	v->start = v->end = 0;
+	v->flags = 0;
+	v->pgoff = 0;
+	v->file = NULL;
+	v->ops = NULL;
+	v->priv = NULL;
+	v->vm = vm;
+	list_init(&v->cache_node);
+	v->policy = 0;
+	v->policy_nodes = 0;
+	v->batch = 0;
+	v->fault_next = 0;
 	return v;
-}
-
-void vma_free(struct vma *v)
-{
-	slab_free(vma_cache, v);
 }
 
 static void vma_free_rcu(struct rcu_head *head)
 {
-	vma_free(container_of(head, struct vma, rcu));
+	slab_free(vma_cache, container_of(head, struct vma, rcu));
+}
+
+void vma_free(struct vma *v)
+{
+	u64 irq = arch_irq_save();
+	bool kept = this_cpu(spare).count < SPARE_MAX;
+
+	if (kept)
+		this_cpu(spare).vmas[this_cpu(spare).count++] = v;
+	arch_irq_restore(irq);
+	if (!kept)
+		rcu_call(&v->rcu, vma_free_rcu);
 }
 
 static struct page_cache *vma_page_cache(const struct vma *v)
@@ -78,7 +114,7 @@ void vma_release(struct vma *v)
 		v->ops->close(v);
 	if (v->file)
 		file_put(v->file);
-	rcu_call(&v->rcu, vma_free_rcu);
+	vma_free(v);
 }
 
 static inline struct vma *vma_of(struct rb_node *n)
@@ -142,7 +178,9 @@ static struct vma *lock_read_rcu(struct vmspace *vm, u64 addr)
 		} else {
 			if (!rwlock_read_trylock(&v->lock))
 				return NULL;
-			if (likely(!v->detached && v->start <= addr && addr < v->end))
+			/* Acquire: pairs with vma_link(); the fields below are those of a linked VMA. */
+			if (likely(!__atomic_load_n(&v->detached, __ATOMIC_ACQUIRE) && v->vm == vm &&
+				   v->start <= addr && addr < v->end))
 				return v;
 			rwlock_read_unlock(&v->lock);
 			return NULL;
@@ -194,8 +232,18 @@ static void vma_update(struct rb_node *n)
 
 static void set_gap(struct vma *v, u64 gap)
 {
+	struct rb_node *n = &v->node;
+
 	v->gap = gap;
-	rb_propagate(&v->node, vma_update);
+	/* Up to where nothing changes any more. */
+	do {
+		u64 old = vma_of(n)->max_gap;
+
+		vma_update(n);
+		if (vma_of(n)->max_gap == old)
+			break;
+		n = n->parent;
+	} while (n);
 }
 
 void vma_link(struct vmspace *vm, struct vma *v)
@@ -217,6 +265,7 @@ void vma_link(struct vmspace *vm, struct vma *v)
 	ASSERT(!next || v->end <= next->start);
 	v->gap = v->start - (prev ? prev->end : 0);
 	mapping_add(v); /* before the first fault can find V */
+	__atomic_store_n(&v->detached, false, __ATOMIC_RELEASE);
 	rb_insert(&vm->tree, &v->node, parent, link, vma_update);
 	if (next)
 		set_gap(next, next->start - v->end);
@@ -228,7 +277,7 @@ void vma_unlink(struct vmspace *vm, struct vma *v)
 	struct vma *next = vma_next(v);
 
 	rwlock_write_lock(&v->lock);
-	v->detached = true;
+	__atomic_store_n(&v->detached, true, __ATOMIC_RELAXED);
 	rwlock_write_unlock(&v->lock);
 	rb_erase(&vm->tree, &v->node, vma_update);
 	if (next)
