@@ -249,6 +249,7 @@ void posix_timers_exit(struct process *p)
 		spin_unlock_irqrestore(&all->lock, flags);
 		timer_cancel(&all->itimer[i].timer);
 	}
+	timer_cancel(&all->cpu_limit);
 	p->timers = NULL;
 	kfree(all);
 }

@@ -199,7 +199,11 @@ static void init_itimers(struct posix_timers *all)
 
 struct posix_timers *ptimers_get(void)
 {
-	struct process *p = current->proc;
+	return ptimers_of(current->proc);
+}
+
+struct posix_timers *ptimers_of(struct process *p)
+{
 	struct posix_timers *all =
 		atomic_load_explicit((_Atomic(struct posix_timers *) *)&p->timers, memory_order_acquire);
 	struct posix_timers *none = NULL;
@@ -212,6 +216,7 @@ struct posix_timers *ptimers_get(void)
 	all->owner = p;
 	list_init(&all->list);
 	init_itimers(all);
+	timer_init(&all->cpu_limit, cpu_limit_check);
 	if (!atomic_compare_exchange_strong_explicit((_Atomic(struct posix_timers *) *)&p->timers, &none, all,
 						     memory_order_acq_rel, memory_order_acquire)) {
 		kfree(all); /* another thread was first */

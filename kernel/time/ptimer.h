@@ -41,6 +41,11 @@ struct posix_timers {
 	struct list_head list;
 	int next_id;
 	struct ptimer itimer[3]; /* ITIMER_REAL, ITIMER_VIRTUAL, ITIMER_PROF */
+	struct timer cpu_limit;	 /* RLIMIT_CPU: the next look; cpu_limit.c. Its callback alone uses the next
+				    three */
+	u64 limit_last;		 /* CPU time at the last look */
+	u64 limit_warned;	 /* seconds at which SIGXCPU was sent last */
+	unsigned limit_idle;
 };
 
 struct itimer_ns {
@@ -48,6 +53,8 @@ struct itimer_ns {
 };
 
 struct posix_timers *ptimers_get(void); /* the current process's, made on first use; NULL on no memory */
+struct posix_timers *ptimers_of(struct process *p);
+void cpu_limit_check(struct timer *t); /* the callback of cpu_limit */
 void ptimer_init(struct ptimer *t, struct posix_timers *all);
 /* With all->lock held. set: false when the callback is running: unlock and come again. ABSOLUTE: value is a
  * time. */

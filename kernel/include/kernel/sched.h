@@ -74,6 +74,8 @@ static inline void process_cpu_times(struct process *p, u64 *user_ns, u64 *syste
 {
 	process_times(p, user_ns, system_ns);
 }
+/* RLIMIT_CPU of P was set (or inherited): watch it. -ENOMEM. Thread context; call it after rlim was written. kernel/time/. */
+int process_cpu_limit_changed(struct process *p);
 /* The host's clock of CPU time taken from a virtual CPU (ns, since boot), when there is one: set by arch at boot. */
 extern u64 (*sched_steal_clock)(unsigned cpu);
 
