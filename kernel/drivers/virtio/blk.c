@@ -299,13 +299,16 @@ static void read_id(struct virtio_blk *vb)
 				    {virt_to_phys(vb->id), sizeof vb->id},
 				    {virt_to_phys(&c->status), 1}};
 	u64 start_time = clock_monotonic(), flags;
+	bool kick;
 
 	c->r = NULL;
 	c->header = (struct virtio_blk_outhdr){.type = VIRTIO_BLK_T_GET_ID};
 	flags = spin_lock_irqsave(&vb->lock);
-	if (!vq_add(vb->vq, seg, 1, 2, c))
-		vq_kick(vb->vq);
+	(void)vq_add(vb->vq, seg, 1, 2, c); /* into an empty ring */
+	kick = vq_kick_prepare(vb->vq);
 	spin_unlock_irqrestore(&vb->lock, flags);
+	if (kick)
+		vq_notify(vb->vq);
 	while (READ_ONCE(c->busy) && clock_monotonic() - start_time < ID_WAIT_NS)
 		cpu_relax();
 	if (!READ_ONCE(c->busy) && c->status == VIRTIO_BLK_S_OK)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* The parts of fs/ and kernel/proc/ that kernel/ipc leans on, as little as will do: one descriptor table, anonymous files with
- * an inode when asked for one, signals that are only counted. */
+/* The parts of fs/ and kernel/proc/ that kernel/ipc leans on, as little as will do: one descriptor table,
+ * anonymous files with an inode when asked for one, signals that are only counted. */
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -241,6 +241,11 @@ ssize_t ipc_write(int fd, const void *buf, size_t n)
 		ret = f->ops->write ? f->ops->write(f, &it, &pos) : -EINVAL;
 	file_put(f);
 	return ret;
+}
+
+__weak s64 noop_seek(struct file *f, s64 off, int whence)
+{
+	return (s64)f->pos;
 }
 
 /* Signals and processes */

@@ -14,6 +14,6 @@ extern _Atomic u32 ipc_sigpipes;   /* SIGPIPEs sent */
 extern _Atomic u32 ipc_files_live; /* open files not released */
 
 #define SYS(name) long sys_##name(u64, u64, u64, u64, u64, u64)
-#define CALL6(name, a, b, c, d, e, f, ...)                                                                           \
+#define CALL6(name, a, b, c, d, e, f, ...) \
 	sys_##name((u64)(a), (u64)(b), (u64)(c), (u64)(d), (u64)(e), (u64)(f))
 #define CALL(name, ...) CALL6(name, __VA_ARGS__, 0, 0, 0, 0, 0, 0)

@@ -173,6 +173,17 @@ static void thread_gone(void *arg)
 	pthread_mutex_unlock(&lock);
 }
 
+bool host_threads_alone(void)
+{
+	unsigned alive = 0;
+
+	pthread_mutex_lock(&lock);
+	for (struct host_thread *h = all; h; h = h->next)
+		alive += !h->done;
+	pthread_mutex_unlock(&lock);
+	return alive <= 1;
+}
+
 __attribute__((constructor(102))) static void sched_setup(void)
 {
 	size_t size = (size_t)(__stop_percpu - __start_percpu);
