@@ -59,7 +59,8 @@ def write_image_folder(app, folder):
         os.replace(place + ".new", place)
     description = {"version": IMAGE_VERSION, "name": app.manifest["name"], "command_line": COMMAND_LINE,
                    "ports": app.manifest["ports"], "memory": app.manifest["memory"], "cpus": app.manifest["cpus"],
-                   "home": app.home, "manifest": app.manifest, "digests": digests}
+                   "home": app.home, "digests": digests,
+                   "manifest": {k: v for k, v in app.manifest.items() if k not in manifest.RUNTIMES or k == app.manifest["runtime"]}}
     with open(os.path.join(folder, IMAGE_FILE + ".new"), "w") as f:
         json.dump(description, f, indent=2, sort_keys=True)
         f.write("\n")

@@ -19,6 +19,7 @@ _OPTIONS = {
     "q35": "q35,usb=off,vmport=off,smbus=off,sata=off,smm=off",
     "microvm": "microvm,auto-kernel-cmdline=off",
 }
+LEAST_MEMORY = 4 << 20  # firmware and kernel must at least be loaded to say what is wrong
 # Static, so that a boot waits for nobody: the addresses that QEMU's user network hands out anyway.
 USER_NET_WORD = "ip=10.0.2.15::10.0.2.2:255.255.255.0::eth0:off:10.0.2.3"
 
@@ -50,6 +51,8 @@ class Machine:
 
 def command(m, folder):
     """QEMU's argument list for M. FOLDER takes the fw_cfg files."""
+    if m.memory < LEAST_MEMORY:
+        raise UsageError("-m: %dK is too little for any guest; give it at least 4M, 32M for a small program" % (m.memory >> 10))
     words = ["qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"]
     words += ["-name", m.name, "-machine", _OPTIONS[m.machine], "-m", "%dk" % (m.memory >> 10), "-smp", str(m.cpus)]
     if m.accel == "kvm":

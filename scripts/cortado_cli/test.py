@@ -1,0 +1,198 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""`cortado test [SUITE...]`: what CI runs. Each suite says its own totals; the last line is `N passed, N failed`.
+
+Output of the suites is in build/test/SUITE.log; of a failing one the telling lines are shown."""
+
+import dataclasses
+import glob
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+
+from . import kernel, paths, ui
+from .errors import FAILED, CortadoError, HostLacks, UsageError
+
+_SHARDS = 2
+_SHOWN = 60  # lines of a failing suite
+
+
+@dataclasses.dataclass
+class Count:
+    passed: int = 0
+    failed: int = 0
+
+    def add(self, other):
+        self.passed += other.passed
+        self.failed += other.failed
+
+
+class Suite:
+    """Runs commands with their output in one log, and counts results in it."""
+
+    def __init__(self, name, ns):
+        self.name, self.ns, self.count = name, ns, Count()
+        self.log_path = paths.build("test", name + ".log")
+        os.makedirs(os.path.dirname(self.log_path), exist_ok=True)
+        self.log = open(self.log_path, "w+")
+
+    def command(self, words, limit):
+        """Run WORDS; returns (exit status, its output). A run over LIMIT seconds is ended, and counts as failed."""
+        start = self.log.seek(0, os.SEEK_END)
+        self.log.write("$ %s\n" % " ".join(words))
+        self.log.flush()
+        process = subprocess.Popen(words, cwd=paths.ROOT, stdin=subprocess.DEVNULL, stdout=self.log, stderr=subprocess.STDOUT,
+                                   start_new_session=True)
+        try:
+            status = process.wait(limit)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, 9)
+            process.wait()
+            status = 124
+            self.log.write("not ok %s: over its limit of %d s\n" % (self.name, limit))
+            self.log.flush()
+        self.log.seek(start)
+        text = self.log.read()
+        return status, text
+
+    def make(self, words, limit, good=r"^ok\b.*?(?:\((\d+) tests\))?$", bad=r"^(?:FAIL|not ok)\b"):
+        """`make WORDS`, counting lines that match GOOD (its group: how many) and BAD."""
+        status, text = self.command(["make", "--no-print-directory"] + words, limit)
+        result = Count()
+        for line in text.splitlines():
+            found = re.search(good, line)
+            if found:
+                result.passed += int(found.group(1)) if found.groups() and found.group(1) else 1
+            elif re.search(bad, line):
+                result.failed += 1
+        if status != 0 and not result.failed:
+            result.failed = 1
+        self.count.add(result)
+
+    def pytest(self, words, limit, shards=1):
+        python = _python_with_pytest()
+        started = []
+        for i in range(shards):
+            counts = paths.build("test", "%s.%d.json" % (self.name, i))
+            if os.path.exists(counts):
+                os.unlink(counts)
+            line = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--shard", "%d/%d" % (i, shards), "--counts", counts,
+                    "--tb=short"] + words + (["--full"] if self.ns.full else [])
+            log = open(paths.build("test", "%s.%d.log" % (self.name, i)), "w+")
+            started.append((counts, log, subprocess.Popen(line, cwd=paths.ROOT, stdin=subprocess.DEVNULL, stdout=log,
+                                                          stderr=subprocess.STDOUT, start_new_session=True)))
+        deadline = time.monotonic() + limit
+        for counts, log, process in started:
+            try:
+                process.wait(max(1, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, 15)  # the tests end their VMs
+                process.wait()
+            log.seek(0)
+            self.log.write(log.read())
+            log.close()
+            self.count.add(_counts(counts, process.returncode))
+        self.log.flush()
+
+    def finish(self, took):
+        self.log.flush()
+        print("%-8s %d passed, %d failed (%.0f s)" % (self.name, self.count.passed, self.count.failed, took), flush=True)
+        if self.count.failed:
+            self.log.seek(0)
+            lines = [line.rstrip() for line in self.log if re.match(r"(FAIL|not ok|ERROR|E  |.*\berror:|    )", line)]
+            for line in lines[:_SHOWN]:
+                print("    " + line[:300])
+            print("    the whole log: %s" % self.log_path, flush=True)
+        self.log.close()
+
+
+def _counts(path, status):
+    """What a pytest process wrote; without its file it counts as one failure."""
+    try:
+        with open(path) as f:
+            data = json.load(f)
+    except (OSError, ValueError):
+        return Count(0, 1)
+    failed = data["failed"] + data["error"]
+    return Count(data["passed"], failed or (1 if status not in (0, 5) else 0))
+
+
+def _python_with_pytest():
+    for python in ("/usr/bin/python3", sys.executable, "python3"):
+        try:
+            if subprocess.call([python, "-c", "import pytest"], stderr=subprocess.DEVNULL) == 0:
+                return python
+        except OSError:
+            pass
+    raise HostLacks("this host lacks python3-pytest; `scripts/cortado setup test` installs it")
+
+
+# -- suites -----------------------------------------------------------------------------------------------------------
+
+
+def _unit(s):
+    s.make(["-C", "tests/unit", "check"], 1200)
+
+
+def _models(s):
+    s.make(["-k", "-C", "tests/models"], 900, good=r"\bstates\b")
+
+
+def _agent(s):
+    s.make(["-C", "httpserver/tests", "check"], 600, good=r"^ok\b|^(\d+) passed")
+
+
+def _net(s):
+    s.make(["-C", "tests/net-sim", "check"], 600)
+
+
+def _fuzz(s):
+    seconds = 300 if s.ns.full else 15
+    for makefile in sorted(glob.glob(os.path.join(paths.ROOT, "tests", "fuzz", "*", "Makefile"))):
+        folder = os.path.dirname(makefile)
+        status, _ = s.command(["make", "-s", "-C", folder, "run", "SECONDS=%d" % seconds], seconds + 300)
+        s.log.write("%s fuzz/%s\n" % ("ok" if status == 0 else "not ok", os.path.basename(folder)))
+        s.count.add(Count(status == 0, status != 0))
+
+
+def _guest(s):
+    """The guest programs on this host's Linux, which shows that they test rightly; then in VMs."""
+    s.make(["-s", "-C", "tests/guest", "check-host"], 600, good=r"^(\d+) passed")
+    s.pytest(["tests/system/test_guest.py"], 900 if not s.ns.full else 3600, _SHARDS)
+
+
+def _system(s):
+    subprocess.run(["make", "-s", "-C", os.path.join(paths.ROOT, "tests", "guest")], stdin=subprocess.DEVNULL)
+    files = sorted(glob.glob(os.path.join(paths.ROOT, "tests", "system", "test_*.py")))
+    wanted = [os.path.relpath(f, paths.ROOT) for f in files if not f.endswith("test_guest.py")]
+    s.pytest(wanted, 900 if not s.ns.full else 7200, _SHARDS)
+
+
+_SUITES = {"unit": _unit, "models": _models, "agent": _agent, "net": _net, "fuzz": _fuzz, "guest": _guest, "system": _system}
+_NEEDS = {"models": "tests/models/Makefile", "agent": "httpserver/tests/Makefile", "net": "tests/net-sim/Makefile"}
+
+
+def main(ns):
+    wanted = ns.suite or [n for n in _SUITES if n not in _NEEDS or os.path.exists(os.path.join(paths.ROOT, _NEEDS[n]))]
+    unknown = [n for n in wanted if n not in _SUITES]
+    if unknown:
+        raise UsageError("no test suite `%s`; there are: %s" % (unknown[0], ", ".join(_SUITES)))
+    total = Count()
+    if {"guest", "system"} & set(wanted):
+        try:
+            kernel.path()  # built once, before tests run side by side
+        except CortadoError as e:
+            ui.error("test", str(e))
+            print("kernel   0 passed, 1 failed", flush=True)
+            total.failed += 1
+            wanted = [n for n in wanted if n not in ("guest", "system")]
+    for name in wanted:
+        began = time.monotonic()
+        suite = Suite(name, ns)
+        _SUITES[name](suite)
+        suite.finish(time.monotonic() - began)
+        total.add(suite.count)
+    print("%d passed, %d failed" % (total.passed, total.failed), flush=True)
+    return FAILED if total.failed else 0

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""An unmodified OpenJDK under launch."""
+
+import glob
+import subprocess
+
+import pytest
+
+import vm
+
+COLLECTORS = ["Serial", "Parallel", "G1"]
+
+
+@pytest.fixture(scope="session")
+def classes(tmp_path_factory):
+    out = tmp_path_factory.mktemp("classes")
+    subprocess.run(["javac", "--release", "17", "-d", str(out)] + glob.glob(vm.ROOT + "/tests/system/java/*.java"), check=True)
+    return str(out)
+
+
+@pytest.mark.everywhere
+def test_version(launch):
+    r = launch("java", "-version", timeout=90)
+    assert r.status == 0 and "Runtime Environment" in r.err and r.out == "", r
+
+
+@pytest.mark.parametrize("collector", COLLECTORS)
+def test_hello_world(launch, classes, collector):
+    r = launch("-m", "512M", "--cpus", "2", "--with", classes + ":/cls", "java", "-XX:+Use%sGC" % collector, "-cp", "/cls", "HelloWorld", "4",
+               timeout=150)
+    assert r.status == 4, r
+    assert r.out.splitlines() == ["Hello, World", "caught 200", "total 2400000", "stack overflow caught", "file text"], r
+
+
+def test_z_collector(launch, classes):
+    r = launch("-m", "768M", "--with", classes + ":/cls", "java", "-XX:+UseZGC", "-Xmx256m", "-cp", "/cls", "HelloWorld", timeout=200)
+    assert r.status == 0 and "total 2400000" in r.out, r
+
+
+def test_uncaught_exception(launch, tmp_path):
+    (tmp_path / "Bad.java").write_text("public class Bad { public static void main(String[] a) { throw new RuntimeException(\"oh\"); } }")
+    subprocess.run(["javac", "-d", str(tmp_path), str(tmp_path / "Bad.java")], check=True)
+    r = launch("--with", "%s:/cls" % tmp_path, "java", "-cp", "/cls", "Bad", timeout=90)
+    assert r.status == 1 and "java.lang.RuntimeException: oh" in r.err, r
+
+
+def test_loopback(launch, classes):
+    r = launch("-m", "512M", "--with", classes + ":/cls", "java", "-cp", "/cls", "Loopback", timeout=150)
+    assert (r.status, r.out) == (0, "100 small, large true\n"), r
+
+
+def test_children(launch, classes):
+    r = launch("-m", "512M", "--with", classes + ":/cls", "--with", "/usr/bin/busybox", "java", "-cp", "/cls", "Children", timeout=120)
+    assert (r.status, r.out) == (0, "child yes\nstatus 6\nrefused\n"), r
+
+
+def test_memory_is_the_guests(launch, classes):
+    r = launch("-m", "400M", "--cpus", "2", "--with", classes + ":/cls", "java", "-XshowSettings:system", "-Xlog:os+container=info", "-XX:+PrintFlagsFinal",
+               "-version", timeout=90)
+    heap = next(int(line.split()[3]) for line in r.out.splitlines() if " MaxHeapSize " in line)
+    assert r.status == 0 and 80 << 20 <= heap <= 220 << 20, r

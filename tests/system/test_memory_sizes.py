@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Every guest memory size: small ones, odd ones, not only round ones."""
+
+import pytest
+
+import vm
+
+SMALLEST = 24  # MiB in which hello must still run
+
+
+def sizes(full):
+    return list(range(SMALLEST, 129, 1 if full else 7)) + [68, 70, 72, 74, 127]
+
+
+@pytest.mark.cortado_only
+@pytest.mark.parametrize("machine", ["microvm", "q35"])
+def test_every_size(machine, full):
+    failed = []
+    for size in sorted(set(sizes(full))):
+        r = vm.cortado("launch", "--machine", machine, "-m", "%dM" % size, vm.GUEST + "/glibc/hello", "3", timeout=60)
+        if (r.status, r.out) != (3, "hello\n"):
+            failed.append("%d MiB: %r" % (size, r))
+    assert not failed, "\n".join(failed)
+
+
+@pytest.mark.cortado_only
+@pytest.mark.parametrize("kilobytes", [33333, 65540, 100001 * 4 // 4, 131068])
+def test_odd_sizes(kilobytes):
+    r = vm.cortado("launch", "-m", "%dK" % (kilobytes // 8 * 8), vm.GUEST + "/static/hello", "3", timeout=60)
+    assert (r.status, r.out) == (3, "hello\n"), r
+
+
+@pytest.mark.cortado_only
+@pytest.mark.parametrize("megabytes", [1, 2, 4, 8])
+def test_too_small_is_said(megabytes):
+    """A VM that cannot work ends with a message and a status; it does not hang."""
+    r = vm.cortado("launch", "-m", "%dM" % megabytes, vm.GUEST + "/glibc/hello", "3", timeout=30)
+    assert not r.timed_out and (r.status == 3 or (r.status == 125 and r.err)), r
+
+
+def test_large(launch):
+    if vm.free_memory_mib() < 3000:
+        pytest.skip("not enough memory on this host")
+    r = launch("-m", "6G", "busybox", "grep", "MemTotal", "/proc/meminfo")
+    assert r.status == 0 and int(r.out.split()[1]) > 5 << 20, r
+
+
+@pytest.mark.cortado_only
+def test_figures_agree(launch):
+    r = launch("-m", "256M", "busybox", "cat", "/proc/meminfo")
+    figures = {line.split(":")[0]: int(line.split()[1]) for line in r.out.splitlines()}
+    assert 200 << 10 < figures["MemTotal"] <= 256 << 10 and figures["MemFree"] > 150 << 10, r

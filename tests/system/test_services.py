@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The sample services as VMs: what a new user does, over the user network, with the management API."""
+
+import os
+import shutil
+import signal
+import subprocess
+
+import pytest
+
+import vm
+from services import running
+
+ORDERS = vm.ROOT + "/apps/java/orders"
+HELLO = vm.ROOT + "/apps/node/hello"
+PUBLISH = ("-p", "0:8080", "--api", "0")
+
+
+@pytest.mark.parametrize("machine,cpus", [("q35", 1), ("microvm", 2)])
+def test_orders(machine, cpus):
+    with running(ORDERS, "--machine", machine, "--cpus", cpus, *PUBLISH) as s:
+        order = s.json("POST", "/orders", {"customer": "ann", "item": "cup", "quantity": 2, "price": 3.5})
+        assert order["id"] == 1 and order["total"] == 7.0 and order["state"] == "open"
+        assert s.json("GET", "/orders/1")["customer"] == "ann"
+        assert len(s.json("GET", "/orders")["orders"]) == 1
+        assert s.json("DELETE", "/orders/1")["state"] == "cancelled"
+        assert s.http("GET", "/orders/99")[0] == 404
+        assert s.http("POST", "/orders", {"customer": "", "item": "x", "quantity": 1, "price": 1})[0] == 400
+        assert s.http("GET", "/readyz", port="api")[0] == 200
+
+        app = s.app()
+        assert app["state"] == "running" and app["ready"] and app["restarts"] == 0
+        assert s.json("GET", "/v1/os", port="api")["cpus"] == cpus
+        assert s.json("GET", "/v1/os/memory", port="api")["total_bytes"] > 200 << 20
+        assert any("java" in t["name"] or "jvm" in t["name"] for t in s.json("GET", "/v1/os/threads", port="api")["threads"])
+        assert "init=" in s.json("GET", "/v1/os/cmdline", port="api")["cmdline"]
+        assert s.http("GET", "/v1/os/dmesg", port="api")[0] == 200
+        assert s.json("GET", "/v1/jvm", port="api")["version"].startswith("17.")
+        assert s.json("GET", "/v1/jvm/memory", port="api")["heap"]["used_bytes"] > 0
+        assert s.json("GET", "/v1/jvm/gc", port="api")["collectors"]
+        assert s.json("POST", "/v1/jvm/gc", port="api")["committed_bytes"] > 0
+        threads = s.json("GET", "/v1/jvm/threads", port="api")["threads"]
+        assert any(t["name"] == "main" or t.get("stack") for t in threads)
+        metrics = s.http("GET", "/metrics", port="api")[1]
+        assert 'jvm_memory_used_bytes{area="heap"' in metrics and "cortado_app_ready 1" in metrics
+
+        assert "orders: listening on port 8080" in vm.cortado("logs", s.name).out
+        assert s.name in vm.cortado("ps").out
+        assert s.json("POST", "/v1/app/stop", port="api")["state"] in ("stopping", "exited")
+        assert s.until(lambda a: a["state"] == "exited")["exit"]["reason"] == "stopped"
+        assert s.json("POST", "/v1/app/start", port="api")
+        s.until(lambda a: a["ready"])
+        assert s.json("GET", "/stats")["orders"] == 0
+
+
+def test_node_service():
+    with running(HELLO, *PUBLISH) as s:
+        assert s.json("GET", "/")["message"] == "hello"
+        assert s.json("POST", "/greetings", {"name": "a", "text": "b"}) == {"name": "a", "text": "b"}
+        assert s.http("POST", "/greetings", {"name": 1})[0] == 400
+        stats = s.json("GET", "/stats")
+        assert stats["memory"]["rss"] > 0 and stats["cpus"] == 1
+        assert s.app()["runtime"] == "node"
+        assert "nodejs_heap_size_used_bytes" in s.http("GET", "/metrics", port="api")[1]
+        assert vm.cortado("stop", s.name).status == 0
+        assert "hello: stopped" in vm.cortado("logs", s.name).out
+
+
+def test_foreground_run_streams_and_stops_on_interrupt():
+    process = subprocess.Popen([vm.COMMAND, "run", "-p", "0:8080", HELLO], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                               stdin=subprocess.DEVNULL, start_new_session=True)
+    try:
+        assert process.stdout.readline() == b"hello: listening on port 8080\n"
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+        assert process.returncode == 130, err
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+@pytest.fixture(scope="module")
+def death(tmp_path_factory):
+    """A Java program that ends in the way its first argument says."""
+    folder = tmp_path_factory.mktemp("death")
+    source = vm.ROOT + "/tests/system/apps/death/Death.java"
+    subprocess.run(["javac", "--release", "17", "-d", str(folder), source], check=True)
+    shutil.copy("/bin/busybox", folder / "busybox")
+    (folder / "cortado.json").write_text(
+        '{"version": 1, "name": "death", "runtime": "java",'
+        ' "java": {"main_class": "Death", "heap": "64M", "options": ["-XX:MaxDirectMemorySize=1g"]},'
+        ' "memory": "192M", "files": {"Death.class": "/app/Death.class"}}')
+    return str(folder)
+
+
+@pytest.mark.parametrize("how,exit", [
+    ("halt", {"code": 3, "signal": None, "reason": "exit"}),
+    ("throw", {"code": 1, "signal": None, "reason": "exit"}),
+    ("kill", {"code": None, "signal": 9, "reason": "signal"}),
+    ("memory", {"code": None, "signal": 9, "reason": "oom"}),
+])
+def test_the_api_outlives_the_runtime(death, how, exit):
+    with running(death, "--api", "0", wait=False, arguments=[how]) as s:
+        app = s.until(lambda a: a["state"] == "failed")
+        assert app["exit"] == exit and app["pid"] is None
+        assert s.http("GET", "/livez", port="api")[0] == 503
+        assert s.http("GET", "/v1/jvm", port="api")[0] == 503
+        assert "dying: " + how in s.http("GET", "/v1/app/logs", port="api")[1]
+
+
+def test_balloon_takes_and_gives_back():
+    with running(ORDERS, "-m", "512M", *PUBLISH) as s:
+        for _ in range(3):
+            s.json("POST", "/load", {"mib": 250})
+            full = s.host_bytes()
+            s.json("POST", "/load", {"mib": 0})
+            small = vm.cortado("balloon", s.name, "192M", "--timeout", "20", timeout=60)
+            assert small.status == 0, small
+            assert s.json("GET", "/v1/balloon", port="api")["actual_bytes"] == 192 << 20
+            assert s.host_bytes() < full - (150 << 20)
+            assert s.http("GET", "/health")[0] == 200
+            back = vm.cortado("balloon", s.name, "512M", "--timeout", "20", timeout=60)
+            assert back.status == 0, back
+            assert s.json("GET", "/v1/balloon", port="api")["actual_bytes"] == 512 << 20
+        s.json("POST", "/load", {"mib": 250})
