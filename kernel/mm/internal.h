@@ -86,6 +86,9 @@ void page_alloc_init(void);
 /* Shrink caches by about N pages, then the balloon; returns how many pages came free. Interrupts on; does not
  * sleep. */
 u64 page_reclaim(u64 n);
+u64 page_cpu_lists(void); /* pages on the per-CPU lists of all CPUs */
+/* kernel/mm/balloon_pages.c: ask the balloon for PAGES; returns how many it gave back */
+u64 balloon_deflate(u64 pages);
 void page_drain_cpu(void); /* this CPU's lists go back to the buddy */
 
 /* kernel/mm/slab.c */

@@ -8,7 +8,6 @@
 #include "base/string.h"
 #include "fs/pagecache.h"
 #include "internal.h"
-#include "kernel/balloon_pages.h"
 #include "kernel/counter.h"
 #include "kernel/log.h"
 #include "kernel/vm.h"
@@ -26,8 +25,6 @@ static DEFINE_PER_CPU(struct pcp, page_pcp);
 u64 page_reserve;
 static unsigned pcp_high = PCP_MAX, pcp_batch = PCP_MAX / 2;
 static struct page *low_page; /* kept for PAGE_LOW; guarded by buddy_lock */
-static u64 (*deflate_balloon)(u64 pages);
-static _Atomic u64 balloon_count; /* pages that the balloon holds */
 
 void page_alloc_init(void)
 {
@@ -191,8 +188,8 @@ u64 page_reclaim(u64 n)
 		got += pagecache_reclaim(n - got);
 	if (got < n)
 		got += slab_shrink();
-	if (got < n && deflate_balloon)
-		got += deflate_balloon(n - got);
+	if (got < n)
+		got += balloon_deflate(n - got);
 	page_drain_cpu();
 	return got;
 }
@@ -337,95 +334,7 @@ void page_put(struct page *p)
 		page_free(p, p->flags & PAGE_HEAD ? p->order : 0);
 }
 
-/* ---- kernel/balloon_pages.h ---- */
-
-struct page *page_take_unreported(unsigned order)
-{
-	u64 irq = spin_lock_irqsave(&buddy_lock);
-	struct page *p = NULL;
-
-	if (above_reserve(1ull << order, 0))
-		p = buddy_take_backed(order);
-	if (p) {
-		p->order = (u8)order;
-		refcount_set(&p->ref, 1);
-	}
-	spin_unlock_irqrestore(&buddy_lock, irq);
-	return p;
-}
-
-static void give_back(struct page *p, unsigned order, bool unbacked)
-{
-	u64 irq = spin_lock_irqsave(&buddy_lock);
-
-	p->flags = 0;
-#ifdef DEBUG
-	for (unsigned i = 0; unbacked && i < 1u << order; i++)
-		p[i].priv = NULL; /* the host took the poison with the page */
-#endif
-	buddy_give(p, order, unbacked);
-	spin_unlock_irqrestore(&buddy_lock, irq);
-}
-
-void page_return_reported(struct page *p, unsigned order)
-{
-	give_back(p, order, true);
-}
-
-void page_return_unreported(struct page *p, unsigned order)
-{
-	give_back(p, order, false);
-}
-
-struct page *balloon_page_take(unsigned *order)
-{
-	struct page *p = NULL;
-
-	for (unsigned o = *order; !p; o--) {
-		p = page_take_unreported(o);
-		*order = o;
-		if (!o)
-			break;
-	}
-	if (!p) {
-		/* Nothing backed is free. Shrink caches: what they give up is backed. Never-used memory comes
-		 * last. */
-		if (pagecache_reclaim(1ull << (*order = 0)) + slab_shrink()) {
-			page_drain_cpu();
-			p = page_take_unreported(0);
-		}
-		if (!p)
-			p = try_alloc(0, PAGE_MOVABLE);
-	}
-	if (p) {
-		atomic_store_explicit(&p->flags, PAGE_UNBACKED | (*order ? PAGE_HEAD : 0),
-				      memory_order_relaxed);
-		p->order = (u8)*order;
-		refcount_set(&p->ref, 1);
-		atomic_fetch_add_explicit(&balloon_count, 1ull << *order, memory_order_relaxed);
-	}
-	return p;
-}
-
-void balloon_page_return(struct page *p, unsigned order)
-{
-	atomic_fetch_sub_explicit(&balloon_count, 1ull << order, memory_order_relaxed);
-	give_back(p, order, true);
-}
-
-void balloon_register_deflate(u64 (*deflate)(u64 pages))
-{
-	deflate_balloon = deflate;
-}
-
-u64 balloon_pages(void)
-{
-	return atomic_load_explicit(&balloon_count, memory_order_relaxed);
-}
-
-/* ---- figures ---- */
-
-static u64 pcp_pages(void)
+u64 page_cpu_lists(void)
 {
 	u64 n = 0;
 
@@ -435,22 +344,4 @@ static u64 pcp_pages(void)
 		n += READ_ONCE(c->count[0]) + READ_ONCE(c->count[1]);
 	}
 	return n;
-}
-
-void memory_stats(struct memory_stats *out)
-{
-	u64 offline = READ_ONCE(offline_free_pages);
-
-	memset(out, 0, sizeof *out);
-	out->total = READ_ONCE(managed_pages);
-	out->free = buddy_free_pages() + pcp_pages() + offline;
-	out->unbacked = buddy_unbacked_pages() + offline;
-	out->page_cache = pagecache_total();
-	out->shmem = pagecache_shmem_total();
-	out->reclaimable = out->page_cache > out->shmem ? out->page_cache - out->shmem : 0;
-	out->slab = atomic_load_explicit(&slab_pages, memory_order_relaxed);
-	out->kernel_stacks = atomic_load_explicit(&kernel_stack_pages, memory_order_relaxed);
-	out->ballooned = balloon_pages();
-	out->reserved = boot_reserved_pages();
-	vm_add_stats(out);
 }

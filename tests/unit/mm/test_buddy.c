@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* The physical allocator over memories of many sizes: blocks are aligned, disjoint and inside RAM; nothing is
  * lost; poison (DEBUG) shows writes to free pages. Each case runs mm_init() in a process of its own. */
+// clang-format off
 // sources: kernel/mm/section.c kernel/mm/buddy.c kernel/mm/boot_memory.c kernel/mm/page_alloc.c
+// sources: kernel/mm/balloon_pages.c kernel/mm/memory_stats.c
 // sources: kernel/mm/slab.c kernel/mm/kmalloc.c tests/unit/mm/fake_arch.c
+// clang-format on
 #include "unit.h"
 
 #include <sys/wait.h>

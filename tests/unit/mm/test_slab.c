@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* Slab and kmalloc: sizes, alignment, disjointness, and that empty caches give their pages back. */
+// clang-format off
 // sources: kernel/mm/section.c kernel/mm/buddy.c kernel/mm/boot_memory.c kernel/mm/page_alloc.c
+// sources: kernel/mm/balloon_pages.c kernel/mm/memory_stats.c
 // sources: kernel/mm/slab.c kernel/mm/kmalloc.c tests/unit/mm/fake_arch.c
+// clang-format on
 #include "unit.h"
 
 #include "arch/memory.h"
