@@ -40,8 +40,10 @@ bool balloon_read(struct balloon *b)
 		.target = field(text, "target_bytes", 0),
 		.actual = field(text, "actual_bytes", 0),
 	};
+	bool present = field(text, "present", 0);
+
 	free(text);
-	return b->boot != 0;
+	return present;
 }
 
 int balloon_watch_fd(void)

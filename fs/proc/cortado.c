@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* /proc/cortado: what this kernel counts about itself, as "name value" lines. The agent's /metrics reads
  * them. */
+#include "kernel/balloon.h"
 #include "kernel/counter.h"
 #include "kernel/page.h"
 #include "kernel/syscall_table.h"
@@ -57,7 +58,33 @@ static int memory_show(struct seq *s, const struct pseudo_ctx *ctx __maybe_unuse
 	return 0;
 }
 
+/* What the guest keeps of its memory: at boot, as the host wants it, and now. */
+static int balloon_show(struct seq *s, const struct pseudo_ctx *ctx __maybe_unused)
+{
+	struct balloon_state b;
+
+	balloon_state(&b);
+	seq_printf(s, "present %d\nboot_bytes %llu\ntarget_bytes %llu\nactual_bytes %llu\nreported_bytes %llu\n", b.present,
+		   (unsigned long long)b.boot_bytes, (unsigned long long)b.target_bytes,
+		   (unsigned long long)b.actual_bytes, (unsigned long long)b.reported_bytes);
+	return 0;
+}
+
+/* EPOLLPRI once after each change. file->version holds the sequence that was reported last, plus one; the first poll only
+ * takes note. */
+static u32 balloon_poll(const struct pseudo_ctx *ctx __maybe_unused, struct file *f, struct poll_table *pt)
+{
+	struct balloon_state b;
+	u64 seen = f->version;
+
+	poll_wait(f, &balloon_waitq, pt);
+	balloon_state(&b);
+	f->version = b.sequence + 1ull;
+	return EPOLLIN | (seen && seen != f->version ? EPOLLPRI : 0u);
+}
+
 static const struct pseudo_entry entries[] = {
+	{.name = "balloon", .mode = S_IFREG | 0444, .show = balloon_show, .poll = balloon_poll},
 	PROC_FILE("counters", 0444, counters_show),
 	PROC_FILE("counters_help", 0444, help_show),
 	PROC_FILE("syscalls", 0444, syscalls_show),

@@ -89,7 +89,7 @@ def death(tmp_path_factory):
     (folder / "cortado.json").write_text(
         '{"version": 1, "name": "death", "runtime": "java",'
         ' "java": {"main_class": "Death", "heap": "64M", "options": ["-XX:MaxDirectMemorySize=1g"]},'
-        ' "memory": "192M", "files": {"Death.class": "/app/Death.class"}}')
+        ' "memory": "192M", "files": {"Death.class": "/app/Death.class", "busybox": "/app/busybox"}}')
     return str(folder)
 
 

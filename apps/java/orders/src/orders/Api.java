@@ -134,8 +134,8 @@ final class Api implements HttpHandler {
 
     private Answer hold(Map<?, ?> m) {
         int mib = integer(m, "mib");
-        if (mib < 0 || mib > 1 << 20)
-            throw new IllegalArgumentException("mib must be 0 to 1048576");
+        if (mib < 0 || mib > 64 << 10)
+            throw new IllegalArgumentException("mib must be 0 to 65536");
         load.hold(mib);
         return new Answer(200, Map.of("held_mib", load.heldMib()));
     }
