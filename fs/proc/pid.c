@@ -189,13 +189,13 @@ static int thread_check(const struct pseudo_ctx *ctx)
 	struct thread *t;
 
 	if (!p)
-		return -ENOENT;
+		return -ESRCH;
 	process_put(p);
 	if (!ctx->tid)
 		return 0;
 	t = proc_thread(ctx);
 	if (!t)
-		return -ENOENT;
+		return -ESRCH;
 	thread_put(t);
 	return 0;
 }
@@ -257,7 +257,7 @@ static int task_find(const struct pseudo_ctx *ctx, const char *name, size_t len,
 	out->entry = &thread_entry;
 	if (!parse_id(name, len, &out->ctx.tid))
 		return -ENOENT;
-	return thread_check(&out->ctx);
+	return thread_check(&out->ctx) ? -ENOENT : 0;
 }
 
 static bool task_next(const struct pseudo_ctx *ctx, u64 *cursor, struct pseudo_found *out)

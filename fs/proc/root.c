@@ -85,7 +85,7 @@ static const struct pseudo_entry root_entries[] = {
 	PROC_FILE("execdomains", 0444, proc_execdomains),
 	{.name = "kmsg", .mode = S_IFREG | 0400, .open = proc_kmsg_open},
 	PROC_DIR("pressure", 0555, &pressure_dir),
-	PROC_DIR("sys", 0555, &proc_sys_dir),
+	{.name = "sys", .mode = S_IFDIR | 0555, .dir = &proc_sys_dir, .strict = true},
 	PROC_DIR("sysvipc", 0555, &sysv_dir),
 	PROC_DIR("cortado", 0555, &proc_cortado_dir),
 	{0},

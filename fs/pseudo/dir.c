@@ -19,6 +19,7 @@ static struct pseudo_ctx child_ctx(const struct pseudo_entry *e, const struct ps
 
 	if (e->arg)
 		ctx.arg = e->arg;
+	ctx.strict |= e->strict;
 	return ctx;
 }
 
@@ -127,10 +128,8 @@ static int pseudo_iterate(struct file *f, struct dir_context *dc)
 {
 	const struct pseudo_inode *pi = pseudo_inode(f->inode);
 	const struct pseudo_dir *d = pi->entry->dir;
-	int err = d->check ? d->check(&pi->ctx) : 0;
-
-	if (err)
-		return err;
+	if (d->check && d->check(&pi->ctx))
+		return -ENOENT;
 	if (dc->pos == 0 && dc->emit(dc, ".", 1, 1, f->inode->ino, 4))
 		dc->pos = 1;
 	if (dc->pos == 1 && dc->emit(dc, "..", 2, 2, f->path.dentry->parent->inode->ino, 4))

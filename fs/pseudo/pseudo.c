@@ -125,6 +125,25 @@ static int pseudo_setattr(struct inode *i, const struct inode_attr *a)
 	return 0;
 }
 
+/* Names come by themselves. In proc what does not exist cannot be made either, in the words that Linux has
+ * for it. */
+static int pseudo_create(struct inode *dir, struct dentry *d, u32 mode, u64 rdev)
+{
+	const struct pseudo_fs *fs = dir->super->priv;
+
+	return fs->fixed_modes ? -ENOENT : S_ISREG(mode) ? -EACCES : -EPERM;
+}
+
+static int pseudo_mkdir(struct inode *dir, struct dentry *d, u32 mode)
+{
+	return pseudo_create(dir, d, S_IFDIR, 0);
+}
+
+static int pseudo_symlink(struct inode *dir, struct dentry *d, const char *target)
+{
+	return pseudo_create(dir, d, S_IFLNK, 0);
+}
+
 static void pseudo_evict(struct inode *i)
 {
 	kfree(i->priv);
@@ -132,11 +151,17 @@ static void pseudo_evict(struct inode *i)
 
 static const struct inode_ops fixed_dir_ops = {
 	.lookup = pseudo_inode_lookup,
+	.create = pseudo_create,
+	.mkdir = pseudo_mkdir,
+	.symlink = pseudo_symlink,
 	.open = pseudo_open,
 	.setattr = pseudo_setattr,
 };
 static const struct inode_ops dynamic_dir_ops = {
 	.lookup = pseudo_inode_lookup,
+	.create = pseudo_create,
+	.mkdir = pseudo_mkdir,
+	.symlink = pseudo_symlink,
 	.open = pseudo_open,
 	.setattr = pseudo_setattr,
 	.revalidate = pseudo_stale,

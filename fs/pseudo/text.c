@@ -129,7 +129,7 @@ int pseudo_open_text(struct file *f, const struct pseudo_entry *entry, const str
 	struct text_file *tf;
 
 	/* As on Linux, root may open what cannot be written in proc (the write fails), but not in sysfs. */
-	if (file_writable(f) && !entry->store && !fs->fixed_modes)
+	if (file_writable(f) && !entry->store && (ctx->strict || !fs->fixed_modes))
 		return -EACCES;
 	tf = kzalloc(sizeof *tf);
 	if (!tf)

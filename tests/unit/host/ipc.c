@@ -243,11 +243,6 @@ ssize_t ipc_write(int fd, const void *buf, size_t n)
 	return ret;
 }
 
-__weak s64 noop_seek(struct file *f, s64 off, int whence)
-{
-	return (s64)f->pos;
-}
-
 /* Signals and processes */
 
 __weak void signal_sigpipe(void)
