@@ -94,6 +94,10 @@ void posix_timers_exit(struct process *p);		  /* kernel/time/: process.timers go
 void posix_timers_exec(struct process *p); /* execve: timer_create's go, setitimer's stay (alarm(2)) */
 int fdtable_unshare(void);		   /* fs/vfs/: the current process gets a table of its own */
 
+struct path;
+void fs_context_set_cwd(struct fs_context *c,
+			const struct path *p); /* fs/vfs/: takes references of its own */
+
 #define CAP_ALL ((2ull << 40) - 1) /* CAP_LAST_CAP is 40 */
 
 /* ---- signals ---- */

@@ -178,11 +178,13 @@ struct file *process_get_exe(struct process *p)
 
 u32 process_ppid(struct process *p)
 {
+	struct process *parent;
 	u32 ppid;
 
-	spin_lock(&process_tree_lock);
-	ppid = p->parent ? p->parent->pid : 0;
-	spin_unlock(&process_tree_lock);
+	rcu_read_lock();
+	parent = rcu_dereference(p->parent); /* changes under the tree lock; freed after a grace period */
+	ppid = parent ? parent->pid : 0;
+	rcu_read_unlock();
 	return ppid;
 }
 

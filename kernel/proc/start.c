@@ -6,6 +6,8 @@
 #include "fs/file.h"
 #include "fs/vfs.h"
 #include "kernel/alloc.h"
+#include "kernel/cmdline.h"
+#include "kernel/log.h"
 #include "kernel/page.h"
 
 #define NOFILE_LIMIT 1048576
@@ -71,6 +73,27 @@ static struct process *create_process(struct file *stdio[3])
 	return NULL; /* boot fails: nothing to clean up for */
 }
 
+/* The word cwd=: where init starts. */
+static void enter_directory(struct process *p)
+{
+	const char *dir = cmdline_get("cwd");
+	struct path path;
+	int err;
+
+	if (!dir || !*dir)
+		return;
+	err = vfs_lookup(dir, true, &path);
+	if (!err) {
+		if (S_ISDIR(path.dentry->inode->mode))
+			fs_context_set_cwd(p->fs, &path);
+		else
+			err = -ENOTDIR;
+		path_put(&path);
+	}
+	if (err)
+		log_warn("init: cannot start in %s: error %d", dir, -err);
+}
+
 static int start(struct exec *x, struct process *p)
 {
 	struct thread *t = thread_create(p, "init");
@@ -112,6 +135,7 @@ int process_start_init(const char *path, const char *const argv[], const char *c
 
 	if (!x || !p)
 		goto out;
+	enter_directory(p);
 	x->proc = p;
 	x->filename = path;
 	x->randomize = exec_randomize(p);
