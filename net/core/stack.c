@@ -3,13 +3,15 @@
 #include "base/err.h"
 #include "base/string.h"
 #include "kernel/alloc.h"
+#include "kernel/cmdline.h"
 #include "kernel/counter.h"
 #include "kernel/init.h"
 #include "kernel/log.h"
 #include "kernel/page.h"
 #include "kernel/random.h"
 #include "net/abi.h"
-#include "net/ip.h"
+#include "net/config.h"
+#include "net/ip6.h"
 #include "net/raw.h"
 #include "net/tcp.h"
 #include "net/udp.h"
@@ -74,6 +76,8 @@ static void free_device(struct net_stack *net, unsigned slot)
 	struct netdev *dev = net->devs[slot];
 	struct net_if *nif = net_if(dev);
 
+	dhcp_stop(dev, false);
+	kfree(nif->dhcp);
 	for (struct if_addr *a = nif->addrs, *next; a; a = next) {
 		next = a->next;
 		kfree(a);
@@ -91,6 +95,7 @@ static void free_device(struct net_stack *net, unsigned slot)
 
 void net_stack_destroy(struct net_stack *net)
 {
+	ip6_stack_destroy(net);
 	tcp_stack_destroy(net);
 	raw_stack_destroy(net);
 	udp_stack_destroy(net);
@@ -122,7 +127,11 @@ void net_mem_uncharge(struct net_stack *net, u64 n)
 
 static int net_init(void)
 {
-	return net_stack_init(&net_default);
+	int err = net_stack_init(&net_default);
+
+	if (!err && !cmdline_flag("ipv6.disable"))
+		err = ip6_stack_init(&net_default);
+	return err;
 }
 INITCALL(net_init, INIT_CORE);
 

@@ -19,7 +19,7 @@ static DEFINE_COUNTER(icmp_malformed, "ICMP messages that were short or failed t
 
 /* Token bucket over the whole stack. Racing callers may lose a token to each other: never exceeds the burst.
  */
-static bool rate_ok(struct net_stack *net)
+bool icmp_rate_ok(struct net_stack *net)
 {
 	u64 now = clock_monotonic(), last = atomic_load_explicit(&net->icmp_stamp, memory_order_relaxed);
 	u64 fresh = (now - last) * ERROR_RATE / NSEC_PER_SEC;
@@ -217,7 +217,7 @@ void icmp_send(struct net_stack *net, struct packet *p, u8 type, u8 code, u32 in
 
 	if (p->data < packet_network(p) || !may_answer(net, p, ip))
 		return;
-	if (p->dev != net->lo && !rate_ok(net))
+	if (p->dev != net->lo && !icmp_rate_ok(net))
 		return;
 	dst = addr_v4(ip->daddr);
 	f.dst = addr_v4(ip->saddr);

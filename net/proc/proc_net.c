@@ -166,9 +166,10 @@ static size_t show_pnp(char *buf, size_t size)
 
 struct figure {
 	const char *name;
-	int mib; /* enum mib_index, or -1 - constant */
+	int mib; /* enum mib_index; -1: VALUE */
+	int value;
 };
-#define CONST(v) (-1 - (v))
+#define CONST(v) -1, v
 
 static void put_figures(struct text *t, const char *title, const struct figure *f, unsigned n)
 {
@@ -179,7 +180,7 @@ static void put_figures(struct text *t, const char *title, const struct figure *
 	for (unsigned i = 0; i < n; i++) {
 		long long v = f[i].mib >= 0 ? (long long)atomic_load_explicit(&net->mib[f[i].mib],
 									      memory_order_relaxed)
-					    : -1 - f[i].mib;
+					    : f[i].value;
 
 		text_printf(t, " %lld", v);
 	}
@@ -192,50 +193,50 @@ static size_t show_snmp(char *buf, size_t size)
 	static const struct figure ip[] = {
 		{"Forwarding", CONST(2)},
 		{"DefaultTTL", CONST(64)},
-		{"InReceives", MIB_IP_IN_RECEIVES},
-		{"InHdrErrors", MIB_IP_IN_HDR_ERRORS},
-		{"InAddrErrors", MIB_IP_IN_ADDR_ERRORS},
+		{"InReceives", MIB_IP_IN_RECEIVES, 0},
+		{"InHdrErrors", MIB_IP_IN_HDR_ERRORS, 0},
+		{"InAddrErrors", MIB_IP_IN_ADDR_ERRORS, 0},
 		{"ForwDatagrams", CONST(0)},
-		{"InUnknownProtos", MIB_IP_IN_UNKNOWN_PROTOS},
-		{"InDiscards", MIB_IP_IN_DISCARDS},
-		{"InDelivers", MIB_IP_IN_DELIVERS},
-		{"OutRequests", MIB_IP_OUT_REQUESTS},
-		{"OutDiscards", MIB_IP_OUT_DISCARDS},
-		{"OutNoRoutes", MIB_IP_OUT_NO_ROUTES},
-		{"ReasmTimeout", MIB_IP_REASM_TIMEOUT},
-		{"ReasmReqds", MIB_IP_REASM_REQDS},
-		{"ReasmOKs", MIB_IP_REASM_OKS},
-		{"ReasmFails", MIB_IP_REASM_FAILS},
-		{"FragOKs", MIB_IP_FRAG_OKS},
-		{"FragFails", MIB_IP_FRAG_FAILS},
-		{"FragCreates", MIB_IP_FRAG_CREATES},
+		{"InUnknownProtos", MIB_IP_IN_UNKNOWN_PROTOS, 0},
+		{"InDiscards", MIB_IP_IN_DISCARDS, 0},
+		{"InDelivers", MIB_IP_IN_DELIVERS, 0},
+		{"OutRequests", MIB_IP_OUT_REQUESTS, 0},
+		{"OutDiscards", MIB_IP_OUT_DISCARDS, 0},
+		{"OutNoRoutes", MIB_IP_OUT_NO_ROUTES, 0},
+		{"ReasmTimeout", MIB_IP_REASM_TIMEOUT, 0},
+		{"ReasmReqds", MIB_IP_REASM_REQDS, 0},
+		{"ReasmOKs", MIB_IP_REASM_OKS, 0},
+		{"ReasmFails", MIB_IP_REASM_FAILS, 0},
+		{"FragOKs", MIB_IP_FRAG_OKS, 0},
+		{"FragFails", MIB_IP_FRAG_FAILS, 0},
+		{"FragCreates", MIB_IP_FRAG_CREATES, 0},
 	};
 	static const struct figure icmp[] = {
-		{"InMsgs", MIB_ICMP_IN_MSGS},
-		{"InErrors", MIB_ICMP_IN_ERRORS},
-		{"InCsumErrors", MIB_ICMP_IN_CSUM_ERRORS},
-		{"InDestUnreachs", MIB_ICMP_IN_DEST_UNREACHS},
-		{"InTimeExcds", MIB_ICMP_IN_TIME_EXCDS},
+		{"InMsgs", MIB_ICMP_IN_MSGS, 0},
+		{"InErrors", MIB_ICMP_IN_ERRORS, 0},
+		{"InCsumErrors", MIB_ICMP_IN_CSUM_ERRORS, 0},
+		{"InDestUnreachs", MIB_ICMP_IN_DEST_UNREACHS, 0},
+		{"InTimeExcds", MIB_ICMP_IN_TIME_EXCDS, 0},
 		{"InParmProbs", CONST(0)},
 		{"InSrcQuenchs", CONST(0)},
 		{"InRedirects", CONST(0)},
-		{"InEchos", MIB_ICMP_IN_ECHOS},
-		{"InEchoReps", MIB_ICMP_IN_ECHO_REPS},
+		{"InEchos", MIB_ICMP_IN_ECHOS, 0},
+		{"InEchoReps", MIB_ICMP_IN_ECHO_REPS, 0},
 		{"InTimestamps", CONST(0)},
 		{"InTimestampReps", CONST(0)},
 		{"InAddrMasks", CONST(0)},
 		{"InAddrMaskReps", CONST(0)},
-		{"OutMsgs", MIB_ICMP_OUT_MSGS},
-		{"OutErrors", MIB_ICMP_OUT_ERRORS},
-		{"OutRateLimitGlobal", MIB_ICMP_OUT_RATE_LIMIT},
+		{"OutMsgs", MIB_ICMP_OUT_MSGS, 0},
+		{"OutErrors", MIB_ICMP_OUT_ERRORS, 0},
+		{"OutRateLimitGlobal", MIB_ICMP_OUT_RATE_LIMIT, 0},
 		{"OutRateLimitHost", CONST(0)},
-		{"OutDestUnreachs", MIB_ICMP_OUT_DEST_UNREACHS},
+		{"OutDestUnreachs", MIB_ICMP_OUT_DEST_UNREACHS, 0},
 		{"OutTimeExcds", CONST(0)},
 		{"OutParmProbs", CONST(0)},
 		{"OutSrcQuenchs", CONST(0)},
 		{"OutRedirects", CONST(0)},
-		{"OutEchos", MIB_ICMP_OUT_ECHOS},
-		{"OutEchoReps", MIB_ICMP_OUT_ECHO_REPS},
+		{"OutEchos", MIB_ICMP_OUT_ECHOS, 0},
+		{"OutEchoReps", MIB_ICMP_OUT_ECHO_REPS, 0},
 		{"OutTimestamps", CONST(0)},
 		{"OutTimestampReps", CONST(0)},
 		{"OutAddrMasks", CONST(0)},
@@ -245,27 +246,27 @@ static size_t show_snmp(char *buf, size_t size)
 		{"RtoAlgorithm", CONST(1)},
 		{"RtoMin", CONST(200)},
 		{"RtoMax", CONST(120000)},
-		{"MaxConn", CONST(0)}, /* -1: filled in below */
-		{"ActiveOpens", MIB_TCP_ACTIVE_OPENS},
-		{"PassiveOpens", MIB_TCP_PASSIVE_OPENS},
-		{"AttemptFails", MIB_TCP_ATTEMPT_FAILS},
-		{"EstabResets", MIB_TCP_ESTAB_RESETS},
-		{"CurrEstab", MIB_TCP_CURR_ESTAB},
-		{"InSegs", MIB_TCP_IN_SEGS},
-		{"OutSegs", MIB_TCP_OUT_SEGS},
-		{"RetransSegs", MIB_TCP_RETRANS_SEGS},
-		{"InErrs", MIB_TCP_IN_ERRS},
-		{"OutRsts", MIB_TCP_OUT_RSTS},
-		{"InCsumErrors", MIB_TCP_IN_CSUM_ERRORS},
+		{"MaxConn", CONST(-1)},
+		{"ActiveOpens", MIB_TCP_ACTIVE_OPENS, 0},
+		{"PassiveOpens", MIB_TCP_PASSIVE_OPENS, 0},
+		{"AttemptFails", MIB_TCP_ATTEMPT_FAILS, 0},
+		{"EstabResets", MIB_TCP_ESTAB_RESETS, 0},
+		{"CurrEstab", MIB_TCP_CURR_ESTAB, 0},
+		{"InSegs", MIB_TCP_IN_SEGS, 0},
+		{"OutSegs", MIB_TCP_OUT_SEGS, 0},
+		{"RetransSegs", MIB_TCP_RETRANS_SEGS, 0},
+		{"InErrs", MIB_TCP_IN_ERRS, 0},
+		{"OutRsts", MIB_TCP_OUT_RSTS, 0},
+		{"InCsumErrors", MIB_TCP_IN_CSUM_ERRORS, 0},
 	};
 	static const struct figure udp[] = {
-		{"InDatagrams", MIB_UDP_IN_DATAGRAMS},
-		{"NoPorts", MIB_UDP_NO_PORTS},
-		{"InErrors", MIB_UDP_IN_ERRORS},
-		{"OutDatagrams", MIB_UDP_OUT_DATAGRAMS},
-		{"RcvbufErrors", MIB_UDP_RCVBUF_ERRORS},
-		{"SndbufErrors", MIB_UDP_SNDBUF_ERRORS},
-		{"InCsumErrors", MIB_UDP_IN_CSUM_ERRORS},
+		{"InDatagrams", MIB_UDP_IN_DATAGRAMS, 0},
+		{"NoPorts", MIB_UDP_NO_PORTS, 0},
+		{"InErrors", MIB_UDP_IN_ERRORS, 0},
+		{"OutDatagrams", MIB_UDP_OUT_DATAGRAMS, 0},
+		{"RcvbufErrors", MIB_UDP_RCVBUF_ERRORS, 0},
+		{"SndbufErrors", MIB_UDP_SNDBUF_ERRORS, 0},
+		{"InCsumErrors", MIB_UDP_IN_CSUM_ERRORS, 0},
 		{"IgnoredMulti", CONST(0)},
 		{"MemErrors", CONST(0)},
 	};
@@ -274,14 +275,11 @@ static size_t show_snmp(char *buf, size_t size)
 		{"OutDatagrams", CONST(0)}, {"RcvbufErrors", CONST(0)}, {"SndbufErrors", CONST(0)},
 		{"InCsumErrors", CONST(0)}, {"IgnoredMulti", CONST(0)}, {"MemErrors", CONST(0)},
 	};
-	struct figure tcp_now[ARRAY_SIZE(tcp)];
 	struct text t = {buf, size, 0};
 
-	memcpy(tcp_now, tcp, sizeof(tcp));
-	tcp_now[3].mib = CONST(-1);
 	PUT(&t, "Ip", ip);
 	PUT(&t, "Icmp", icmp);
-	PUT(&t, "Tcp", tcp_now);
+	PUT(&t, "Tcp", tcp);
 	PUT(&t, "Udp", udp);
 	PUT(&t, "UdpLite", udplite);
 	return t.len;
@@ -290,32 +288,32 @@ static size_t show_snmp(char *buf, size_t size)
 static size_t show_netstat(char *buf, size_t size)
 {
 	static const struct figure ext[] = {
-		{"SyncookiesSent", MIB_EXT_SYNCOOKIES_SENT},
-		{"SyncookiesRecv", MIB_EXT_SYNCOOKIES_RECV},
-		{"SyncookiesFailed", MIB_EXT_SYNCOOKIES_FAILED},
-		{"TW", MIB_EXT_TW},
-		{"TWRecycled", MIB_EXT_TW_RECYCLED},
-		{"PAWSEstab", MIB_EXT_PAWS_ESTAB},
-		{"DelayedACKs", MIB_EXT_DELAYED_ACKS},
-		{"ListenOverflows", MIB_EXT_LISTEN_OVERFLOWS},
-		{"ListenDrops", MIB_EXT_LISTEN_DROPS},
-		{"TCPSackRecovery", MIB_EXT_SACK_RECOVERY},
-		{"TCPTimeouts", MIB_EXT_TIMEOUTS},
-		{"TCPLossProbes", MIB_EXT_LOSS_PROBES},
-		{"TCPSpuriousRTOs", MIB_EXT_SPURIOUS_RTOS},
-		{"TCPBacklogDrop", MIB_EXT_BACKLOG_DROP},
-		{"TCPChallengeACK", MIB_EXT_CHALLENGE_ACK},
-		{"TCPOFOQueue", MIB_EXT_OFO_QUEUE},
-		{"TCPOFODrop", MIB_EXT_OFO_DROP},
+		{"SyncookiesSent", MIB_EXT_SYNCOOKIES_SENT, 0},
+		{"SyncookiesRecv", MIB_EXT_SYNCOOKIES_RECV, 0},
+		{"SyncookiesFailed", MIB_EXT_SYNCOOKIES_FAILED, 0},
+		{"TW", MIB_EXT_TW, 0},
+		{"TWRecycled", MIB_EXT_TW_RECYCLED, 0},
+		{"PAWSEstab", MIB_EXT_PAWS_ESTAB, 0},
+		{"DelayedACKs", MIB_EXT_DELAYED_ACKS, 0},
+		{"ListenOverflows", MIB_EXT_LISTEN_OVERFLOWS, 0},
+		{"ListenDrops", MIB_EXT_LISTEN_DROPS, 0},
+		{"TCPSackRecovery", MIB_EXT_SACK_RECOVERY, 0},
+		{"TCPTimeouts", MIB_EXT_TIMEOUTS, 0},
+		{"TCPLossProbes", MIB_EXT_LOSS_PROBES, 0},
+		{"TCPSpuriousRTOs", MIB_EXT_SPURIOUS_RTOS, 0},
+		{"TCPBacklogDrop", MIB_EXT_BACKLOG_DROP, 0},
+		{"TCPChallengeACK", MIB_EXT_CHALLENGE_ACK, 0},
+		{"TCPOFOQueue", MIB_EXT_OFO_QUEUE, 0},
+		{"TCPOFODrop", MIB_EXT_OFO_DROP, 0},
 		{"TCPRcvCollapsed", CONST(0)},
-		{"RcvPruned", MIB_EXT_RCV_PRUNED},
-		{"TCPAbortOnData", MIB_EXT_ABORT_ON_DATA},
-		{"TCPAbortOnClose", MIB_EXT_ABORT_ON_CLOSE},
-		{"TCPAbortOnMemory", MIB_EXT_ABORT_ON_MEMORY},
-		{"TCPAbortOnTimeout", MIB_EXT_ABORT_ON_TIMEOUT},
-		{"TCPAbortOnLinger", MIB_EXT_ABORT_ON_LINGER},
-		{"TCPKeepAlive", MIB_EXT_KEEPALIVE},
-		{"TCPDSACKRecv", MIB_EXT_DSACK_RECV},
+		{"RcvPruned", MIB_EXT_RCV_PRUNED, 0},
+		{"TCPAbortOnData", MIB_EXT_ABORT_ON_DATA, 0},
+		{"TCPAbortOnClose", MIB_EXT_ABORT_ON_CLOSE, 0},
+		{"TCPAbortOnMemory", MIB_EXT_ABORT_ON_MEMORY, 0},
+		{"TCPAbortOnTimeout", MIB_EXT_ABORT_ON_TIMEOUT, 0},
+		{"TCPAbortOnLinger", MIB_EXT_ABORT_ON_LINGER, 0},
+		{"TCPKeepAlive", MIB_EXT_KEEPALIVE, 0},
+		{"TCPDSACKRecv", MIB_EXT_DSACK_RECV, 0},
 	};
 	struct text t = {buf, size, 0};
 

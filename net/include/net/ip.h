@@ -157,6 +157,7 @@ u32 pmtu_get(struct net_stack *net, const struct net_addr *dst, u32 link_mtu);
 /* ICMP. icmp_send answers P (data anywhere, network_off at its IP header) with an error, rate limited. */
 void icmp_input(struct net_stack *net, struct packet *p);
 void icmp_send(struct net_stack *net, struct packet *p, u8 type, u8 code, u32 info);
+bool icmp_rate_ok(struct net_stack *net); /* may another error be sent now? Takes a token */
 void icmp6_input(struct net_stack *net, struct packet *p);
 void icmp6_send(struct net_stack *net, struct packet *p, u8 type, u8 code, u32 info);
 /* Port (v4 or v6) unreachable for P. */

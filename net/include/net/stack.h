@@ -33,8 +33,9 @@ struct if_addr {
 	struct net_addr addr, broadcast, peer;
 	u8 plen;  /* of the family's own address: 24, not 120 */
 	u8 scope; /* RT_SCOPE_* */
-	u8 flags; /* IFA_F_* */
+	u8 flags; /* IFA_F_*; TENTATIVE and DEPRECATED change in place, under the IPv6 configuration's lock */
 	char label[16];
+	u64 dad_until;			  /* a tentative address becomes ours then */
 	u64 valid_until, preferred_until; /* CLOCK_MONOTONIC ns; ~0: for ever */
 };
 
