@@ -276,3 +276,29 @@ u64 buddy_free_blocks(unsigned order)
 	spin_unlock_irqrestore(&buddy_lock, flags);
 	return n;
 }
+
+#ifdef DEBUG
+void buddy_verify(void)
+{
+	u64 pages[2] = {0, 0};
+
+	for (int mt = 0; mt < MIGRATE_TYPES; mt++) {
+		for (int k = 0; k < 2 * (PAGE_MAX_ORDER + 1); k++) {
+			int unbacked = k & 1, order = k / 2;
+			struct list_head *list = &buddy.list[mt][unbacked][order];
+			struct page *p;
+
+			ASSERT(list_empty(list) == !(buddy.nonempty[mt][unbacked] >> order & 1));
+			list_for_each_entry (p, list, lru) {
+				ASSERT(p->lru.next->prev == &p->lru && p->flags & PAGE_BUDDY &&
+				       p->order == order);
+				ASSERT(!(p->flags & PAGE_UNBACKED) == !unbacked &&
+				       block_kind(p) == (enum migrate)mt);
+				ASSERT(!(page_index_in(page_section(p), p) & ((1u << order) - 1)));
+				pages[unbacked] += 1ull << order;
+			}
+		}
+	}
+	ASSERT(pages[0] == buddy.free_pages[0] && pages[1] == buddy.free_pages[1]);
+}
+#endif

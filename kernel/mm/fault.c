@@ -244,14 +244,12 @@ out:
 /* 0, or -errno as vma_fault, or -ENOENT for no mapping. */
 static int fault_once(struct vmspace *vm, u64 addr, u32 flags)
 {
-	struct vma *v = vma_lock_read(vm, addr);
+	bool stack_above;
+	struct vma *v = vma_lock_fault(vm, addr, &stack_above);
 	int err;
 
-	if (unlikely(!v)) {
-		if (!grow_stack(vm, addr))
-			return -ENOENT;
-		return -EAGAIN;
-	}
+	if (unlikely(!v))
+		return stack_above && grow_stack(vm, addr) ? -EAGAIN : -ENOENT;
 	err = rights_ok(v, flags) ? vma_fault(v, addr, flags) : -EACCES;
 	vma_unlock_read(v);
 	return err;

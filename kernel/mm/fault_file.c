@@ -119,8 +119,10 @@ int vma_fault_file(struct vma *v, u64 addr, u32 flags, pte_t *pmd)
 	 * a major fault. */
 	f.page = cache ? pagecache_peek(cache, f.pgoff) : NULL;
 	if (!f.page) {
-		if (cache)
+		if (cache) {
 			current->maj_faults++;
+			current->min_faults--; /* counted as one on entry */
+		}
 		err = v->ops->fault(&f);
 		if (err)
 			return err;

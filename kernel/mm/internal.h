@@ -76,6 +76,13 @@ void buddy_give_range(u64 start_pfn, u64 end_pfn);
 /* Take a free block of exactly ORDER or larger (split down) that the host backs; NULL when there is none.
  * Lock held. */
 struct page *buddy_take_backed(unsigned order);
+#ifdef DEBUG
+void buddy_verify(void); /* invariants (1) and (3), all of them. Lock held */
+#else
+static inline void buddy_verify(void)
+{
+}
+#endif
 u64 buddy_free_pages(void);	       /* online and free, a snapshot */
 u64 buddy_unbacked_pages(void);	       /* of those: not backed by the host */
 u64 buddy_free_blocks(unsigned order); /* blocks of exactly ORDER; lock taken */

@@ -53,6 +53,12 @@ static int remove_pages(struct vma *v, u64 a, u64 e)
 	return err;
 }
 
+static void read_ahead(struct vma *v, u64 a, u64 e)
+{
+	if (v->file && v->file->inode && v->file->inode->cache)
+		pagecache_readahead(v->file->inode->cache, v->pgoff + PAGES(a - v->start), PAGES(e - a));
+}
+
 /* Advice that works on pages, VMA by VMA. A hole is remembered, the rest still done. */
 static int advise_pages(struct vmspace *vm, u64 start, u64 end, int advice)
 {
@@ -87,8 +93,10 @@ static int advise_pages(struct vmspace *vm, u64 start, u64 end, int advice)
 			err = remove_pages(v, a, e);
 			v = NULL;
 			break;
-		default: /* NORMAL, RANDOM, SEQUENTIAL, WILLNEED, MERGEABLE, UNMERGEABLE: hints that nothing
-			    depends on */
+		case MADV_WILLNEED:
+			read_ahead(v, a, e);
+			break;
+		default: /* NORMAL, RANDOM, SEQUENTIAL: nothing depends on them */
 			break;
 		}
 		if (v)
@@ -208,8 +216,6 @@ int vm_madvise(struct vmspace *vm, u64 addr, u64 len, int advice)
 	case MADV_REMOVE:
 	case MADV_COLD:
 	case MADV_PAGEOUT:
-	case MADV_MERGEABLE:
-	case MADV_UNMERGEABLE:
 	case MADV_DONTFORK:
 	case MADV_DOFORK:
 	case MADV_WIPEONFORK:
@@ -222,7 +228,7 @@ int vm_madvise(struct vmspace *vm, u64 addr, u64 len, int advice)
 	case MADV_POPULATE_WRITE:
 	case MADV_COLLAPSE:
 		break;
-	default: /* memory failure injection (HWPOISON, SOFT_OFFLINE) is not built */
+	default: /* same-page merging and memory failure injection are not built */
 		return -EINVAL;
 	}
 	if (addr & ~PAGE_MASK || (len && !size) || end < addr)

@@ -150,6 +150,9 @@ void page_drain_cpu(void)
 
 	pcp_flush(MIGRATE_UNMOVABLE, PCP_MAX);
 	pcp_flush(MIGRATE_MOVABLE, PCP_MAX);
+	spin_lock(&buddy_lock);
+	buddy_verify();
+	spin_unlock(&buddy_lock);
 	arch_irq_restore(irq);
 }
 

@@ -28,6 +28,14 @@ static inline bool vma_anonymous(const struct vma *v)
 	return !v->file && !v->ops;
 }
 
+/* Room for others below V: a VMA that grows down keeps a guard gap for itself. */
+static inline u64 vma_usable_gap(const struct vma *v)
+{
+	u64 guard = v->flags & VMA_GROWSDOWN ? STACK_GUARD_GAP : 0;
+
+	return v->gap > guard ? v->gap - guard : 0;
+}
+
 static inline u64 vma_pages(const struct vma *v)
 {
 	return PAGES(v->end - v->start);
@@ -55,6 +63,8 @@ struct vma *vma_merge(struct vma *v);
 struct vma *vma_extendable(struct vmspace *vm, u64 start, u32 flags, struct file *file, u64 pgoff);
 /* The VMA with ADDR, locked for reading (faults). NULL: none. */
 struct vma *vma_lock_read(struct vmspace *vm, u64 addr);
+/* The same, for a fault; *STACK_ABOVE: there is none, but the next one above grows down. */
+struct vma *vma_lock_fault(struct vmspace *vm, u64 addr, bool *stack_above);
 void vma_unlock_read(struct vma *v);
 struct vma *vma_find_exact(struct vmspace *vm, u64 addr); /* contains ADDR, or NULL */
 struct vma *vma_prev(struct vma *v);

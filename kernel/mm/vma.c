@@ -189,21 +189,33 @@ static struct vma *lock_read_rcu(struct vmspace *vm, u64 addr)
 	return NULL;
 }
 
-struct vma *vma_lock_read(struct vmspace *vm, u64 addr)
+struct vma *vma_lock_fault(struct vmspace *vm, u64 addr, bool *stack_above)
 {
 	struct vma *v;
 
+	*stack_above = false;
 	rcu_read_lock();
 	v = lock_read_rcu(vm, addr);
 	rcu_read_unlock();
 	if (likely(v))
 		return v;
 	rwlock_read_lock(&vm->lock);
-	v = vma_find_exact(vm, addr);
+	v = vma_find(vm, addr);
+	if (v && v->start > addr) {
+		*stack_above = v->flags & VMA_GROWSDOWN;
+		v = NULL;
+	}
 	if (v)
 		rwlock_read_lock(&v->lock);
 	rwlock_read_unlock(&vm->lock);
 	return v;
+}
+
+struct vma *vma_lock_read(struct vmspace *vm, u64 addr)
+{
+	bool stack_above;
+
+	return vma_lock_fault(vm, addr, &stack_above);
 }
 
 void vma_unlock_read(struct vma *v)
@@ -211,19 +223,11 @@ void vma_unlock_read(struct vma *v)
 	rwlock_read_unlock(&v->lock);
 }
 
-/* Room for others below V: a VMA that grows down keeps a guard gap for itself. */
-static inline u64 usable_gap(const struct vma *v)
-{
-	u64 guard = v->flags & VMA_GROWSDOWN ? STACK_GUARD_GAP : 0;
-
-	return v->gap > guard ? v->gap - guard : 0;
-}
-
 static void vma_update(struct rb_node *n)
 {
 	struct vma *v = vma_of(n);
 
-	v->max_gap = usable_gap(v);
+	v->max_gap = vma_usable_gap(v);
 	if (n->left)
 		v->max_gap = max(v->max_gap, vma_of(n->left)->max_gap);
 	if (n->right)
@@ -412,77 +416,4 @@ struct vma *vma_merge(struct vma *v)
 	if (prev && can_join(prev, v))
 		return join(prev, v);
 	return v;
-}
-
-u64 vm_find_gap(struct vmspace *vm, u64 len, u64 low, u64 high, u64 align)
-{
-	u64 need = len + (align > PAGE_SIZE ? align - PAGE_SIZE : 0);
-	struct rb_node *n = rb_last(&vm->tree);
-	u64 top = n ? vma_of(n)->end : 0;
-
-	if (high < low || high - low < len || need < len)
-		return 0;
-	/* Above everything. */
-	top = max(top, low);
-	if (top < high && high - top >= need)
-		return ALIGN_DOWN(high - len, align);
-	n = vm->tree.node;
-	if (!n || vma_of(n)->max_gap < need)
-		return 0;
-	for (;;) {
-		struct vma *v = vma_of(n);
-		u64 from, to;
-
-		/* Higher addresses first; the gaps there all begin at or above V's end. */
-		if (n->right && vma_of(n->right)->max_gap >= need && v->end < high && high - v->end >= need) {
-			n = n->right;
-			continue;
-		}
-	self:
-		v = vma_of(n);
-		from = max(v->start - v->gap, low);
-		to = min(v->start - v->gap + usable_gap(v), high);
-		if (from < to && to - from >= need)
-			return ALIGN_DOWN(to - len, align);
-		if (v->start - v->gap <= low)
-			return 0; /* all that is left lies below */
-		if (n->left && vma_of(n->left)->max_gap >= need) {
-			n = n->left;
-			continue;
-		}
-		for (;;) {
-			struct rb_node *up = n->parent;
-			bool was_right = up && up->right == n;
-
-			if (!up)
-				return 0;
-			n = up;
-			if (was_right)
-				goto self;
-		}
-	}
-}
-
-void vm_account(struct vmspace *vm, u32 flags, s64 delta)
-{
-	vm->total_vm += (u64)delta;
-	if (flags & VMA_LOCKED)
-		vm->locked_vm += (u64)delta;
-	if (flags & VMA_GROWSDOWN)
-		vm->stack_vm += (u64)delta;
-	else if ((flags & (VMA_WRITE | VMA_SHARED)) == VMA_WRITE)
-		vm->data_vm += (u64)delta;
-	if (vm->total_vm > atomic_load_explicit(&vm->peak_vm, memory_order_relaxed))
-		atomic_store_explicit(&vm->peak_vm, vm->total_vm, memory_order_relaxed);
-}
-
-const char *vma_name(struct vma *v)
-{
-	if (v->ops && v->ops->name && !v->file)
-		return v->ops->name(v);
-	if (v->flags & VMA_BRK)
-		return "[heap]";
-	if (v->flags & VMA_GROWSDOWN)
-		return "[stack]";
-	return "";
 }

@@ -110,3 +110,27 @@ void vmspace_put(struct vmspace *vm)
 		kfree(vm->cpus);
 	kfree(vm);
 }
+
+void vm_account(struct vmspace *vm, u32 flags, s64 delta)
+{
+	vm->total_vm += (u64)delta;
+	if (flags & VMA_LOCKED)
+		vm->locked_vm += (u64)delta;
+	if (flags & VMA_GROWSDOWN)
+		vm->stack_vm += (u64)delta;
+	else if ((flags & (VMA_WRITE | VMA_SHARED)) == VMA_WRITE)
+		vm->data_vm += (u64)delta;
+	if (vm->total_vm > atomic_load_explicit(&vm->peak_vm, memory_order_relaxed))
+		atomic_store_explicit(&vm->peak_vm, vm->total_vm, memory_order_relaxed);
+}
+
+const char *vma_name(struct vma *v)
+{
+	if (v->ops && v->ops->name && !v->file)
+		return v->ops->name(v);
+	if (v->flags & VMA_BRK)
+		return "[heap]";
+	if (v->flags & VMA_GROWSDOWN)
+		return "[stack]";
+	return "";
+}

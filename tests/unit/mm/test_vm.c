@@ -4,7 +4,7 @@
  * rights, and the value that the page's first word must hold. Seeded; at the end everything is unmapped and
  * no page may be missing. */
 // clang-format off
-// sources: kernel/mm/balloon_pages.c kernel/mm/memory_stats.c
+// sources: kernel/mm/gap.c kernel/mm/balloon_pages.c kernel/mm/memory_stats.c
 // sources: kernel/mm/access.c kernel/mm/boot_memory.c kernel/mm/brk.c kernel/mm/buddy.c
 // sources: kernel/mm/fault.c kernel/mm/fault_file.c kernel/mm/fork.c kernel/mm/hugetlb.c
 // sources: kernel/mm/kmalloc.c kernel/mm/madvise.c kernel/mm/mlock.c kernel/mm/mmap.c
