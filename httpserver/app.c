@@ -28,6 +28,7 @@
 #include "listening.h"
 #include "logs.h"
 #include "loop.h"
+#include "notify.h"
 #include "util.h"
 
 #define BACKOFF_FIRST	1.0
@@ -142,8 +143,10 @@ static void check_ready(void *arg)
 	if (a->state != APP_STARTING && a->state != APP_RUNNING)
 		return;
 	a->ready = listening_all(a->config->ports, a->config->nports);
-	if (a->ready)
+	if (a->ready && a->state == APP_STARTING) {
 		a->state = APP_RUNNING;
+		notify_host("ready");
+	}
 	a->ready_timer = loop_after(a->ready ? READY_POLL_SLOW : READY_POLL, check_ready, a);
 }
 
