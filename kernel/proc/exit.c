@@ -60,7 +60,7 @@ static void leave_address_space(struct thread *t)
 static bool leave_process(struct thread *t)
 {
 	struct process *p = t->proc;
-	bool last, stopped, exec;
+	bool last, stopped, exec, leader;
 	u64 user, system, flags;
 
 	flags = spin_lock_irqsave(&p->lock);
@@ -76,12 +76,13 @@ static bool leave_process(struct thread *t)
 	last = --p->nthreads == 0;
 	stopped = signal_stop_thread_left(p);
 	exec = p->exec_thread && p->nthreads == 1;
+	leader = t == p->leader; /* not for long, when a thread that execs waits for us */
 	if (last && !p->group_exit) {
 		p->group_exit = true;
 		p->exit_code = p->leader->exit_code;
 	}
 	spin_unlock_irqrestore(&p->lock, flags);
-	if (t != p->leader) {
+	if (!leader) {
 		pid_set_thread(t->tid, NULL);
 		pid_unuse(t->tid);
 	}
@@ -133,7 +134,7 @@ void notify_parent(struct process *child, int code, int status)
 	bool job_control = code == CLD_STOPPED || code == CLD_CONTINUED;
 	int sig = job_control ? SIGCHLD : child->exit_signal;
 	u64 user, system, flags;
-	bool wanted = sig > 0;
+	bool wanted = signal_valid(sig);
 	siginfo_t info;
 
 	if (!parent)

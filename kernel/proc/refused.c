@@ -77,7 +77,12 @@ SYSCALL_DEFINE1(unshare, u64, flags)
 
 SYSCALL_DEFINE2(setns, int, fd, int, nstype)
 {
-	return process_capable(CAP_SYS_ADMIN) ? -EINVAL : -EPERM;
+	struct file *f = fd_get(fd);
+
+	if (!f)
+		return -EBADF;
+	file_put(f);
+	return -EINVAL; /* no descriptor names a namespace */
 }
 
 SYSCALL_DEFINE3(seccomp, unsigned, op, unsigned, flags, void __app *, args)
@@ -179,10 +184,8 @@ SYSCALL_DEFINE2(ioprio_get, int, which, int, who)
 		return -EINVAL;
 	spin_lock(&process_tree_lock);
 	list_for_each_entry (p, &all_processes, all_node) {
-		int prio = p->ioprio ? p->ioprio : (int)IOPRIO_PRIO_VALUE(IOPRIO_CLASS_NONE, IOPRIO_NORM);
-
-		if (ioprio_selects(which, who, p) && (ret < 0 || prio < ret))
-			ret = prio; /* the highest of all */
+		if (ioprio_selects(which, who, p) && (ret < 0 || p->ioprio < ret))
+			ret = p->ioprio; /* the highest of all */
 	}
 	spin_unlock(&process_tree_lock);
 	return ret;

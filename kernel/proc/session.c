@@ -115,7 +115,7 @@ SYSCALL_DEFINE2(setpgid, int, pid, int, pgid)
 {
 	long ret;
 
-	if (pgid < 0)
+	if (pgid < 0 || (!pgid && pid < 0))
 		return -EINVAL;
 	if (pid < 0)
 		return -ESRCH;
