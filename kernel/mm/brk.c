@@ -34,8 +34,8 @@ static int grow_heap(struct vmspace *vm, u64 from, u64 to)
 		v = vm->nvmas < vm_max_map_count ? vma_alloc(vm) : NULL;
 		if (!v)
 			return -ENOMEM;
-		v->start = from;
-		v->end = to;
+		vm_store(v->start, from);
+		vm_store(v->end, to);
 		v->flags = flags;
 		v->pgoff = PAGES(from);
 		vma_link(vm, v);

@@ -30,13 +30,13 @@ static u32 batch_size(struct vma *v, u64 addr)
 	u32 n = 1;
 	u64 room;
 
-	if (READ_ONCE(v->fault_next) == addr)
-		n = min((u32)READ_ONCE(v->batch) * 2, fault_batch_max);
+	if (vm_load(v->fault_next) == addr)
+		n = min((u32)vm_load(v->batch) * 2, fault_batch_max);
 	n = max(n, 1u);
 	room = min(v->end, ALIGN_DOWN(addr, HUGE_SIZE) + HUGE_SIZE) - addr;
 	n = (u32)min((u64)n, PAGES(room));
-	WRITE_ONCE(v->batch, (u8)n);
-	WRITE_ONCE(v->fault_next, addr + (u64)n * PAGE_SIZE);
+	vm_store(v->batch, (u8)n);
+	vm_store(v->fault_next, addr + (u64)n * PAGE_SIZE);
 	return n;
 }
 
@@ -379,8 +379,8 @@ int vm_populate(struct vmspace *vm, u64 start, u64 end, bool write, bool read)
 				a = next;
 				continue;
 			}
-			WRITE_ONCE(v->fault_next, a);
-			WRITE_ONCE(v->batch, (u8)min((u64)fault_batch_max, max(PAGES(stop - a), 1ul)));
+			vm_store(v->fault_next, a);
+			vm_store(v->batch, (u8)min((u64)fault_batch_max, max(PAGES(stop - a), 1ul)));
 			err = vma_fault(v, a, w ? FAULT_WRITE : 0);
 		}
 		vma_unlock_read(v);

@@ -89,8 +89,8 @@ static struct vma *clone_vma(struct vma *v, struct vmspace *vm)
 
 	if (!c)
 		return NULL;
-	c->start = v->start;
-	c->end = v->end;
+	vm_store(c->start, v->start);
+	vm_store(c->end, v->end);
 	c->flags = v->flags & ~(u32)(VMA_LOCKED | VMA_LOCKONFAULT);
 	c->pgoff = v->pgoff;
 	c->file = v->file;

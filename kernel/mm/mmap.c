@@ -176,8 +176,8 @@ static int map_new(struct vmspace *vm, u64 addr, u64 len, u32 f, struct file *fi
 	v = vma_alloc(vm);
 	if (!v)
 		return -ENOMEM;
-	v->start = addr;
-	v->end = addr + len;
+	vm_store(v->start, addr);
+	vm_store(v->end, addr + len);
 	v->flags = f;
 	v->pgoff = pgoff;
 	if (f & VMA_HUGETLB)
@@ -308,8 +308,8 @@ long vm_map_special(struct vmspace *vm, u64 hint, u64 len, u32 vma_flags, const 
 		vma_free(v);
 		return at;
 	}
-	v->start = (u64)at;
-	v->end = (u64)at + len;
+	vm_store(v->start, (u64)at);
+	vm_store(v->end, (u64)at + len);
 	v->flags = vma_flags | VMA_SPECIAL;
 	v->ops = ops;
 	v->priv = priv;

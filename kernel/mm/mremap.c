@@ -112,8 +112,8 @@ static struct vma *clone_at(struct vma *v, u64 addr, u64 at, u64 len)
 
 	if (!nv)
 		return NULL;
-	nv->start = at;
-	nv->end = at + len;
+	vm_store(nv->start, at);
+	vm_store(nv->end, at + len);
 	nv->flags = v->flags;
 	nv->pgoff = vma_anonymous(v) ? PAGES(at) : v->pgoff + PAGES(addr - v->start);
 	nv->file = v->file;

@@ -13,9 +13,12 @@
 
 #define MMAP_MIN_ADDR	KIB(64) /* the first 64 KiB are never mapped */
 #define STACK_GUARD_GAP MIB(1)	/* kept free below a VMA that grows down */
-#define PAGES(bytes)	((bytes) >> PAGE_SHIFT)
-#define HUGE_PAGES	(HUGE_SIZE / PAGE_SIZE)
-#define VMA_RIGHTS	(VMA_READ | VMA_WRITE | VMA_EXEC)
+/* Fields that look-ups and hints touch without the lock of their writer. */
+#define vm_load(x)     __atomic_load_n(&(x), __ATOMIC_RELAXED)
+#define vm_store(x, v) __atomic_store_n(&(x), v, __ATOMIC_RELAXED)
+#define PAGES(bytes)   ((bytes) >> PAGE_SHIFT)
+#define HUGE_PAGES     (HUGE_SIZE / PAGE_SIZE)
+#define VMA_RIGHTS     (VMA_READ | VMA_WRITE | VMA_EXEC)
 
 static inline bool vma_accessible(const struct vma *v)
 {

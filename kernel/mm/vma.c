@@ -46,13 +46,14 @@ struct vma *vma_alloc(struct vmspace *vm)
 		rwlock_init(&v->lock);
 	}
 	/* All but the lock and `detached`: a look-up that is late may still look at those. */
-	v->start = v->end = 0;
+	vm_store(v->start, 0);
+	vm_store(v->end, 0);
 	v->flags = 0;
 	v->pgoff = 0;
 	v->file = NULL;
 	v->ops = NULL;
 	v->priv = NULL;
-	v->vm = vm;
+	vm_store(v->vm, vm);
 	list_init(&v->cache_node);
 	v->policy = 0;
 	v->policy_nodes = 0;
@@ -171,15 +172,15 @@ static struct vma *lock_read_rcu(struct vmspace *vm, u64 addr)
 	for (int steps = 0; n && steps < 80; steps++) {
 		struct vma *v = vma_of(n);
 
-		if (addr < READ_ONCE(v->start)) {
+		if (addr < vm_load(v->start)) {
 			n = rcu_dereference(n->left);
-		} else if (addr >= READ_ONCE(v->end)) {
+		} else if (addr >= vm_load(v->end)) {
 			n = rcu_dereference(n->right);
 		} else {
 			if (!rwlock_read_trylock(&v->lock))
 				return NULL;
 			/* Acquire: pairs with vma_link(); the fields below are those of a linked VMA. */
-			if (likely(!__atomic_load_n(&v->detached, __ATOMIC_ACQUIRE) && v->vm == vm &&
+			if (likely(!__atomic_load_n(&v->detached, __ATOMIC_ACQUIRE) && vm_load(v->vm) == vm &&
 				   v->start <= addr && addr < v->end))
 				return v;
 			rwlock_read_unlock(&v->lock);
@@ -302,8 +303,8 @@ void vma_set_bounds(struct vma *v, u64 start, u64 end, u64 pgoff)
 
 	if (c)
 		spin_lock(&c->map_lock);
-	WRITE_ONCE(v->start, start);
-	WRITE_ONCE(v->end, end);
+	vm_store(v->start, start);
+	vm_store(v->end, end);
 	v->pgoff = pgoff;
 	if (c)
 		spin_unlock(&c->map_lock);
@@ -321,8 +322,8 @@ struct vma *vma_split(struct vma *v, u64 addr)
 	if (!upper)
 		return ERR_PTR(-ENOMEM);
 	ASSERT(v->start < addr && addr < v->end);
-	upper->start = addr;
-	upper->end = end;
+	vm_store(upper->start, addr);
+	vm_store(upper->end, end);
 	upper->flags = v->flags;
 	upper->pgoff = v->pgoff + PAGES(addr - v->start);
 	upper->file = v->file;
