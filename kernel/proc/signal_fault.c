@@ -13,12 +13,13 @@
 DEFINE_COUNTER(faults_to_signals, "faults of applications that became a signal");
 DEFINE_COUNTER(faults_fatal, "faults that ended a process");
 
-static struct spinlock last_fault_lock = SPINLOCK_INIT; /* guards writers of last_fault */
+static struct spinlock last_fault_lock = SPINLOCK_INIT; /* guards writers of the two below */
 static char last_fault[256];
+static u32 last_fault_pid;
 
 const char *process_last_fault(void)
 {
-	return last_fault;
+	return last_fault_pid == current->proc->pid ? last_fault : "";
 }
 
 static const char *code_name(int sig, int code)
@@ -82,6 +83,7 @@ void fault_line(int sig, int code, u64 addr)
 	log_warn("%s", line);
 	spin_lock(&last_fault_lock);
 	memcpy(last_fault, line, sizeof(line));
+	last_fault_pid = current->proc->pid;
 	spin_unlock(&last_fault_lock);
 }
 

@@ -110,7 +110,7 @@ u32 process_count(void);  /* zombies included */
 u32 thread_count(void);	  /* of applications, alive */
 #define PID_MAX 32768
 
-/* "comm[pid]: SIGSEGV at address ..." of the latest fatal fault in any process; "" when there was none. */
+/* "comm[pid]: SIGSEGV at address ..." of the fault that ends the current process; "" when it ends for another reason. */
 const char *process_last_fault(void);
 /* uname's node name (a copy); set by sethostname and the `hostname=` word. */
 void system_hostname(char *buf, size_t size);
