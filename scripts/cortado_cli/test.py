@@ -78,7 +78,7 @@ class Suite:
             counts = paths.build("test", "%s.%d.json" % (self.name, i))
             if os.path.exists(counts):
                 os.unlink(counts)
-            line = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--shard", "%d/%d" % (i, shards), "--counts", counts,
+            line = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--shard=%d/%d" % (i, shards), "--counts=" + counts,
                     "--tb=short"] + words + (["--full"] if self.ns.full else [])
             log = open(paths.build("test", "%s.%d.log" % (self.name, i)), "w+")
             started.append((counts, log, subprocess.Popen(line, cwd=paths.ROOT, stdin=subprocess.DEVNULL, stdout=log,
