@@ -6,33 +6,8 @@
  * reading a directory stable while names come and go. Regular files have a page cache as their only storage.
  */
 #include "devfs.h"
-#include "base/format.h"
 #include "fs/pagecache.h"
 #include "kernel/clock.h"
-#include "kernel/init.h"
-#include "kernel/process.h"
-#include "tty.h"
-
-#define TMPFS_MAGIC 0x01021994
-#define TTY_GROUP   5
-
-struct dev_entry {
-	struct list_head node;
-	struct inode *inode; /* reference held */
-	u64 pos;
-	u32 len;
-	char name[];
-};
-
-struct dev_dir {
-	struct list_head entries; /* by rising pos */
-	u64 next_pos;
-	struct inode *parent; /* no reference: a parent outlives its children; itself for the root */
-};
-
-/* The directory of the latest mount in which pseudo-terminals show up. */
-static DEFINE_MUTEX(pts_lock); /* guards pts_dir; outside any directory's lock */
-static struct inode *pts_dir;  /* no reference: evict clears it */
 
 static const struct inode_ops dir_ops, file_ops_i, link_ops;
 static const struct file_ops dir_fops, reg_fops;
@@ -84,8 +59,7 @@ static int inode_setup(struct inode *i, struct inode *parent)
 	}
 }
 
-/* A new inode with one reference. ERR_PTR(-ENOMEM). */
-static struct inode *inode_make(struct super *s, struct inode *parent, u32 mode, u64 rdev)
+struct inode *devfs_inode_make(struct super *s, struct inode *parent, u32 mode, u64 rdev)
 {
 	struct inode *i = inode_alloc(s);
 
@@ -103,7 +77,7 @@ static struct inode *inode_make(struct super *s, struct inode *parent, u32 mode,
 	return i;
 }
 
-static struct dev_entry *entry_find(struct inode *dir, const char *name, size_t len)
+struct dev_entry *devfs_entry_find(struct inode *dir, const char *name, size_t len)
 {
 	struct dev_dir *d = dir->priv;
 	struct dev_entry *e;
@@ -114,8 +88,7 @@ static struct dev_entry *entry_find(struct inode *dir, const char *name, size_t 
 	return NULL;
 }
 
-/* Takes over the caller's reference on I, on success only. */
-static int entry_add(struct inode *dir, const char *name, size_t len, struct inode *i)
+int devfs_entry_add(struct inode *dir, const char *name, size_t len, struct inode *i)
 {
 	struct dev_entry *e = kmalloc(sizeof *e + len + 1);
 	struct dev_dir *d = dir->priv;
@@ -134,7 +107,7 @@ static int entry_add(struct inode *dir, const char *name, size_t len, struct ino
 	return 0;
 }
 
-static void entry_remove(struct inode *dir, struct dev_entry *e)
+void devfs_entry_remove(struct inode *dir, struct dev_entry *e)
 {
 	struct inode *i = e->inode;
 
@@ -152,7 +125,7 @@ static void entry_remove(struct inode *dir, struct dev_entry *e)
 
 static struct inode *devfs_lookup(struct inode *dir, const char *name, size_t len)
 {
-	struct dev_entry *e = entry_find(dir, name, len);
+	struct dev_entry *e = devfs_entry_find(dir, name, len);
 
 	if (!e)
 		return ERR_PTR(-ENOENT);
@@ -163,14 +136,14 @@ static struct inode *devfs_lookup(struct inode *dir, const char *name, size_t le
 /* A new inode under the name of D; *OUT without a reference of its own. */
 static int node_make(struct inode *dir, struct dentry *d, u32 mode, u64 rdev)
 {
-	struct inode *i = inode_make(dir->super, dir, mode, rdev);
+	struct inode *i = devfs_inode_make(dir->super, dir, mode, rdev);
 	int err;
 
 	if (IS_ERR(i))
 		return (int)PTR_ERR(i);
 	inode_init_owner(i, dir, mode);
 	inode_get(i); /* for D */
-	err = entry_add(dir, d->name, d->len, i);
+	err = devfs_entry_add(dir, d->name, d->len, i);
 	if (err) {
 		inode_put(i);
 		inode_put(i);
@@ -212,7 +185,7 @@ static int devfs_link(struct inode *dir, struct dentry *d, struct inode *target)
 	int err;
 
 	inode_get(target);
-	err = entry_add(dir, d->name, d->len, target);
+	err = devfs_entry_add(dir, d->name, d->len, target);
 	if (err) {
 		inode_put(target);
 		return err;
@@ -226,11 +199,11 @@ static int devfs_link(struct inode *dir, struct dentry *d, struct inode *target)
 
 static int devfs_unlink(struct inode *dir, struct dentry *d)
 {
-	struct dev_entry *e = entry_find(dir, d->name, d->len);
+	struct dev_entry *e = devfs_entry_find(dir, d->name, d->len);
 
 	if (!e)
 		return -ENOENT;
-	entry_remove(dir, e);
+	devfs_entry_remove(dir, e);
 	return 0;
 }
 
@@ -243,7 +216,8 @@ static int devfs_rmdir(struct inode *dir, struct dentry *d)
 
 static int devfs_rename(struct inode *from, struct dentry *fd, struct inode *to, struct dentry *td, u32 flags)
 {
-	struct dev_entry *e = entry_find(from, fd->name, fd->len), *old = entry_find(to, td->name, td->len);
+	struct dev_entry *e = devfs_entry_find(from, fd->name, fd->len),
+			 *old = devfs_entry_find(to, td->name, td->len);
 	struct inode *i;
 	int err;
 
@@ -255,15 +229,15 @@ static int devfs_rename(struct inode *from, struct dentry *fd, struct inode *to,
 	if (old && S_ISDIR(old->inode->mode) && !list_empty(&((struct dev_dir *)old->inode->priv)->entries))
 		return -ENOTEMPTY;
 	inode_get(i);
-	err = entry_add(to, td->name, td->len, i);
+	err = devfs_entry_add(to, td->name, td->len, i);
 	if (err) {
 		inode_put(i);
 		return err;
 	}
 	if (old)
-		entry_remove(to, old);
+		devfs_entry_remove(to, old);
 	i->nlink++; /* entry_remove takes one */
-	entry_remove(from, e);
+	devfs_entry_remove(from, e);
 	if (S_ISDIR(i->mode)) {
 		i->nlink = 2;
 		((struct dev_dir *)i->priv)->parent = to;
@@ -325,10 +299,7 @@ static void devfs_evict(struct inode *i)
 		struct dev_dir *d = i->priv;
 		struct dev_entry *e, *next;
 
-		mutex_lock(&pts_lock);
-		if (pts_dir == i)
-			pts_dir = NULL;
-		mutex_unlock(&pts_lock);
+		devfs_dir_gone(i);
 		list_for_each_entry_safe (e, next, &d->entries, node) {
 			inode_put(e->inode);
 			kfree(e);
@@ -366,150 +337,4 @@ static const struct file_ops reg_fops = {
 	.mmap = pagecache_file_mmap,
 	.seek = generic_file_seek,
 };
-static const struct super_ops devfs_super_ops = {.evict = devfs_evict};
-
-/* Filling a new file system, before anybody else sees it. */
-
-static int add_node(struct inode *dir, const char *name, u32 mode, u64 rdev, struct inode **out)
-{
-	struct inode *i = inode_make(dir->super, dir, mode, rdev);
-	int err;
-
-	if (IS_ERR(i))
-		return (int)PTR_ERR(i);
-	err = entry_add(dir, name, strlen(name), i);
-	if (err)
-		inode_put(i);
-	else if (out)
-		*out = i;
-	return err;
-}
-
-static int add_link(struct inode *dir, const char *name, const char *target)
-{
-	struct inode *i;
-	int err = add_node(dir, name, S_IFLNK | 0777, 0, &i);
-
-	if (err)
-		return err;
-	i->priv = kstrdup(target);
-	i->size = strlen(target);
-	return i->priv ? 0 : -ENOMEM;
-}
-
-static int add_devices(struct inode *root, struct inode *ports)
-{
-	char name[128];
-	struct devnode n;
-	int err = 0;
-
-	for (unsigned i = 0; !err && devnode_get(i, &n, name, sizeof name); i++) {
-		const char *slash = strchr(n.name, '/');
-
-		err = slash ? add_node(ports, slash + 1, n.mode, n.rdev, NULL)
-			    : add_node(root, n.name, n.mode, n.rdev, NULL);
-	}
-	return err;
-}
-
-int devfs_pts_add(u32 index, u64 rdev)
-{
-	char name[16];
-	struct inode *i;
-	int err = 0;
-
-	snprintf(name, sizeof name, "%u", index);
-	mutex_lock(&pts_lock);
-	if (pts_dir) {
-		mutex_lock(&pts_dir->lock);
-		err = entry_find(pts_dir, name, strlen(name))
-			      ? -EEXIST
-			      : add_node(pts_dir, name, S_IFCHR | 0620, rdev, &i);
-		if (!err) {
-			i->uid = current_process()->fsuid;
-			i->gid = TTY_GROUP;
-		}
-		mutex_unlock(&pts_dir->lock);
-		dcache_forget(pts_dir->super, pts_dir, name, strlen(name));
-	}
-	mutex_unlock(&pts_lock);
-	return err;
-}
-
-void devfs_pts_remove(u32 index)
-{
-	struct dev_entry *e;
-	char name[16];
-
-	snprintf(name, sizeof name, "%u", index);
-	mutex_lock(&pts_lock);
-	if (pts_dir) {
-		mutex_lock(&pts_dir->lock);
-		e = entry_find(pts_dir, name, strlen(name));
-		if (e)
-			entry_remove(pts_dir, e);
-		mutex_unlock(&pts_dir->lock);
-		dcache_forget(pts_dir->super, pts_dir, name, strlen(name));
-	}
-	mutex_unlock(&pts_lock);
-}
-
-static int populate(struct inode *root)
-{
-	static const struct {
-		const char *name, *target;
-	} links[] = {
-		{"fd", "/proc/self/fd"},
-		{"stdin", "/proc/self/fd/0"},
-		{"stdout", "/proc/self/fd/1"},
-		{"stderr", "/proc/self/fd/2"},
-	};
-	static const struct {
-		const char *name;
-		u32 mode;
-	} dirs[] = {{"shm", 01777}, {"mqueue", 01777}, {"hugepages", 0755}};
-	struct inode *ports, *pts;
-	int err = add_node(root, "virtio-ports", S_IFDIR | 0755, 0, &ports);
-
-	if (!err)
-		err = add_devices(root, ports);
-	for (size_t i = 0; !err && i < ARRAY_SIZE(links); i++)
-		err = add_link(root, links[i].name, links[i].target);
-	for (size_t i = 0; !err && i < ARRAY_SIZE(dirs); i++)
-		err = add_node(root, dirs[i].name, S_IFDIR | dirs[i].mode, 0, NULL);
-	if (!err)
-		err = add_node(root, "pts", S_IFDIR | 0755, 0, &pts);
-	if (!err) {
-		mutex_lock(&pts_lock);
-		pts_dir = pts;
-		mutex_unlock(&pts_lock);
-	}
-	return err;
-}
-
-static struct super *devfs_mount(const struct fs_type *t, const char *source __maybe_unused,
-				 u32 flags __maybe_unused, const char *options __maybe_unused)
-{
-	struct super *s = super_create(t, &devfs_super_ops, TMPFS_MAGIC, PAGE_SIZE);
-	struct inode *root;
-	int err;
-
-	if (!s)
-		return ERR_PTR(-ENOMEM);
-	root = inode_make(s, NULL, S_IFDIR | 0755, 0);
-	err = super_set_root(s, root);
-	if (!err)
-		err = populate(root);
-	if (!err)
-		return s;
-	super_put(s);
-	return ERR_PTR(err);
-}
-
-static int devfs_init(void)
-{
-	static struct fs_type devtmpfs = {.name = "devtmpfs", .nodev = true, .mount = devfs_mount};
-
-	return fs_register(&devtmpfs);
-}
-INITCALL(devfs_init, INIT_FS);
+const struct super_ops devfs_super_ops = {.evict = devfs_evict};

@@ -54,3 +54,27 @@ extern const struct file_ops kmsg_ops;
 int stream_open(struct file *f, struct chardev *cd);
 /* block.c */
 int blknode_open(struct file *f, struct block_device *bd);
+
+/* devfs.c, the tree; devfs_mount.c, what is in it at first, and pseudo-terminals. */
+struct dev_entry {
+	struct list_head node;
+	struct inode *inode; /* reference held */
+	u64 pos;
+	u32 len;
+	char name[];
+};
+
+struct dev_dir {
+	struct list_head entries; /* by rising pos */
+	u64 next_pos;
+	struct inode *parent; /* no reference: a parent outlives its children; itself for the root */
+};
+
+extern const struct super_ops devfs_super_ops;
+/* A new inode with one reference; PARENT NULL: the root. ERR_PTR(-ENOMEM). */
+struct inode *devfs_inode_make(struct super *s, struct inode *parent, u32 mode, u64 rdev);
+/* Names of DIR, with its lock held. Adding takes over the caller's reference on I, on success only. */
+struct dev_entry *devfs_entry_find(struct inode *dir, const char *name, size_t len);
+int devfs_entry_add(struct inode *dir, const char *name, size_t len, struct inode *i);
+void devfs_entry_remove(struct inode *dir, struct dev_entry *e);
+void devfs_dir_gone(struct inode *dir); /* it is being freed */

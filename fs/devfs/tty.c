@@ -8,7 +8,6 @@
 #include "base/string.h"
 #include "devfs.h"
 #include "kernel/clock.h"
-#include "kernel/kthread.h"
 #include "kernel/process.h"
 #include "kernel/signal.h"
 
@@ -299,115 +298,6 @@ u32 tty_file_poll(struct file *f, struct poll_table *pt)
 	return mask;
 }
 
-/* Terminals on character devices */
-
-struct chardev_tty {
-	struct tty tty;
-	struct chardev *cd;
-	struct wait_entry wait; /* on cd->waitq for good */
-	struct work work;
-};
-
-static size_t cdtty_write(struct tty *t, const void *buf, size_t n)
-{
-	struct chardev *cd = t->priv;
-
-	return cd->ops->write(cd, buf, n);
-}
-
-static size_t cdtty_room(struct tty *t)
-{
-	struct chardev *cd = t->priv;
-
-	return cd->ops->write_room(cd);
-}
-
-static bool cdtty_hung_up(struct tty *t)
-{
-	struct chardev *cd = t->priv;
-
-	return cd->ops->hung_up && cd->ops->hung_up(cd);
-}
-
-static void cdtty_drain(struct tty *t)
-{
-	struct chardev *cd = t->priv;
-
-	if (cd->ops->drain)
-		cd->ops->drain(cd);
-}
-
-static void cdtty_unthrottle(struct tty *t)
-{
-	struct chardev_tty *ct = container_of(t, struct chardev_tty, tty);
-
-	if (ct->cd->ops->read_avail(ct->cd))
-		work_queue(&ct->work);
-}
-
-static const struct tty_ops chardev_tty_ops = {
-	.write = cdtty_write,
-	.room = cdtty_room,
-	.hung_up = cdtty_hung_up,
-	.drain = cdtty_drain,
-	.unthrottle = cdtty_unthrottle,
-};
-
-static void cdtty_work(struct work *w)
-{
-	struct chardev_tty *ct = container_of(w, struct chardev_tty, work);
-	u8 chunk[CHUNK];
-	size_t n;
-
-	mutex_lock(&ct->tty.lock);
-	do {
-		n = min(tty_receive_room(&ct->tty), sizeof chunk);
-		n = n ? ct->cd->ops->read(ct->cd, chunk, n) : 0;
-		tty_receive(&ct->tty, chunk, n);
-	} while (n);
-	mutex_unlock(&ct->tty.lock);
-}
-
-/* The chardev's queue is locked: pass the event on. */
-static bool cdtty_wake(struct wait_entry *e, u32 events)
-{
-	struct chardev_tty *ct = e->priv;
-
-	if (!events || events & EPOLLIN)
-		work_queue(&ct->work);
-	if (!events || events & (EPOLLOUT | EPOLLHUP))
-		waitq_wake(&ct->tty.waitq, ~0u, events);
-	return true;
-}
-
-static struct tty *chardev_tty(struct chardev *cd)
-{
-	struct chardev_tty *ct;
-	struct tty *t;
-	u32 mode;
-
-	mutex_lock(&ttys_lock);
-	list_for_each_entry (t, &ttys, node)
-		if (t->ops == &chardev_tty_ops && t->priv == cd)
-			goto out;
-	t = NULL;
-	ct = kzalloc(sizeof *ct);
-	if (!ct)
-		goto out;
-	t = &ct->tty;
-	tty_init(t, &chardev_tty_ops, cd, chardev_number(cd, &mode));
-	ct->cd = cd;
-	work_init(&ct->work, cdtty_work);
-	wait_entry_init_fn(&ct->wait, cdtty_wake, ct, false);
-	waitq_add(&cd->waitq, &ct->wait);
-	chardev_open(cd);
-	list_add_tail(&t->node, &ttys);
-	work_queue(&ct->work); /* what came before */
-out:
-	mutex_unlock(&ttys_lock);
-	return t;
-}
-
 static long tty_file_ioctl(struct file *f, unsigned cmd, unsigned long arg)
 {
 	return tty_ioctl(f, f->priv, cmd, arg);
@@ -422,24 +312,13 @@ static int tty_file_fsync(struct file *f, bool data_only __maybe_unused)
 	return 0;
 }
 
-static const struct file_ops tty_file_ops = {
+const struct file_ops tty_file_ops = {
 	.read = tty_file_read,
 	.write = tty_file_write,
 	.poll = tty_file_poll,
 	.ioctl = tty_file_ioctl,
 	.fsync = tty_file_fsync,
 };
-
-int tty_open_chardev(struct file *f, struct chardev *cd)
-{
-	struct tty *t = chardev_tty(cd);
-
-	if (!t)
-		return -ENOMEM;
-	f->priv = t;
-	f->ops = &tty_file_ops;
-	return 0;
-}
 
 int tty_open_controlling(struct file *f)
 {

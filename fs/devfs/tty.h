@@ -80,6 +80,7 @@ ssize_t tty_file_read(struct file *f, struct iter *to, u64 *pos);
 ssize_t tty_file_write(struct file *f, struct iter *from, u64 *pos);
 u32 tty_file_poll(struct file *f, struct poll_table *pt);
 
+extern const struct file_ops tty_file_ops; /* f->priv: the terminal */
 int tty_open_chardev(struct file *f, struct chardev *cd);
 int tty_open_controlling(struct file *f); /* /dev/tty */
 struct tty *tty_of_session(u32 sid);	  /* no reference: terminals are never freed */

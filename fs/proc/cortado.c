@@ -64,14 +64,15 @@ static int balloon_show(struct seq *s, const struct pseudo_ctx *ctx __maybe_unus
 	struct balloon_state b;
 
 	balloon_state(&b);
-	seq_printf(s, "present %d\nboot_bytes %llu\ntarget_bytes %llu\nactual_bytes %llu\nreported_bytes %llu\n", b.present,
-		   (unsigned long long)b.boot_bytes, (unsigned long long)b.target_bytes,
+	seq_printf(s,
+		   "present %d\nboot_bytes %llu\ntarget_bytes %llu\nactual_bytes %llu\nreported_bytes %llu\n",
+		   b.present, (unsigned long long)b.boot_bytes, (unsigned long long)b.target_bytes,
 		   (unsigned long long)b.actual_bytes, (unsigned long long)b.reported_bytes);
 	return 0;
 }
 
-/* EPOLLPRI once after each change. file->version holds the sequence that was reported last, plus one; the first poll only
- * takes note. */
+/* EPOLLPRI once after each change. file->version holds the sequence that was reported last, plus one; the
+ * first poll only takes note. */
 static u32 balloon_poll(const struct pseudo_ctx *ctx __maybe_unused, struct file *f, struct poll_table *pt)
 {
 	struct balloon_state b;

@@ -35,10 +35,8 @@ void epoll_drain(struct epoll *ep)
 
 static void epoll_notify(struct epoll *ep)
 {
-	if (waitq_active(&ep->wait))
-		waitq_wake(&ep->wait, 1, 0);
-	if (waitq_active(&ep->pollers))
-		waitq_wake(&ep->pollers, ~0u, EPOLLIN | EPOLLRDNORM);
+	waitq_wake(&ep->wait, 1, 0);
+	waitq_wake(&ep->pollers, ~0u, EPOLLIN | EPOLLRDNORM);
 }
 
 void epoll_item_ready(struct epoll_item *item)
@@ -210,7 +208,7 @@ static int epoll_collect(struct epoll *ep, struct epoll_event __app *out, int ma
 	}
 	more = epoll_has_ready(ep);
 	mutex_unlock(&ep->mutex);
-	if (more && waitq_active(&ep->wait))
+	if (more)
 		waitq_wake(&ep->wait, 1, 0); /* invariant 3 */
 	return n ? n : r;
 }

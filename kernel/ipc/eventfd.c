@@ -91,8 +91,7 @@ static ssize_t eventfd_write(struct file *f, struct iter *from, u64 *pos __maybe
 		if (err)
 			return err;
 	}
-	if (waitq_active(&e->waitq))
-		waitq_wake(&e->waitq, ~0u, EPOLLIN);
+	waitq_wake(&e->waitq, ~0u, EPOLLIN);
 	return sizeof value;
 }
 

@@ -120,7 +120,7 @@ ssize_t pipe_read_iter(struct file *f, struct iter *to, bool nonblock)
 	ret = pipe_read_locked(p, to, nonblock);
 	more = p->head != p->tail;
 	mutex_unlock(&p->lock);
-	if (more && waitq_active(&p->read_wait))
+	if (more)
 		waitq_wake(&p->read_wait, 1, READ_EVENTS);
 	return ret;
 }
@@ -209,7 +209,7 @@ ssize_t pipe_write_iter(struct file *f, struct iter *from, bool nonblock)
 	ret = pipe_write_locked(p, from, f->flags & O_DIRECT, nonblock);
 	room = !pipe_full(p);
 	mutex_unlock(&p->lock);
-	if (room && waitq_active(&p->write_wait))
+	if (room)
 		waitq_wake(&p->write_wait, 1, WRITE_EVENTS);
 	return ret;
 }

@@ -51,3 +51,9 @@ void sysv_set_perm(struct sysv_object *o, const struct ipc64_perm *in);
 /* The rules of xxxget for KEY: the object with a reference, NULL when one is to be made, or ERR_PTR(-ENOENT,
  * -EEXIST, -EACCES). Lock held. */
 struct sysv_object *sysv_open(struct sysv_table *t, int key, int flags);
+
+/* Times in the ABI's structures. */
+static inline u64 seconds_now(void)
+{
+	return clock_realtime() / NSEC_PER_SEC;
+}

@@ -30,11 +30,6 @@ struct msg_queue {
 
 static SYSV_TABLE(queues, QUEUES_MAX);
 
-static u64 seconds_now(void)
-{
-	return clock_realtime() / NSEC_PER_SEC;
-}
-
 static struct msg_queue *queue_of(struct sysv_object *o)
 {
 	return container_of(o, struct msg_queue, object);
