@@ -32,13 +32,19 @@ CFLAGS := -std=gnu17 -O2 -g -ffreestanding -fno-strict-aliasing -fno-common -fwr
 LDFLAGS := -nostdlib -static-pie -Wl,--no-dynamic-linker,-z,text,-z,norelro,-z,noexecstack,--gc-sections,--build-id=none \
 	-Wl,-T,kernel/arch/$(ARCH)/kernel.ld -Wl,-z,max-page-size=4096
 
-.PHONY: all objs clean compile_commands.json
+.PHONY: all objs clean check-percpu check-docs compile_commands.json
 all: $(BUILD)/kernel.elf
 
 $(BUILD)/kernel.elf: $(BUILD)/kernel.debug.elf
 	objcopy --strip-all $< $@
 $(BUILD)/kernel.debug.elf: $(OBJS) kernel/arch/$(ARCH)/kernel.ld
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(OBJS)
+
+# Per-CPU accesses that GCC compiled without their segment; stale generated documents.
+check-percpu: $(BUILD)/kernel.debug.elf
+	@python3 scripts/check_percpu.py $<
+check-docs:
+	@python3 scripts/gen_docs.py --check && echo "ok docs are up to date"
 
 objs: $(filter $(BUILD)/obj/$(DIR)/%,$(OBJS))
 

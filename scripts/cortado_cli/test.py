@@ -134,6 +134,8 @@ def _python_with_pytest():
 
 def _unit(s):
     s.make(["-C", "tests/unit", "check"], 1200)
+    s.make(["-s", "check-percpu"], 600)
+    s.make(["-s", "check-docs"], 60)
 
 
 def _models(s):

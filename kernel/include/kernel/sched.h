@@ -39,7 +39,7 @@ void sched_reschedule_interrupt(void);	 /* smp_send_reschedule arrived: drain th
 /* Every interrupt calls this first (it tells RCU that an idle CPU is not idle just now). Interrupts off. */
 static inline void sched_irq_enter(void)
 {
-	if (unlikely(this_cpu(rcu_cpu_idle)))
+	if (unlikely(atomic_load_explicit(per_cpu_ptr(&rcu_cpu_idle, cpu_id()), memory_order_relaxed)))
 		rcu_idle_exit();
 }
 /* On every entry from the application and every return to it, interrupts and exceptions included, on the thread's kernel

@@ -8,6 +8,9 @@
 #define DEFINE_PER_CPU(type, name)  __section(".percpu") __typeof__(type) name
 #define DECLARE_PER_CPU(type, name) extern __section(".percpu") __typeof__(type) name
 
+/* For reading and writing plain scalars and members of structures. GCC drops the segment, silently, when the address of
+ * this_cpu(x) is taken, which atomic operations, _Atomic variables and arrays do: use per_cpu_ptr(&x, cpu_id()) there.
+ * scripts/check_percpu.py finds offenders in the machine code. */
 #define this_cpu(name) (*(__typeof__(name) __seg_gs *)(uintptr_t)&(name))
 
 extern u64 *percpu_offset; /* by CPU: own area - template */
