@@ -28,7 +28,7 @@
 #define SHORT_RETRY    (500 * NSEC_PER_MSEC) /* nothing to take: look again after */
 #define OOM_HOLD_OFF   (10 * NSEC_PER_SEC)
 #define REPORT_MIN     (2 * NSEC_PER_SEC)
-#define REPORT_MAX     (16 * NSEC_PER_SEC)
+#define REPORT_MAX     (8 * NSEC_PER_SEC)
 #define ANSWER_WAIT_NS (5 * NSEC_PER_SEC)
 #define TAKE_ORDER     9u /* 2 MiB blocks first */
 
@@ -252,6 +252,9 @@ static u64 deflate_on_oom(u64 pages)
 	if (got) {
 		counter_inc(&balloon_oom_deflations);
 		publish_actual(vb);
+		/* The thread goes back to the target once the hold-off has passed. */
+		atomic_store(&vb->config_changed, true);
+		waitq_wake_all(&vb->wake);
 	}
 	return got;
 }
