@@ -243,6 +243,11 @@ ssize_t ipc_write(int fd, const void *buf, size_t n)
 	return ret;
 }
 
+/* kernel/ipc/epoll_ctl.c has the real one. */
+__weak void epoll_file_released(struct file *f)
+{
+}
+
 /* Signals and processes */
 
 __weak void signal_sigpipe(void)
