@@ -10,6 +10,7 @@
  * raises tlb_gen (full fence) and reads the mask: one of the two sees the other. (2) A CPU clears `lazy`,
  * full fence, reads tlb_gen; a flusher raises tlb_gen (full fence), then reads `lazy`: the same. */
 #include "base/string.h"
+#include "internal.h"
 #include "kernel/counter.h"
 #include "kernel/log.h"
 #include "kernel/percpu.h"
@@ -26,16 +27,23 @@ struct cpu_vm {
 };
 static DEFINE_PER_CPU(struct cpu_vm, cpu_vm);
 
+/* This CPU's; interrupts are off. (An atomic operation on a member of this_cpu() would lose the segment.) */
+static inline struct cpu_vm *self(void)
+{
+	return per_cpu_ptr(&cpu_vm, cpu_id());
+}
+
 /* Beyond this many pages everything is dropped instead. */
 #define FLUSH_PAGES_MAX 32
 #define MASK_WORDS_MAX	16
 
-void vmspace_init_cpu(void);
 void vmspace_init_cpu(void)
 {
-	this_cpu(cpu_vm).vm = NULL;
-	this_cpu(cpu_vm).gen = 0;
-	atomic_store_explicit(&this_cpu(cpu_vm).lazy, false, memory_order_relaxed);
+	struct cpu_vm *c = self();
+
+	c->vm = NULL;
+	c->gen = 0;
+	atomic_store_explicit(&c->lazy, false, memory_order_relaxed);
 }
 
 static inline unsigned mask_words(void)
@@ -55,30 +63,31 @@ static void mask_clear(struct vmspace *vm, unsigned cpu)
 
 void vmspace_activate(struct vmspace *vm)
 {
-	struct vmspace *old = this_cpu(cpu_vm).vm;
+	struct cpu_vm *c = self();
+	struct vmspace *old = c->vm;
 
 	if (!vm) {
-		atomic_store_explicit(&this_cpu(cpu_vm).lazy, true, memory_order_release);
+		atomic_store_explicit(&c->lazy, true, memory_order_release);
 		return;
 	}
 	if (vm == old) {
 		u64 gen;
 
-		if (!atomic_load_explicit(&this_cpu(cpu_vm).lazy, memory_order_relaxed))
+		if (!atomic_load_explicit(&c->lazy, memory_order_relaxed))
 			return;
-		atomic_store_explicit(&this_cpu(cpu_vm).lazy, false, memory_order_relaxed);
+		atomic_store_explicit(&c->lazy, false, memory_order_relaxed);
 		atomic_thread_fence(memory_order_seq_cst); /* fence (2) */
 		gen = atomic_load_explicit(&vm->tlb_gen, memory_order_relaxed);
-		if (gen != this_cpu(cpu_vm).gen) {
-			this_cpu(cpu_vm).gen = gen;
+		if (gen != c->gen) {
+			c->gen = gen;
 			arch_tlb_flush_app();
 		}
 		return;
 	}
 	mask_set(vm, cpu_id()); /* fence (1) */
-	atomic_store_explicit(&this_cpu(cpu_vm).lazy, false, memory_order_relaxed);
-	this_cpu(cpu_vm).gen = atomic_load_explicit(&vm->tlb_gen, memory_order_relaxed);
-	this_cpu(cpu_vm).vm = vm;
+	atomic_store_explicit(&c->lazy, false, memory_order_relaxed);
+	c->gen = atomic_load_explicit(&vm->tlb_gen, memory_order_relaxed);
+	c->vm = vm;
 	arch_load_root(vm->root);
 	if (old)
 		mask_clear(old, cpu_id());
@@ -93,20 +102,21 @@ struct flush {
 static void flush_here(void *arg)
 {
 	const struct flush *f = arg;
-	u64 seen = this_cpu(cpu_vm).gen;
+	struct cpu_vm *c = self();
+	u64 seen = c->gen;
 
-	if (this_cpu(cpu_vm).vm != f->vm || seen >= f->gen)
+	if (c->vm != f->vm || seen >= f->gen)
 		return;
 	if (seen + 1 == f->gen && (f->end - f->start) >> PAGE_SHIFT <= FLUSH_PAGES_MAX) {
 		for (u64 va = f->start; va < f->end; va += PAGE_SIZE)
 			arch_tlb_flush_page(va);
-		this_cpu(cpu_vm).gen = f->gen;
+		c->gen = f->gen;
 	} else {
 		u64 gen = atomic_load_explicit(&f->vm->tlb_gen, memory_order_acquire);
 
 		/* Read before the flush: what comes later is flushed by its own request. */
 		arch_tlb_flush_app();
-		this_cpu(cpu_vm).gen = gen;
+		c->gen = gen;
 	}
 }
 
@@ -168,10 +178,11 @@ void tlb_flush_all(struct vmspace *vm)
 static void leave_here(void *arg)
 {
 	struct vmspace *vm = arg;
+	struct cpu_vm *c = self();
 
-	if (this_cpu(cpu_vm).vm != vm)
+	if (c->vm != vm)
 		return;
-	this_cpu(cpu_vm).vm = NULL;
+	c->vm = NULL;
 	arch_load_root(arch_kernel_root());
 	mask_clear(vm, cpu_id());
 }
