@@ -38,7 +38,7 @@ static void size_limits(struct net_stack *net)
 	net->tcp_rmem[1] = 131072;
 	net->tcp_rmem[2] = (u32)clamp(bytes / 64, KIB(512), MIB(6));
 	net->tcp_wmem[0] = 4096;
-	net->tcp_wmem[1] = 87040;
+	net->tcp_wmem[1] = 16384;
 	net->tcp_wmem[2] = (u32)clamp(bytes / 64, KIB(512), MIB(4));
 }
 

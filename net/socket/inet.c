@@ -215,7 +215,7 @@ int inet_flow(struct inet_sock *i, const struct net_addr *dst, u8 proto, const s
 	err = ip_route_flow(i->s.net, f);
 	if (err)
 		return err;
-	if (f->rt.type == RTN_BROADCAST && !socket_flag(&i->s, SOCKF_BROADCAST))
+	if (f->rt.type == RTN_BROADCAST && proto != IPPROTO_TCP && !socket_flag(&i->s, SOCKF_BROADCAST))
 		return -EACCES;
 	return 0;
 }
@@ -228,8 +228,10 @@ void inet_recv_info(struct inet_sock *i, struct net_msg *m, struct packet *p, u1
 
 	if (m->name)
 		m->namelen = inet_fill(i->s.family, &cb->src, port, cb->iif, m->name);
+	i->s.stamp = cb->stamp ? cb->stamp : clock_realtime();
 	if (!m->want_control)
 		return;
+	msg_put_timestamp(&i->s, m, i->s.stamp);
 	if (inet_flag(i, INETF_PKTINFO) && v4) {
 		struct in_pktinfo pi = {.ipi_ifindex = (int)cb->iif, .ipi_addr.s_addr = cb->dst.w[3]};
 
@@ -261,8 +263,6 @@ void inet_recv_info(struct inet_sock *i, struct net_msg *m, struct packet *p, u1
 
 		msg_put_cmsg(m, SOL_IP, IP_RECVORIGDSTADDR, &sin, sizeof(sin));
 	}
-	i->s.stamp = cb->stamp ? cb->stamp : clock_realtime();
-	msg_put_timestamp(&i->s, m, i->s.stamp);
 }
 
 bool inet_wants_group(struct inet_sock *i, const struct net_addr *group, const struct net_addr *src,

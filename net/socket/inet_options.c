@@ -482,7 +482,7 @@ static int path_mtu(struct inet_sock *i)
 	net_enter();
 	mtu = inet_flow(i, &i->faddr, 0, NULL, &f);
 	if (!mtu)
-		mtu = (int)ip_flow_mtu(i->s.net, &f);
+		mtu = (int)min(ip_flow_mtu(i->s.net, &f), 65535u);
 	net_leave();
 	return mtu;
 }
@@ -607,7 +607,7 @@ int inet_getsockopt(struct socket *s, int level, int opt, void *val, int *len)
 	struct inet_sock *i = inet_sk(s);
 
 	if (level == SOL_IPV6 && s->family != AF_INET6)
-		return -ENOPROTOOPT;
+		return -EOPNOTSUPP;
 	for (unsigned k = 0; k < ARRAY_SIZE(flag_options); k++)
 		if (flag_options[k].level == level && flag_options[k].opt == opt)
 			return option_put_int(val, len, inet_flag(i, flag_options[k].flag) != 0);

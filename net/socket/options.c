@@ -156,8 +156,6 @@ int socket_set_option(struct socket *s, int opt, const void *val, int len)
 	int v = 0, err;
 	u32 flag;
 
-	if (opt == SO_PASSCRED && s->family != AF_UNIX && s->family != AF_NETLINK)
-		return -EOPNOTSUPP;
 	if (!find_flag(opt, &flag))
 		return set_flag_option(s, flag, val, len);
 	switch (opt) {

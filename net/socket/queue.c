@@ -77,10 +77,10 @@ struct packet *rx_queue_get(struct socket *s, struct rx_queue *q, u32 flags)
 		p = take(s, q, flags & MSG_PEEK);
 		if (p)
 			return p;
+		if (!deadline) /* even after shutdown, as on Linux */
+			return ERR_PTR(-EAGAIN);
 		if (s->shutdown & RCV_SHUTDOWN)
 			return NULL;
-		if (!deadline)
-			return ERR_PTR(-EAGAIN);
 		err = wait_event_interruptible_exclusive(&s->waitq,
 							 READ_ONCE(q->count) || atomic_load(&s->err) ||
 								 (READ_ONCE(s->shutdown) & RCV_SHUTDOWN),

@@ -209,7 +209,13 @@ static void update_window(struct tcp_sock *tp, u32 seq, u32 ack, u32 wnd)
 			if (!tp->snd_wnd)
 				tp->backoff = 0;
 			tp->snd_wnd = wnd;
-			tp->max_wnd = max(tp->max_wnd, wnd);
+			if (wnd > tp->max_wnd) {
+				bool narrow = tp->mss + 12u >= tp->max_wnd / 2;
+
+				tp->max_wnd = wnd;
+				if (narrow)
+					tcp_sync_mss(tp);
+			}
 		}
 	}
 }

@@ -197,6 +197,7 @@ static void clear_connection(struct tcp_sock *tp)
 	tp->ack_pending = tp->ack_now = tp->dsack_due = tp->tlp_out = false;
 	tp->rack_tx_ns = 0;
 	tp->snd_at = NULL;
+	tp->max_wnd = 0;
 	tp->iss = tp->snd_una = tp->snd_nxt = tp->write_seq = 0;
 	tp->copied_seq = tp->rcv_nxt = 0;
 	tp->drs_time = tp->rcv_rtt_time = 0;

@@ -68,12 +68,13 @@ void tcp_established(struct tcp_sock *tp)
 {
 	u64 now = clock_monotonic();
 
+	tp->max_wnd = max(tp->max_wnd, tp->snd_wnd);
 	tcp_sync_mss(tp);
 	if (tp->retries > 1)
 		tp->cwnd = tp->mss; /* the SYN itself was lost (RFC 6298 5.7) */
 	else
 		tcp_init_cwnd(tp);
-	tp->max_wnd = max(tp->max_wnd, tp->snd_wnd);
+	tcp_sndbuf_expand(tp);
 	tp->last_rx = tp->last_tx = now;
 	tp->quick = 16;
 	tp->rcv_mss = (u16)min((u32)tp->mss, (u32)TCP_DEFAULT_MSS);

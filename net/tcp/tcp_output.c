@@ -50,8 +50,11 @@ void tcp_sync_mss(struct tcp_sock *tp)
 	mss = min(mss, tp->peer_mss ? (u32)tp->peer_mss : (u32)TCP_DEFAULT_MSS);
 	if (tp->user_mss)
 		mss = min(mss, (u32)tp->user_mss);
+	/* A segment takes at most half of the peer's window: one can be under way while another is read. */
+	if (tp->max_wnd)
+		mss = min(mss, tp->max_wnd > TCP_DEFAULT_MSS ? tp->max_wnd / 2 : tp->max_wnd);
 	if (tp->ts_ok)
-		mss -= 12;
+		mss -= min(mss, 12u);
 	tp->mss = (u16)max(mss, (u32)TCP_MIN_MSS);
 }
 

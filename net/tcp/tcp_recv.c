@@ -187,7 +187,7 @@ static ssize_t recv_locked(struct tcp_sock *tp, struct net_msg *m)
 		r = copy_available(tp, m, &seq, &done);
 		if (r)
 			break;
-		if (!m->iter->left || done >= target)
+		if (done >= target || (!m->iter->left && (done || tcp_readable(tp))))
 			break;
 		if (s->backlog_first) { /* more came while we copied */
 			socket_unlock(s);

@@ -26,19 +26,26 @@ bool tcp_writable(const struct tcp_sock *tp)
 	return !tp->notsent_lowat || not_sent(tp) < tp->notsent_lowat;
 }
 
+/* The buffer follows the congestion window unless the user set it. */
+void tcp_sndbuf_expand(struct tcp_sock *tp)
+{
+	struct socket *s = tcp_socket(tp);
+	u64 want = 2ull * tp->cwnd + tp->cwnd / 4; /* a window in flight, one behind it, bookkeeping */
+
+	if (socket_flag(s, SOCKF_SNDBUF_SET) || atomic_load(&s->net->mem_used) > s->net->mem_limit / 2)
+		return;
+	want = min(want, (u64)s->net->tcp_wmem[2]);
+	if (want > s->sndbuf)
+		WRITE_ONCE(s->sndbuf, (u32)want);
+}
+
 void tcp_write_space(struct tcp_sock *tp)
 {
 	struct socket *s = tcp_socket(tp);
 
 	if (!socket_flag(s, SOCKF_NOSPACE))
 		return;
-	/* The buffer follows the congestion window unless the user set it. */
-	if (!socket_flag(s, SOCKF_SNDBUF_SET)) {
-		u64 want = 4ull * tp->cwnd;
-
-		if (want > s->sndbuf && atomic_load(&s->net->mem_used) < s->net->mem_limit / 2)
-			WRITE_ONCE(s->sndbuf, (u32)min(want, (u64)s->net->tcp_wmem[2]));
-	}
+	tcp_sndbuf_expand(tp);
 	if (!tcp_writable(tp))
 		return;
 	socket_set_flag(s, SOCKF_NOSPACE, false);

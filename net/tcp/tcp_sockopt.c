@@ -255,9 +255,10 @@ static int get_option(struct tcp_sock *tp, int opt, void *val, int *len)
 	case TCP_DEFER_ACCEPT:
 		return option_put_int(val, len, retries_to_seconds(tp->defer_accept));
 	case TCP_WINDOW_CLAMP:
+		if (tp->rcv_ssthresh != ~0u)
+			return option_put_int(val, len, (int)tp->rcv_ssthresh);
 		return option_put_int(val, len,
-				      tp->rcv_ssthresh == ~0u ? (int)(tp->inet.s.rcvbuf / 2)
-							      : (int)tp->rcv_ssthresh);
+				      tp->state == TCP_STATE_CLOSE ? 0 : (int)(tp->inet.s.rcvbuf / 2));
 	case TCP_QUICKACK:
 		return option_put_int(val, len, !tp->pingpong);
 	case TCP_USER_TIMEOUT:

@@ -245,11 +245,9 @@ static int raw_ioctl(struct socket *s, unsigned cmd, int *val)
 
 static int raw_shutdown(struct socket *s, int how)
 {
-	if (!raw_sk(s)->connected)
-		return -ENOTCONN;
 	WRITE_ONCE(s->shutdown, s->shutdown | (u8)(how + 1));
 	socket_wake(s, EPOLLIN | EPOLLOUT | EPOLLHUP);
-	return 0;
+	return raw_sk(s)->connected ? 0 : -ENOTCONN; /* the flags are set all the same */
 }
 
 static int raw_setsockopt(struct socket *s, int level, int opt, const void *val, int len)

@@ -381,11 +381,9 @@ static ssize_t udp_recvmsg(struct socket *s, struct net_msg *m)
 
 static int udp_shutdown(struct socket *s, int how)
 {
-	if (!udp_sk(s)->connected)
-		return -ENOTCONN;
 	WRITE_ONCE(s->shutdown, s->shutdown | (u8)(how + 1));
 	socket_wake(s, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLHUP);
-	return 0;
+	return udp_sk(s)->connected ? 0 : -ENOTCONN; /* the flags are set all the same */
 }
 
 static u32 udp_poll(struct socket *s)

@@ -225,7 +225,7 @@ ssize_t unix_stream_recv(struct socket *s, struct net_msg *m)
 	if (u->state != UNIX_CONNECTED)
 		return -EINVAL;
 	if (m->flags & MSG_OOB)
-		return -EOPNOTSUPP;
+		return -EINVAL; /* none is ever sent */
 	if (!m->iter->left)
 		return 0;
 	mutex_lock(&u->read_lock);
@@ -423,7 +423,7 @@ static struct unix_buf *next_dgram(struct unix_sock *u, struct net_msg *m, int *
 		*err = socket_error(s);
 		if (*err)
 			return NULL;
-		if (s->shutdown & RCV_SHUTDOWN) /* end of file; only datagrams of a living socket wait on */
+		if ((s->shutdown & RCV_SHUTDOWN) && (deadline || s->type == SOCK_SEQPACKET)) /* end of file */
 			return NULL;
 		if (!deadline) {
 			*err = -EAGAIN;
@@ -463,8 +463,6 @@ ssize_t unix_dgram_recv(struct socket *s, struct net_msg *m)
 	n = min(len, m->iter->left);
 	if (n < len)
 		m->out_flags |= MSG_TRUNC;
-	if (s->type == SOCK_SEQPACKET)
-		m->out_flags |= MSG_EOR;
 	if (m->name && b->from) {
 		m->namelen = b->from->len;
 		memcpy(m->name, &b->from->addr, (size_t)min(m->namelen, (int)sizeof(b->from->addr)));

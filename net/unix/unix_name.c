@@ -144,8 +144,12 @@ static int bind_path(struct unix_sock *u, struct unix_name *n)
 	struct path path;
 	int err;
 
-	if (u->name)
-		return -EINVAL;
+	if (u->name) { /* Linux looks at the path first */
+		err = vfs_lookup(n->addr.sun_path, false, &path);
+		if (!err)
+			path_put(&path);
+		return err ? -EINVAL : -EADDRINUSE;
+	}
 	err = vfs_mknod(n->addr.sun_path, S_IFSOCK | 0777, 0, &path);
 	if (err)
 		return err == -EEXIST ? -EADDRINUSE : err;
@@ -205,6 +209,11 @@ static struct unix_sock *find_path(const char *name)
 
 	if (err)
 		return ERR_PTR(err);
+	err = path.dentry->inode ? inode_permission(path.dentry->inode, MAY_WRITE) : 0;
+	if (err) {
+		path_put(&path);
+		return ERR_PTR(err);
+	}
 	spin_lock(&table_lock);
 	if (path.dentry->inode && (path.dentry->inode->mode & S_IFMT) == S_IFSOCK)
 		u = path.dentry->inode->special;

@@ -394,6 +394,7 @@ ssize_t tcp_sendmsg(struct socket *s, struct net_msg *m);
 ssize_t tcp_recvmsg(struct socket *s, struct net_msg *m);
 bool tcp_writable(const struct tcp_sock *tp);
 void tcp_write_space(struct tcp_sock *tp);
+void tcp_sndbuf_expand(struct tcp_sock *tp);
 u32 tcp_readable(const struct tcp_sock *tp);
 int tcp_bind(struct socket *s, const struct sockaddr *sa, int len);
 int tcp_connect(struct socket *s, const struct sockaddr *sa, int len, bool nonblock);
