@@ -3,6 +3,7 @@
  * (fs/vfs/pagecache_file.c). Seals are kept in the cache and guarded by the inode's lock. */
 #include "base/string.h"
 #include "tmpfs.h"
+#include "../vfs/internal.h"
 #include "kernel/clock.h"
 #include "kernel/process.h"
 #include "kernel/sched.h"
@@ -103,9 +104,31 @@ static int tmpfs_fallocate(struct file *f, int mode, u64 off, u64 len)
 	if (!(mode & FALLOC_FL_PUNCH_HOLE) && ts->max_blocks && len >> PAGE_SHIFT > ts->max_blocks)
 		return -ENOSPC;
 	mutex_lock(&f->inode->lock);
+	inode_remove_privs(f->inode);
 	err = fallocate_locked(f->inode, mode, off, end);
 	mutex_unlock(&f->inode->lock);
 	return err;
+}
+
+/* The first page from INDEX on that was written (or, for hole: that was not), up to END. Allocated space is a
+ * hole. */
+static u64 next_written(struct page_cache *c, u64 index, u64 end, bool hole)
+{
+	for (;; index++) {
+		bool written;
+		struct page *p;
+
+		if (!hole)
+			index = pagecache_next(c, index, end, false);
+		if (index >= end)
+			return end;
+		p = pagecache_peek(c, index);
+		written = p && p->flags & PAGE_DIRTY;
+		if (p)
+			page_put(p);
+		if (written != hole)
+			return index;
+	}
 }
 
 static s64 seek_sparse(struct inode *i, u64 off, bool hole)
@@ -114,7 +137,7 @@ static s64 seek_sparse(struct inode *i, u64 off, bool hole)
 
 	if (off >= size)
 		return -ENXIO;
-	at = pagecache_next(i->cache, off >> PAGE_SHIFT, end, hole);
+	at = next_written(i->cache, off >> PAGE_SHIFT, end, hole);
 	if (at >= end)
 		return hole ? (s64)size : -ENXIO;
 	return (s64)max(off, at << PAGE_SHIFT);

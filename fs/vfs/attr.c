@@ -152,13 +152,21 @@ static int setattr_allowed(struct inode *i, struct inode_attr *a)
 	return 0;
 }
 
-/* A change of owner takes the set-ID bits of what can be run. */
+/* Does a change of contents or owner by this process take the set-group-ID bit? */
+static bool loses_sgid(const struct inode *i)
+{
+	struct creds c = creds_fs();
+
+	return i->mode & S_ISGID && (i->mode & S_IXGRP || (!c.root && !creds_in_group(&c, i->gid)));
+}
+
+/* A change of owner takes the set-ID bits of files. */
 static void chown_kills_ids(struct inode *i, struct inode_attr *a)
 {
-	if (!(a->valid & (ATTR_UID | ATTR_GID)) || a->valid & ATTR_MODE || S_ISDIR(i->mode))
+	if (!(a->valid & ATTR_CHOWN) || S_ISDIR(i->mode))
 		return;
 	a->mode = i->mode & ~(u32)S_ISUID;
-	if (i->mode & S_IXGRP)
+	if (loses_sgid(i))
 		a->mode &= ~(u32)S_ISGID;
 	if (a->mode != i->mode)
 		a->valid |= ATTR_MODE;
@@ -172,10 +180,10 @@ int inode_setattr(const struct path *p, struct inode *i, struct inode_attr *a)
 	if (err)
 		return err;
 	mutex_lock(&i->lock);
+	chown_kills_ids(i, a);
 	err = setattr_allowed(i, a);
 	if (err)
 		goto out;
-	chown_kills_ids(i, a);
 	if (!(a->valid & ATTR_CTIME)) {
 		a->valid |= ATTR_CTIME;
 		a->ctime = clock_realtime();
@@ -238,7 +246,7 @@ void inode_remove_privs(struct inode *i)
 		return;
 	if (i->mode & S_ISUID)
 		kill |= S_ISUID;
-	if ((i->mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP))
+	if (loses_sgid(i))
 		kill |= S_ISGID;
 	i->mode &= ~kill;
 }

@@ -120,6 +120,7 @@ enum walk_flag {
 	WALK_NO_MAGICLINKS = 1 << 7,
 	WALK_NO_SYMLINKS = 1 << 8,
 	WALK_CACHED = 1 << 9,
+	WALK_REAL_IDS = 1 << 10, /* search permission by the real user, for access(2) */
 };
 #define WALK_SCOPED (WALK_BENEATH | WALK_IN_ROOT)
 
@@ -150,6 +151,7 @@ int walk_start(struct walk *w, int dirfd, const char *path, u32 flags);
 /* WALK_PARENT found a symbolic link at the last component, D: go on through it, to the next last component.
  * On an error the walk is still to be ended. */
 int walk_follow_last(struct walk *w, struct dentry *d);
+int walk_last_dots(struct walk *w); /* WALK_PARENT found "." or "..": step there */
 void walk_end(struct walk *w);
 /* The entry NAME of DIR (which is a directory), from the cache or the file system: may be negative. With a
  * reference. ERR_PTR. LOCKED: the caller holds the directory inode's lock. */
@@ -193,6 +195,8 @@ struct open_how_kernel {
 	u32 mode;
 	u32 walk; /* WALK_* of RESOLVE_* */
 };
+/* Combinations of flags that mean nothing: -EINVAL. Takes away what O_PATH overrides. Before file_open_at. */
+int open_check_flags(struct open_how_kernel *how);
 struct file *file_open_at(int dirfd, const char *path, const struct open_how_kernel *how);
 int inode_truncate(struct inode *i, u64 size, bool open);
 

@@ -321,12 +321,23 @@ static int range_of(struct file *f, const struct flock *fl, struct file_lock *l)
 	return 0;
 }
 
+/* F_OFD_GETLK with F_UNLCK asks for what the open file itself holds in the range. */
+static struct file_lock *find_own(struct inode *i, const struct file_lock *l)
+{
+	struct file_lock *o;
+
+	list_for_each_entry (o, &i->locks, node)
+		if (same_owner(o, l) && overlaps(o, l))
+			return o;
+	return NULL;
+}
+
 static void lock_get(struct inode *i, const struct file_lock *l, struct flock *fl)
 {
 	struct file_lock *o;
 
 	spin_lock(&shard_of(i)->lock);
-	o = find_conflict(i, l);
+	o = l->type == F_UNLCK ? find_own(i, l) : find_conflict(i, l);
 	if (!o) {
 		fl->l_type = F_UNLCK;
 	} else {
@@ -351,7 +362,7 @@ int locks_posix(struct file *f, unsigned cmd, struct flock *fl, bool ofd)
 
 	if (!l.inode)
 		return -EBADF;
-	if (l.type != F_RDLCK && l.type != F_WRLCK && (get || l.type != F_UNLCK))
+	if (l.type != F_RDLCK && l.type != F_WRLCK && (cmd == F_GETLK || l.type != F_UNLCK))
 		return -EINVAL;
 	if (ofd && fl->l_pid)
 		return -EINVAL;
@@ -389,7 +400,7 @@ int locks_flock(struct file *f, unsigned op)
 	default:
 		return -EINVAL;
 	}
-	if (!l.inode)
+	if (!l.inode || (l.type != F_UNLCK && !file_readable(f) && !file_writable(f)))
 		return -EBADF;
 	err = lock_set(l.inode, &l, false);
 	if (err != -EAGAIN || op & 4)

@@ -82,11 +82,8 @@ int namei_mknod(int dirfd, const char *path, u32 mode, u64 rdev, struct path *ou
 	case S_IFREG:
 	case S_IFIFO:
 	case S_IFSOCK:
-		break;
 	case S_IFCHR:
 	case S_IFBLK:
-		if (!process_is_root())
-			return -EPERM;
 		break;
 	case S_IFDIR:
 		return -EPERM;
@@ -101,9 +98,15 @@ int namei_mknod(int dirfd, const char *path, u32 mode, u64 rdev, struct path *ou
 		err = (int)PTR_ERR(d);
 		goto out;
 	}
+	err = 0;
 	ops = w.path.dentry->inode->ops;
 	mode = (mode & S_IFMT) | apply_umask(mode & 07777);
-	err = ops && ops->create ? ops->create(w.path.dentry->inode, d, mode, rdev) : -EPERM;
+	if (!S_ISCHR(mode) && !S_ISBLK(mode))
+		rdev = 0;
+	else if (!process_is_root())
+		err = -EPERM;
+	if (!err)
+		err = ops && ops->create ? ops->create(w.path.dentry->inode, d, mode, rdev) : -EPERM;
 	if (!err && out) {
 		*out = (struct path){w.path.mnt, d};
 		path_get(out);

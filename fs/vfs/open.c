@@ -34,8 +34,6 @@ static int may_open(const struct path *p, u64 flags)
 		if (p->mnt->flags & MS_NODEV)
 			return -EACCES;
 		break;
-	case S_IFSOCK:
-		return -ENXIO;
 	}
 	err = inode_permission(i, mask);
 	if (err)
@@ -62,7 +60,7 @@ static int hand_over(struct inode *i, struct file *f)
 	else if (S_ISCHR(i->mode) || S_ISBLK(i->mode))
 		err = chrdev_open(i, f);
 	if (!err && !f->ops)
-		err = -ENXIO;
+		err = -ENXIO; /* a socket, for one */
 	return err;
 }
 
@@ -183,6 +181,11 @@ static struct file *open_create(int dirfd, const char *path, const struct open_h
 		return ERR_PTR(err);
 	for (;;) {
 		p = w.path;
+		err = walk_last_dots(&w);
+		if (!err && w.last_type != LAST_NORMAL && how->flags & O_EXCL)
+			err = -EEXIST;
+		if (err)
+			goto fail;
 		if (w.last_type == LAST_ROOT) {
 			/* "/", or a magic link led here. */
 			path_get(&p);
@@ -220,14 +223,15 @@ static struct file *open_tmpfile(int dirfd, const char *path, const struct open_
 	struct path dir, p;
 	struct file *f;
 	struct inode *di, *i;
-	int err = walk_path(dirfd, path, WALK_FOLLOW | WALK_DIRECTORY | how->walk, &dir);
+	u32 follow = how->flags & O_NOFOLLOW ? 0 : WALK_FOLLOW;
+	int err = walk_path(dirfd, path, follow | WALK_DIRECTORY | how->walk, &dir);
 
 	if (err)
 		return ERR_PTR(err);
 	di = dir.dentry->inode;
 	err = path_want_write(&dir);
 	if (!err)
-		err = may_create(di);
+		err = inode_permission(di, MAY_WRITE | MAY_EXEC);
 	if (!err && (!di->ops || !di->ops->tmpfile))
 		err = -EOPNOTSUPP;
 	f = ERR_PTR(err);
@@ -249,11 +253,21 @@ static struct file *open_tmpfile(int dirfd, const char *path, const struct open_
 	}
 	p.dentry->flags |= DENTRY_NAMELESS | DENTRY_UNLINKED;
 	p.dentry->inode = i;
-	f = open_path(&p, how->flags & ~(u64)(TMPFILE_BIT | O_EXCL), true);
+	f = open_path(&p, how->flags, true);
 	dentry_put(p.dentry);
 out:
 	path_put(&dir);
 	return f;
+}
+
+int open_check_flags(struct open_how_kernel *how)
+{
+	if (how->flags & O_PATH)
+		how->flags &= O_DIRECTORY | O_NOFOLLOW | O_PATH | O_CLOEXEC;
+	if (how->flags & TMPFILE_BIT && ((how->flags & O_TMPFILE) != O_TMPFILE ||
+					 (how->flags & O_ACCMODE) == O_RDONLY || how->flags & O_CREAT))
+		return -EINVAL;
+	return (how->flags & (O_CREAT | O_DIRECTORY)) == (O_CREAT | O_DIRECTORY) ? -EINVAL : 0;
 }
 
 struct file *file_open_at(int dirfd, const char *path, const struct open_how_kernel *how)
@@ -263,19 +277,10 @@ struct file *file_open_at(int dirfd, const char *path, const struct open_how_ker
 	struct path p;
 	int err;
 
-	if (flags & TMPFILE_BIT) {
-		if ((flags & O_TMPFILE) != O_TMPFILE || !(access_mask(flags) & MAY_WRITE) || flags & O_CREAT)
-			return ERR_PTR(-EINVAL);
-		if (!(flags & O_PATH))
-			return open_tmpfile(dirfd, path, how);
-	}
-	if (flags & O_PATH)
-		flags &= O_DIRECTORY | O_NOFOLLOW | O_PATH | O_CLOEXEC;
-	if (flags & O_CREAT) {
-		if (flags & O_DIRECTORY)
-			return ERR_PTR(-EINVAL);
+	if (flags & TMPFILE_BIT)
+		return open_tmpfile(dirfd, path, how);
+	if (flags & O_CREAT)
 		return open_create(dirfd, path, how);
-	}
 	err = walk_path(dirfd, path,
 			(flags & O_NOFOLLOW ? 0 : WALK_FOLLOW) | (flags & O_DIRECTORY ? WALK_DIRECTORY : 0) |
 				how->walk,
@@ -290,8 +295,9 @@ struct file *file_open_at(int dirfd, const char *path, const struct open_how_ker
 struct file *vfs_open_at(int dirfd, const char *path, u32 flags, u32 mode)
 {
 	struct open_how_kernel how = {.flags = flags, .mode = mode};
+	int err = open_check_flags(&how);
 
-	return file_open_at(dirfd, path, &how);
+	return err ? ERR_PTR(err) : file_open_at(dirfd, path, &how);
 }
 
 struct file *vfs_open(const char *path, u32 flags, u32 mode)

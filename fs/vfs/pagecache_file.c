@@ -89,6 +89,7 @@ static ssize_t write_new_page(struct page_cache *c, u64 index, struct iter *from
 	got = iter_copy_in(from, page_to_virt(p), PAGE_SIZE);
 	if (got < PAGE_SIZE)
 		memset((char *)page_to_virt(p) + got, 0, PAGE_SIZE - got);
+	pagecache_dirty(p);
 	err = got ? pagecache_add_memory(c, p, index) : -EFAULT;
 	page_put(p);
 	if (err && got)
@@ -105,8 +106,7 @@ static ssize_t write_page_part(struct page_cache *c, u64 index, struct iter *fro
 	if (IS_ERR(p))
 		return PTR_ERR(p);
 	got = iter_copy_in(from, (char *)page_to_virt(p) + off, n);
-	if (c->ops && c->ops->write_page)
-		atomic_fetch_or_explicit(&p->flags, PAGE_DIRTY, memory_order_relaxed);
+	pagecache_dirty(p);
 	page_put(p);
 	return got ? (ssize_t)got : -EFAULT;
 }
@@ -186,6 +186,8 @@ static int pagecache_fault(struct vm_fault *f)
 			break;
 		page_put(p); /* truncated since */
 	}
+	if (c->unevictable)
+		pagecache_dirty(p); /* who maps it may write it unseen */
 	f->page = p;
 	return 0;
 }

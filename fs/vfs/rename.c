@@ -171,8 +171,10 @@ static int rename_walked(struct walk *from, struct walk *to, u32 flags)
 
 	if (from->path.mnt != to->path.mnt)
 		return -EXDEV;
-	if (from->last_type != LAST_NORMAL || to->last_type != LAST_NORMAL)
-		return to->last_type != LAST_NORMAL && flags & RENAME_NOREPLACE ? -EEXIST : -EBUSY;
+	if (from->last_type != LAST_NORMAL)
+		return -EBUSY;
+	if (to->last_type != LAST_NORMAL)
+		return flags & RENAME_NOREPLACE ? -EEXIST : -EBUSY;
 	names = kmalloc(2 * (NAME_LEN_MAX + 1));
 	if (!names)
 		return -ENOMEM;

@@ -25,15 +25,15 @@ ssize_t file_rw_at(struct file *f, struct iter *it, s64 pos, bool write);
 int app_paths_get(const char __app *a, const char __app *b, char **ka, char **kb);
 
 /* One path in, one namei function out. */
-#define WITH_PATH(var, uname, call)                     \
-	({                                              \
-		char *var = app_path_get(uname, false); \
-		long _ret;                              \
-		if (IS_ERR(var)) {                      \
-			_ret = PTR_ERR(var);            \
-		} else {                                \
-			_ret = (call);                  \
-			kfree(var);                     \
-		}                                       \
-		_ret;                                   \
+#define WITH_PATH(var, uname, call)                                                  \
+	({                                                                           \
+		char *var = app_path_get(uname, true); /* empty: the walk says so */ \
+		long _ret;                                                           \
+		if (IS_ERR(var)) {                                                   \
+			_ret = PTR_ERR(var);                                         \
+		} else {                                                             \
+			_ret = (call);                                               \
+			kfree(var);                                                  \
+		}                                                                    \
+		_ret;                                                                \
 	})

@@ -63,7 +63,7 @@ SYSCALL_DEFINE2(fchmod, int, fd, u32, mode)
 static void chown_attr(struct inode_attr *a, u32 uid, u32 gid)
 {
 	*a = (struct inode_attr){.uid = uid, .gid = gid};
-	a->valid = (uid != ~0u ? ATTR_UID : 0) | (gid != ~0u ? ATTR_GID : 0);
+	a->valid = ATTR_CHOWN | (uid != ~0u ? ATTR_UID : 0) | (gid != ~0u ? ATTR_GID : 0);
 }
 
 static long chown_at(int dirfd, const char __app *name, u32 uid, u32 gid, u32 flags)

@@ -7,11 +7,12 @@
 
 int app_paths_get(const char __app *a, const char __app *b, char **ka, char **kb)
 {
+	/* Empty ones are found by the walks, the first path's errors before the second's. */
 	*kb = NULL;
-	*ka = app_path_get(a, false);
+	*ka = app_path_get(a, true);
 	if (IS_ERR(*ka))
 		return (int)PTR_ERR(*ka);
-	*kb = app_path_get(b, false);
+	*kb = app_path_get(b, true);
 	if (!IS_ERR(*kb))
 		return 0;
 	kfree(*ka);
@@ -168,18 +169,14 @@ SYSCALL_DEFINE5(renameat2, int, olddir, const char __app *, old, int, newdir, co
 
 static long link_at(int olddir, const char __app *old, int newdir, const char __app *new, u32 flags)
 {
-	char *a = app_path_get(old, flags & AT_EMPTY_PATH), *b;
-	long err;
+	char *a, *b;
+	long err = app_paths_get(old, new, &a, &b);
 
-	if (IS_ERR(a))
-		return PTR_ERR(a);
-	b = app_path_get(new, false);
-	err = PTR_ERR(b);
-	if (!IS_ERR(b)) {
-		err = namei_link(olddir, a, newdir, b, flags);
-		kfree(b);
-	}
+	if (err)
+		return err;
+	err = namei_link(olddir, a, newdir, b, flags);
 	kfree(a);
+	kfree(b);
 	return err;
 }
 

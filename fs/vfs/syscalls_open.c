@@ -10,12 +10,15 @@
 	 FASYNC | O_DIRECT | O_LARGEFILE | O_DIRECTORY | O_NOFOLLOW | O_NOATIME | O_CLOEXEC | O_PATH |  \
 	 O_TMPFILE)
 
-static long open_install(int dirfd, const char __app *uname, const struct open_how_kernel *how)
+static long open_install(int dirfd, const char __app *uname, struct open_how_kernel *how)
 {
-	char *name = app_path_get(uname, false);
+	int fd = open_check_flags(how);
 	struct file *f;
-	int fd;
+	char *name;
 
+	if (fd)
+		return fd;
+	name = app_path_get(uname, false);
 	if (IS_ERR(name))
 		return PTR_ERR(name);
 	fd = fd_reserve(0, how->flags & O_CLOEXEC);

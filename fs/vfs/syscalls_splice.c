@@ -103,7 +103,8 @@ static ssize_t send_buffer(struct file *in, u64 *pos, struct file *out, u64 *out
 /* Copy N bytes from a file with positions to any file. */
 static ssize_t send_file(struct file *in, u64 *pos, struct file *out, u64 *out_pos, size_t n)
 {
-	bool cached = in->inode && in->inode->cache;
+	/* Within one file a page could be its own source: there a buffer stands between. */
+	bool cached = in->inode && in->inode->cache && in->inode != out->inode;
 	void *buf = cached ? NULL : kmalloc(CHUNK);
 	ssize_t done = 0, got;
 
@@ -176,6 +177,12 @@ static int positions_get(struct position *a, struct file *fa, s64 __app *ua, str
 	ssize_t none = 0;
 	int err;
 
+	if (fa == fb && !ua && !ub) {
+		err = position_get(a, fa, NULL);
+		*b = (struct position){.f = fb, .pos = a->pos};
+		return err;
+	}
+
 	err = swap ? position_get(b, fb, ub) : position_get(a, fa, ua);
 	if (err)
 		return err;
@@ -192,9 +199,13 @@ static ssize_t sendfile_files(struct file *out, struct file *in, s64 __app *uoff
 
 	if (!file_readable(in) || !file_writable(out))
 		return -EBADF;
-	if (!in->ops->seek || (in->inode && S_ISDIR(in->inode->mode)))
+	if (!in->ops->seek)
 		return uoff ? -ESPIPE : -EINVAL;
-	if (!in->ops->read || !out->ops->write || out->flags & O_APPEND || (in == out && !uoff))
+	if (out->flags & O_APPEND)
+		return -EINVAL;
+	if (!n)
+		return 0;
+	if (!in->ops->read || !out->ops->write)
 		return -EINVAL;
 	ret = positions_get(&ip, in, uoff, &op, out, NULL);
 	if (ret)
@@ -221,8 +232,11 @@ SYSCALL_DEFINE4(sendfile, int, out_fd, int, in_fd, s64 __app *, uoff, size_t, co
 	return ret;
 }
 
-static int copy_range_check(struct file *in, struct file *out, u64 ipos, u64 opos, size_t n)
+/* Bytes to copy, which end with the source, or -errno. */
+static ssize_t copy_range_check(struct file *in, struct file *out, u64 ipos, u64 opos, size_t n)
 {
+	u64 size;
+
 	if (!in->inode || !out->inode)
 		return -EINVAL;
 	if (S_ISDIR(in->inode->mode) || S_ISDIR(out->inode->mode))
@@ -233,9 +247,11 @@ static int copy_range_check(struct file *in, struct file *out, u64 ipos, u64 opo
 		return -EBADF;
 	if (ipos + n < ipos || opos + n < opos || opos + n > MAX_FILE_SIZE)
 		return -EOVERFLOW;
-	if (in->inode == out->inode && ipos < opos + n && opos < ipos + n)
+	size = READ_ONCE(in->inode->size);
+	n = ipos < size ? min((u64)n, size - ipos) : 0;
+	if (n && in->inode == out->inode && ipos < opos + n && opos < ipos + n)
 		return -EINVAL;
-	return 0;
+	return (ssize_t)n;
 }
 
 static ssize_t copy_range(struct file *in, s64 __app *uin, struct file *out, s64 __app *uout, size_t n)
@@ -251,8 +267,8 @@ static ssize_t copy_range(struct file *in, s64 __app *uin, struct file *out, s64
 	if (ret)
 		return ret;
 	ret = copy_range_check(in, out, ip.pos, op.pos, n);
-	if (!ret)
-		ret = send_file(in, &ip.pos, out, &op.pos, n);
+	if (ret > 0)
+		ret = send_file(in, &ip.pos, out, &op.pos, (size_t)ret);
 	position_put(&op, &ret);
 	position_put(&ip, &ret);
 	return ret;

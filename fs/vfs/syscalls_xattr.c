@@ -34,24 +34,30 @@ static bool has_prefix(const char *name, const char *prefix)
 	return !strncmp(name, prefix, strlen(prefix));
 }
 
-/* May the process see or change attribute NAME? */
+/* May the process see or change attribute NAME? In the order of Linux: permission first, then whether there
+ * is such a name space. */
 static int allowed(struct inode *i, const char *name, bool write)
 {
+	int err;
+
 	if (has_prefix(name, XATTR_SYSTEM_PREFIX))
 		return -EOPNOTSUPP;
 	if (has_prefix(name, XATTR_SECURITY_PREFIX))
 		return write && !process_is_root() ? -EPERM : 0;
 	if (has_prefix(name, XATTR_TRUSTED_PREFIX))
 		return process_is_root() ? 0 : write ? -EPERM : -ENODATA;
+	if (has_prefix(name, XATTR_USER_PREFIX)) {
+		if (!S_ISREG(i->mode) && !S_ISDIR(i->mode))
+			return write ? -EPERM : -ENODATA;
+		if (write && S_ISDIR(i->mode) && i->mode & S_ISVTX && !inode_owner_or_root(i))
+			return -EPERM;
+	}
+	err = inode_permission(i, write ? MAY_WRITE : MAY_READ);
+	if (err)
+		return err;
 	if (!has_prefix(name, XATTR_USER_PREFIX))
 		return -EOPNOTSUPP;
-	if (!name[sizeof XATTR_USER_PREFIX - 1])
-		return -EINVAL;
-	if (!S_ISREG(i->mode) && !S_ISDIR(i->mode))
-		return write ? -EPERM : -ENODATA;
-	if (write && S_ISDIR(i->mode) && i->mode & S_ISVTX && !inode_owner_or_root(i))
-		return -EPERM;
-	return inode_permission(i, write ? MAY_WRITE : MAY_READ);
+	return name[sizeof XATTR_USER_PREFIX - 1] ? 0 : -EINVAL;
 }
 
 static int name_from_app(char *name, const char __app *uname)

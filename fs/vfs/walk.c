@@ -53,7 +53,7 @@ static bool dentry_stale(struct dentry *dir, struct dentry *d)
 static int walk_fast(const char *path, u32 flags, struct path *out)
 {
 	struct fs_context *fs = current_process()->fs;
-	struct creds creds = creds_fs();
+	struct creds creds = flags & WALK_REAL_IDS ? creds_real() : creds_fs();
 	struct path root, at;
 	u32 seq;
 
@@ -351,6 +351,8 @@ static int walk_name(struct walk *w, const char *name, size_t len, bool last)
 /* Walk until nothing is left, or with WALK_PARENT until the last component. */
 static int walk_run(struct walk *w)
 {
+	struct creds creds = w->flags & WALK_REAL_IDS ? creds_real() : creds_fs();
+
 	for (;;) {
 		const char *name;
 		size_t len;
@@ -366,7 +368,7 @@ static int walk_run(struct walk *w)
 		}
 		if (!dentry_is_dir(w->path.dentry))
 			return -ENOTDIR;
-		err = inode_permission(w->path.dentry->inode, MAY_EXEC);
+		err = permission_as(&creds, w->path.dentry->inode, MAY_EXEC);
 		if (err)
 			return err;
 		name = w->rest;
@@ -473,6 +475,11 @@ int walk_follow_last(struct walk *w, struct dentry *d)
 	int err = walk_link(w, d->inode);
 
 	return err ? err : walk_run(w);
+}
+
+int walk_last_dots(struct walk *w)
+{
+	return w->last_type == LAST_DOTDOT ? walk_dotdot(w) : 0;
 }
 
 void walk_end(struct walk *w)

@@ -80,14 +80,15 @@ struct file {
 	struct rcu_head rcu;
 };
 
+/* Access mode 3 is for ioctl alone: neither. */
 static inline bool file_readable(const struct file *f)
 {
-	return (f->flags & O_ACCMODE) != O_WRONLY && !(f->flags & O_PATH);
+	return ((f->flags & O_ACCMODE) + 1) & 1 && !(f->flags & O_PATH);
 }
 
 static inline bool file_writable(const struct file *f)
 {
-	return (f->flags & O_ACCMODE) != O_RDONLY && !(f->flags & O_PATH);
+	return ((f->flags & O_ACCMODE) + 1) & 2 && !(f->flags & O_PATH);
 }
 
 static inline bool file_nonblock(const struct file *f)

@@ -54,6 +54,7 @@ struct inode_attr {
 #define ATTR_MTIME 32
 #define ATTR_CTIME 64
 #define ATTR_OPEN  128 /* the size change is an O_TRUNC */
+#define ATTR_CHOWN 256 /* from chown: set-ID bits go, whatever else changes */
 	u32 mode, uid, gid;
 	u64 size;
 	u64 atime, mtime, ctime; /* CLOCK_REALTIME ns */
