@@ -130,7 +130,7 @@ static int start(struct virtio_blk *vb, struct block_request *r)
 
 static int check(const struct virtio_blk *vb, const struct block_request *r)
 {
-	u64 sectors = READ_ONCE(vb->bd.sectors), bytes = 0;
+	u64 sectors = __atomic_load_n(&vb->bd.sectors, __ATOMIC_RELAXED), bytes = 0;
 
 	if (r->op == BLOCK_FLUSH)
 		return 0;
@@ -287,7 +287,7 @@ static void blk_work(struct work *w)
 	sectors = virtio_config_get(vb->dev, struct virtio_blk_config, capacity);
 	if (sectors != vb->bd.sectors)
 		log_info("%s: now %lu MiB", vb->bd.name, sectors >> 11);
-	WRITE_ONCE(vb->bd.sectors, sectors);
+	__atomic_store_n(&vb->bd.sectors, sectors, __ATOMIC_RELAXED);
 }
 
 /* The serial number, if the device gives one soon; before the device is registered, so nothing else is under

@@ -26,7 +26,7 @@ struct console_port {
 	unsigned id;
 	char name[CONSOLE_NAME_MAX];
 	bool registered, console; /* control protocol only */
-	bool host_open;		  /* the host's end is connected */
+	_Atomic bool host_open;	  /* the host's end is connected */
 	_Atomic bool guest_open;  /* the host was told that ours is */
 	struct virtqueue *rx, *tx;
 

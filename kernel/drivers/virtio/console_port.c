@@ -253,12 +253,12 @@ static size_t console_read_avail(struct chardev *cd)
 	return n;
 }
 
-/* Only once everything that came before the hang-up was read. */
+/* Only once everything that came before the hang-up was read: the host's end is looked at before the ring. */
 static bool console_hung_up(struct chardev *cd)
 {
 	struct console_port *port = to_port(cd);
 
-	return !port->console && !READ_ONCE(port->host_open) && !console_read_avail(cd);
+	return !port->console && !atomic_load(&port->host_open) && !console_read_avail(cd);
 }
 
 static bool tx_idle(struct console_port *port, unsigned *busy)
@@ -287,7 +287,7 @@ static void console_drain(struct chardev *cd)
 			since = clock_monotonic();
 		}
 		if (clock_monotonic() - since > DRAIN_PATIENCE_NS &&
-		    (!arch_irqs_on() || !READ_ONCE(port->host_open)))
+		    (!arch_irqs_on() || !atomic_load(&port->host_open)))
 			return;
 		cpu_relax();
 	}
@@ -325,7 +325,7 @@ void console_port_tx(struct virtqueue *vq)
 
 void console_port_host_open(struct console_port *port, bool open)
 {
-	WRITE_ONCE(port->host_open, open);
+	atomic_store(&port->host_open, open);
 	if (port->registered)
 		waitq_wake(&port->cd.waitq, ~0u, open ? OUT_EVENTS : IN_EVENTS | OUT_EVENTS | EPOLLHUP);
 }

@@ -9,8 +9,9 @@
 #include "virtio.h"
 #include <linux/virtio_net.h>
 
-#define NET_BUF_SIZE ((u32)PAGE_SIZE) /* a receive buffer is a page, owned by the packet that arrives in it \
-				       */
+#define NET_BUF_SIZE                                                                           \
+	((u32)PAGE_SIZE) /* a receive buffer is a page, owned by the packet that arrives in it \
+			  */
 
 struct virtio_net;
 
