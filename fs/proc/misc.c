@@ -215,17 +215,35 @@ int proc_wchan(struct seq *s, const struct pseudo_ctx *ctx)
 	return 0;
 }
 
+/* The application's registers of T while it waits in the kernel. False: it runs, or has ended. Its stack
+ * cannot go as long as the process's lock is held and it is on the list. */
+static bool waiting_regs(struct thread *t, struct regs *out)
+{
+	struct process *p = t->proc;
+	bool found = false;
+	struct thread *x;
+	u64 flags;
+
+	flags = spin_lock_irqsave(&p->lock);
+	list_for_each_entry (x, &p->threads, proc_node)
+		found |= x == t;
+	found = found && t->kstack && thread_state_letter(t) != 'R';
+	if (found)
+		*out = *thread_regs(t);
+	spin_unlock_irqrestore(&p->lock, flags);
+	return found;
+}
+
 /* Kernel stacks are not walked; what a thread does is told by its system call. */
 int proc_stack(struct seq *s, const struct pseudo_ctx *ctx)
 {
 	struct thread *t = one_thread(ctx);
-	long nr;
+	struct regs r;
 
 	if (IS_ERR(t))
 		return (int)PTR_ERR(t);
-	nr = t->kstack ? (long)thread_regs(t)->orig_rax : -1;
-	if (thread_state_letter(t) != 'R' && nr >= 0 && nr < (long)syscall_count && syscall_names[nr])
-		seq_printf(s, "[<0>] sys_%s\n", syscall_names[nr]);
+	if (waiting_regs(t, &r) && r.orig_rax < syscall_count && syscall_names[r.orig_rax])
+		seq_printf(s, "[<0>] sys_%s\n", syscall_names[r.orig_rax]);
 	thread_put(t);
 	return 0;
 }
@@ -234,6 +252,7 @@ int proc_syscall(struct seq *s, const struct pseudo_ctx *ctx)
 {
 	struct process *p = proc_inspect(ctx);
 	struct thread *t;
+	struct regs r;
 
 	if (IS_ERR(p))
 		return (int)PTR_ERR(p);
@@ -241,22 +260,16 @@ int proc_syscall(struct seq *s, const struct pseudo_ctx *ctx)
 	t = one_thread(ctx);
 	if (IS_ERR(t))
 		return (int)PTR_ERR(t);
-	if (thread_state_letter(t) == 'R' || !t->kstack) {
+	if (!waiting_regs(t, &r))
 		seq_puts(s, "running\n");
-	} else {
-		const struct regs *r = thread_regs(t);
-
-		if ((long)r->orig_rax < 0)
-			seq_printf(s, "-1 0x%llx 0x%llx\n", (unsigned long long)r->rsp,
-				   (unsigned long long)r->rip);
-		else
-			seq_printf(s, "%llu 0x%llx 0x%llx 0x%llx 0x%llx 0x%llx 0x%llx 0x%llx 0x%llx\n",
-				   (unsigned long long)r->orig_rax, (unsigned long long)r->rdi,
-				   (unsigned long long)r->rsi, (unsigned long long)r->rdx,
-				   (unsigned long long)r->r10, (unsigned long long)r->r8,
-				   (unsigned long long)r->r9, (unsigned long long)r->rsp,
-				   (unsigned long long)r->rip);
-	}
+	else if ((long)r.orig_rax < 0)
+		seq_printf(s, "-1 0x%llx 0x%llx\n", (unsigned long long)r.rsp, (unsigned long long)r.rip);
+	else
+		seq_printf(s, "%llu 0x%llx 0x%llx 0x%llx 0x%llx 0x%llx 0x%llx 0x%llx 0x%llx\n",
+			   (unsigned long long)r.orig_rax, (unsigned long long)r.rdi,
+			   (unsigned long long)r.rsi, (unsigned long long)r.rdx, (unsigned long long)r.r10,
+			   (unsigned long long)r.r8, (unsigned long long)r.r9, (unsigned long long)r.rsp,
+			   (unsigned long long)r.rip);
 	thread_put(t);
 	return 0;
 }
