@@ -16,15 +16,20 @@ PORTS = ("org.cortado.stdin", "org.cortado.stdout", "org.cortado.stderr", "org.c
 
 def main(ns):
     ui.transient = True
-    program = closure.find_program(ns.program)
-    env = environment.collect(ns.env, ns.env_file, environment.DEFAULT)
-    root, init, folder = gather(program, ns.with_, env)
+    _, root, init, folder, env = prepare(ns)
     machine = describe(ns, root, init, folder, env)
     work = tempfile.mkdtemp(prefix="launch-%d-" % os.getpid(), dir=paths.runtime())
     try:
         return run(machine, work)
     finally:
         shutil.rmtree(work, ignore_errors=True)
+
+
+def prepare(ns):
+    """(program's host path, root image, its path in the guest, working directory, environment)."""
+    program = closure.find_program(ns.program)
+    env = environment.collect(ns.env, ns.env_file, environment.DEFAULT)
+    return (program,) + gather(program, ns.with_, env) + (env,)
 
 
 def gather(program, with_words, env):

@@ -11,10 +11,12 @@ import sys
 import threading
 import time
 
-from . import accel, app, appjson, environment, linux, lock, manifest, net, paths, qemu, ready, result, shutdown, sizes, streams, ui, vm
+from . import accel, app, appjson, environment, linux, lock, manifest, net, paths, qemu, qmp, ready, result, shutdown, sizes, streams, ui, vm
 from .errors import CORTADO_FAILED, INTERRUPTED, CortadoError, UsageError
 
 _GRACE = 10.0
+_ATTEMPTS = 4
+_START_LIMIT = 20.0  # for QEMU itself to get up, on a busy host
 _OUT, _ERR, _CONTROL = "org.cortado.stdout", "org.cortado.stderr", "org.cortado.control"
 
 
@@ -23,6 +25,22 @@ def main(ns):
         raise UsageError("--wait goes with -d; in the foreground the `ready` line tells")
     began = time.monotonic()
     found = app.load(ns.app)
+    for attempt in range(_ATTEMPTS):
+        try:
+            running = _start(ns, found)
+            break
+        except _PortTaken as e:
+            # Between our choice of a free port and QEMU's use of it somebody else was quicker.
+            if attempt == _ATTEMPTS - 1:
+                raise CortadoError(str(e))
+    return running.run(ns, began)
+
+
+class _PortTaken(CortadoError):
+    pass
+
+
+def _start(ns, found):
     machine, published, api_at, config = _describe(ns, found)
     with lock.exclusive(paths.state(".lock")):
         this = _claim_name(ns.name, found.manifest["name"])
@@ -39,9 +57,7 @@ def main(ns):
         if not ns.quiet and machine.accel == "tcg":
             ui.say("cortado: no usable KVM here: the CPU is emulated, about ten times slower" if ns.accel == "auto"
                    else "cortado: the CPU is emulated, about ten times slower")
-        start = _Detached if ns.detach else _Foreground
-        running = start(machine, this)
-    return running.run(ns, began)
+        return (_Detached if ns.detach else _Foreground)(machine, this)
 
 
 # -- description ------------------------------------------------------------------------------------------------------
@@ -161,7 +177,25 @@ class _Running:
         self.process = qemu.start(words, this.file("qemu.log"), self.inherited(), isinstance(self, _Detached))
         this.record["pid"] = self.process.pid
         this.record["pid_start"] = vm.process_start(self.process.pid)
+        self._await_qemu()
         this.save()
+
+    def _await_qemu(self):
+        """Return once QEMU has taken all its options (it serves QMP then); raise when it refused one."""
+        deadline = time.monotonic() + _START_LIMIT
+        while self.process.poll() is None and time.monotonic() < deadline:
+            try:
+                with qmp.Qmp(self.vm.qmp, timeout=_START_LIMIT):
+                    return
+            except CortadoError:
+                time.sleep(0.005)
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+            raise self.failure("none: it did not start")
+        if self.process.returncode != 0:
+            kind = _PortTaken if "host forwarding rule" in qemu.tail(self.vm.file("qemu.log")) else CortadoError
+            raise kind(str(self.failure(self.process.returncode)))
 
     def ready_line(self, began):
         urls = "".join("  http://%s:%d" % (p["address"], p["host"]) for p in self.vm.record["ports"][:1])
@@ -186,12 +220,6 @@ class _Detached(_Running):
         return ()
 
     def run(self, ns, began):
-        # A QEMU that refuses its own options ends at once: that is a failure to start.
-        deadline = time.monotonic() + 5
-        while not os.path.exists(self.vm.qmp) and self.process.poll() is None and time.monotonic() < deadline:
-            time.sleep(0.01)
-        if self.process.poll() is not None and self.vm.final_event() is None:
-            raise self.failure(self.process.returncode)
         if ns.wait:
             if not ready.wait(self.vm):
                 self.process.wait()

@@ -156,8 +156,8 @@ def test_script(launch, tmp_path):
 
 
 def test_writable_folders(launch):
-    r = launch("busybox", "sh", "-c", "for d in /tmp /run /var /var/tmp /dev/shm; do echo $d >$d/file && busybox cat $d/file; done; echo no >/etc/file")
-    assert r.out == "/tmp\n/run\n/var\n/var/tmp\n/dev/shm\n" and r.status != 0 and "Read-only" in r.err, r
+    r = launch("busybox", "sh", "-c", "for d in /tmp /run /var /var/tmp /dev/shm; do echo $d >$d/file && busybox cat $d/file; done")
+    assert r.out == "/tmp\n/run\n/var\n/var/tmp\n/dev/shm\n" and r.status == 0, r
 
 
 def test_interrupt(launch):

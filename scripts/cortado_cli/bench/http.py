@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""bench http: requests a second and latency of the sample services under wrk, through QEMU's user network, which costs both
+guests the same. Also the time from the command's start to the service being ready."""
+
+import re
+import subprocess
+import time
+
+from .. import setup, ui
+from ..errors import CortadoError
+from . import Row, service
+
+TITLE = "http"
+_RUNS = 3
+_SECONDS = 8
+_PATHS = {"node hello": "/", "java orders": "/orders"}
+
+
+def measure(_kind):
+    setup.require("wrk")
+    rows = []
+    for app, path in _PATHS.items():
+        ready, rate = Row(app + ": ready", "s"), Row(app + ": requests", "/s", lower_is_better=False)
+        tail = Row(app + ": 99th percentile", "ms")
+        rows += [ready, rate, tail]
+        for run in range(_RUNS):
+            for system in service.SYSTEMS:
+                with ui.step("%s, %s, %d of %d" % (app, system, run + 1, _RUNS)):
+                    began = time.monotonic()
+                    with service.running(system, app) as record:
+                        ready.add(system, time.monotonic() - began)
+                        port = record["ports"][0]
+                        url = "http://%s:%d%s" % (port["address"], port["host"], path)
+                        _wrk(url, 3)  # compiled and warm
+                        result = _wrk(url, _SECONDS)
+                        rate.add(system, result[0])
+                        tail.add(system, result[1])
+    return rows, list(service.SYSTEMS)
+
+
+def _wrk(url, seconds):
+    """(requests a second, 99th percentile in ms)."""
+    words = ["wrk", "-t1", "-c16", "-d%d" % seconds, "--latency", url]
+    done = subprocess.run(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    rate = re.search(r"Requests/sec:\s+([\d.]+)", done.stdout)
+    tail = re.search(r"99%\s+([\d.]+)(us|ms|s)", done.stdout)
+    if done.returncode != 0 or not rate or not tail or "Non-2xx" in done.stdout:
+        raise CortadoError("`%s` failed:\n%s" % (" ".join(words), done.stdout.strip()))
+    return float(rate.group(1)), float(tail.group(1)) * {"us": 0.001, "ms": 1, "s": 1000}[tail.group(2)]
