@@ -9,6 +9,7 @@
  * PR_SET_CHILD_SUBREAPER. */
 #include "fs/file.h"
 #include "fs/vfs.h"
+#include "fs/pseudo.h"
 #include "kernel/clock.h"
 #include "kernel/ipc.h"
 #include "kernel/counter.h"
@@ -103,6 +104,8 @@ static void release_resources(struct process *p, struct vmspace *vm)
 
 	posix_timers_exit(p);
 	sysv_sem_exit(p);
+	if (p->sid == p->pid)
+		tty_session_ended(p->sid);
 	p->max_rss = max(p->max_rss, vm_peak_rss(vm));
 	flags = spin_lock_irqsave(&p->lock);
 	p->vm = NULL;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* Clocks by id: clock_gettime(2), clock_settime(2), clock_getres(2). A negative id is a CPU clock: bits 3 and
  * up hold ~pid, bit 2 says thread, bits 0-1 say which time. */
+#include "kernel/ipc.h"
 #include "time_internal.h"
 
 #define RATE_LOOK_MIN (1 * NSEC_PER_MSEC)
@@ -139,6 +140,7 @@ int clock_step(u64 realtime_ns)
 		return -EPERM;
 	clock_set_realtime(realtime_ns);
 	clock_stepped();
+	timerfd_clock_was_set();
 	return 0;
 }
 
