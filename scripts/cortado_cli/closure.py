@@ -16,7 +16,8 @@ _MAX_INTERPRETERS = 4  # of scripts whose interpreter is a script, as in Linux
 # Opened by name inside the C library.
 _GLIBC_EXTRAS = ["libgcc_s.so.1", "libnss_files.so.2", "libnss_dns.so.2", "libresolv.so.2"]
 _GLIBC_FILES = ["/etc/ld.so.cache", "/usr/lib/locale/C.utf8", "/usr/lib/x86_64-linux-gnu/gconv/gconv-modules.cache"]
-_ETC_FILES = ["/etc/protocols", "/etc/services", "/etc/ssl/certs", "/etc/ssl/openssl.cnf", "/etc/localtime", "/etc/os-release"]
+_ETC_FILES = ["/etc/protocols", "/etc/services", "/etc/ssl/certs", "/etc/ssl/openssl.cnf", "/etc/localtime", "/etc/os-release",
+              "/usr/lib/ssl/certs", "/usr/lib/ssl/openssl.cnf"]  # where Debian's OpenSSL looks, Node with it: links into /etc
 
 
 def find_program(name, path=None):

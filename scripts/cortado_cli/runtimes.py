@@ -3,7 +3,7 @@
 its installation, not by the name of the command, and brings what it needs:
 
   JDK     a program in BIN beside lib/modules or lib/jvm.cfg: the whole tree less jmods, debug symbols and sources
-  Node    an ELF file that reads /usr/share/nodejs/... (Debian's builds keep parts of Node's library there)
+  Node    an ELF file that reads /usr/share/nodejs/..., or whose libnode does (Debian keeps parts of Node's library there)
   Python  a program pythonX.Y with PREFIX/lib/pythonX.Y/os.py
 """
 
@@ -89,8 +89,11 @@ def _has_libjvm(home):
 
 
 def _node(closure, real):
-    with open(real, "rb") as f, mmap.mmap(f.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        named = set(re.findall(rb"/usr/share/nodejs/[\w./@+-]+", data)) if data.find(b"/usr/share/nodejs/") >= 0 else ()
+    named = set()
+    for path in [real] + [p for p in closure.done if os.path.basename(p).startswith("libnode.so")]:
+        with open(path, "rb") as f, mmap.mmap(f.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            if data.find(b"/usr/share/nodejs/") >= 0:
+                named.update(re.findall(rb"/usr/share/nodejs/[\w./@+-]+", data))
     for name in sorted(named):
         path = name.decode()
         if os.path.exists(path):
