@@ -60,12 +60,30 @@ static struct page *take_backed(unsigned *order)
 	}
 }
 
+/* What inflation leaves to the guest, as shares of what the guest keeps. Without some free memory every allocation would
+ * deflate the balloon again; without the files in use the application would read them over and over. Beyond that the
+ * application has to give something back first, which is the agent's business. */
+#define FREE_SHARE  24
+#define CACHE_SHARE 8
+
+static bool may_take_free(unsigned order)
+{
+	u64 kept = managed_pages - balloon_pages();
+
+	return buddy_free_pages() + offline_free_pages > kept / FREE_SHARE + (1ull << order);
+}
+
+static bool may_reclaim(void)
+{
+	return pagecache_total() - pagecache_shmem_total() > (managed_pages - balloon_pages()) / CACHE_SHARE;
+}
+
 struct page *balloon_page_take(unsigned *order)
 {
 	unsigned want = *order;
-	struct page *p = take_backed(order);
+	struct page *p = may_take_free(want) ? take_backed(order) : NULL;
 
-	if (!p) {
+	if (!p && may_reclaim()) {
 		/* Nothing backed is free. What caches give up is backed; never-used memory comes last. */
 		u64 got = pagecache_reclaim(256);
 
@@ -77,7 +95,7 @@ struct page *balloon_page_take(unsigned *order)
 			p = take_backed(order);
 		}
 	}
-	if (!p) {
+	if (!p && may_take_free(0)) {
 		*order = 0;
 		p = page_alloc(0, PAGE_MOVABLE | PAGE_NORETRY);
 	}

@@ -26,7 +26,7 @@
 
 #define QUEUE_SIZE     64u
 #define SHORT_RETRY    (500 * NSEC_PER_MSEC) /* nothing to take: look again after */
-#define OOM_HOLD_OFF   (10 * NSEC_PER_SEC)
+#define OOM_HOLD_OFF   (2 * NSEC_PER_SEC)
 #define REPORT_MIN     (2 * NSEC_PER_SEC)
 #define REPORT_MAX     (8 * NSEC_PER_SEC)
 #define ANSWER_WAIT_NS (5 * NSEC_PER_SEC)
