@@ -60,9 +60,14 @@ int netdev_register(struct netdev *dev)
 {
 	int err = net_add_device(&net_default, dev);
 
-	if (!err)
-		net_configure_device(dev);
-	return err;
+	if (err)
+		return err;
+	/* A frame that came between the driver's starting the device and here found no place to be polled
+	 * from, and its queue's interrupt stays off until a poll. */
+	for (unsigned i = 0; i < max(dev->nqueues, 1u); i++)
+		netdev_schedule_poll(dev, i);
+	net_configure_device(dev);
+	return 0;
 }
 
 int net_device_up(struct netdev *dev, bool up)
