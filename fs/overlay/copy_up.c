@@ -26,7 +26,6 @@ static int copy_page(struct inode *low, struct inode *up, u64 index)
 		return -ENOMEM;
 	}
 	memcpy(page_to_virt(to), page_to_virt(from), PAGE_SIZE);
-	pagecache_dirty(to);
 	err = pagecache_add_memory(up->cache, to, index);
 	page_put(to);
 	page_put(from);

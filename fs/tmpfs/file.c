@@ -24,7 +24,7 @@ int tmpfs_setattr(struct inode *i, const struct inode_attr *a)
 		    (a->size > old && i->cache->seals & F_SEAL_GROW))
 			return -EPERM;
 		WRITE_ONCE(i->size, a->size);
-		if (a->size < old)
+		if (a->size <= old) /* space allocated beyond the end goes too */
 			pagecache_truncate(i->cache, a->size, ~0ull);
 	}
 	inode_apply_attr(i, a);
@@ -76,7 +76,7 @@ static int fallocate_locked(struct inode *i, int mode, u64 off, u64 end)
 							 .ctime = clock_realtime()});
 		return 0;
 	}
-	if (!(mode & FALLOC_FL_KEEP_SIZE) && end > i->size && c->seals & F_SEAL_GROW)
+	if (end > i->size && c->seals & F_SEAL_GROW)
 		return -EPERM;
 	if (mode & FALLOC_FL_ZERO_RANGE)
 		pagecache_punch(c, off, end);
@@ -110,34 +110,13 @@ static int tmpfs_fallocate(struct file *f, int mode, u64 off, u64 len)
 	return err;
 }
 
-/* The first page from INDEX on that was written (or, for hole: that was not), up to END. Allocated space is a
- * hole. */
-static u64 next_written(struct page_cache *c, u64 index, u64 end, bool hole)
-{
-	for (;; index++) {
-		bool written;
-		struct page *p;
-
-		if (!hole)
-			index = pagecache_next(c, index, end, false);
-		if (index >= end)
-			return end;
-		p = pagecache_peek(c, index);
-		written = p && p->flags & PAGE_DIRTY;
-		if (p)
-			page_put(p);
-		if (written != hole)
-			return index;
-	}
-}
-
 static s64 seek_sparse(struct inode *i, u64 off, bool hole)
 {
 	u64 size = i->size, end = size / PAGE_SIZE + (size % PAGE_SIZE != 0), at;
 
 	if (off >= size)
 		return -ENXIO;
-	at = next_written(i->cache, off >> PAGE_SHIFT, end, hole);
+	at = pagecache_next(i->cache, off >> PAGE_SHIFT, end, hole);
 	if (at >= end)
 		return hole ? (s64)size : -ENXIO;
 	return (s64)max(off, at << PAGE_SHIFT);
@@ -188,8 +167,6 @@ static long tmpfs_fcntl(struct file *f, unsigned cmd, unsigned long arg)
 	case F_GET_SEALS:
 		return (long)i->cache->seals;
 	case F_ADD_SEALS:
-		if (!file_writable(f))
-			return -EPERM;
 		mutex_lock(&i->lock);
 		err = add_seals(i, (u32)arg);
 		mutex_unlock(&i->lock);

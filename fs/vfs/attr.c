@@ -238,17 +238,26 @@ void inode_touch_mtime(struct inode *i)
 	i->mtime = i->ctime = clock_realtime();
 }
 
-void inode_remove_privs(struct inode *i)
+/* The mode that I keeps when this process changes its contents. */
+static u32 mode_without_privs(const struct inode *i)
 {
 	u32 kill = 0;
 
 	if (likely(!(i->mode & (S_ISUID | S_ISGID))) || process_is_root())
-		return;
+		return i->mode;
 	if (i->mode & S_ISUID)
 		kill |= S_ISUID;
 	if (loses_sgid(i))
 		kill |= S_ISGID;
-	i->mode &= ~kill;
+	return i->mode & ~kill;
+}
+
+void inode_remove_privs(struct inode *i)
+{
+	u32 mode = mode_without_privs(i);
+
+	if (unlikely(mode != i->mode))
+		i->mode = mode;
 }
 
 /* Set the size. The caller has checked that the file may be written. */
@@ -267,7 +276,9 @@ int inode_truncate(struct inode *i, u64 size, bool open)
 	}
 	a.mtime = a.ctime = clock_realtime();
 	mutex_lock(&i->lock);
-	inode_remove_privs(i);
+	a.mode = mode_without_privs(i);
+	if (a.mode != i->mode)
+		a.valid |= ATTR_MODE;
 	if (i->ops && i->ops->setattr)
 		err = i->ops->setattr(i, &a);
 	else

@@ -220,6 +220,17 @@ static inline struct inode *file_named_inode(const struct file *f)
 	return f->path.dentry ? f->path.dentry->inode : f->inode;
 }
 
+/* F's contents were changed: what the inode of its name keeps of them for checks follows (overlay). */
+static inline void file_contents_changed(const struct file *f)
+{
+	struct inode *named = file_named_inode(f);
+
+	if (unlikely(named != f->inode && named)) {
+		named->mode = f->inode->mode;
+		named->size = f->inode->size;
+	}
+}
+
 /* file.c */
 struct file *file_alloc(u32 flags); /* one reference, no inode; NULL on no memory */
 

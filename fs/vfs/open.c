@@ -165,6 +165,16 @@ static int look_or_create(struct walk *w, u64 flags, u32 mode, struct dentry **o
 	return 0;
 }
 
+/* O_CREAT found something that is neither a file nor a FIFO in a directory where everybody may put things:
+ * only what is the caller's own, or the directory owner's, is opened. */
+static int sticky_trap(struct inode *dir, struct inode *i)
+{
+	if (!(dir->mode & S_ISVTX) || !(dir->mode & 0002) || S_ISREG(i->mode) || S_ISFIFO(i->mode) ||
+	    S_ISDIR(i->mode))
+		return 0;
+	return i->uid == dir->uid || i->uid == creds_fs().uid ? 0 : -EACCES;
+}
+
 /* open with O_CREAT. */
 static struct file *open_create(int dirfd, const char *path, const struct open_how_kernel *how)
 {
@@ -203,12 +213,18 @@ static struct file *open_create(int dirfd, const char *path, const struct open_h
 			path_follow_mounts(&p);
 			break;
 		}
-		err = how->flags & O_NOFOLLOW ? -ELOOP : walk_follow_last(&w, d);
+		if (how->flags & O_NOFOLLOW) {
+			err = sticky_trap(w.path.dentry->inode, d->inode);
+			err = err ? err : -ELOOP;
+		} else {
+			err = walk_follow_last(&w, d);
+		}
 		dentry_put(d);
 		if (err)
 			goto fail;
 	}
-	f = open_path(&p, how->flags, created);
+	err = created || w.last_type != LAST_NORMAL ? 0 : sticky_trap(w.path.dentry->inode, p.dentry->inode);
+	f = err ? ERR_PTR(err) : open_path(&p, how->flags, created);
 	path_put(&p);
 	walk_end(&w);
 	return f;

@@ -30,24 +30,35 @@ static DEFINE_COUNTER(pagecache_read_errors, "page cache pages whose read failed
 static DEFINE_COUNTER(pagecache_nomem, "page cache pages that could not be made for want of memory");
 
 static struct waitq wait_queues[WAIT_QUEUES];
-static _Atomic u64 total_pages, shmem_pages;
+/* Pages added less pages removed on this CPU: sums are what counts. */
+static DEFINE_PER_CPU(s64, total_pages);
+static DEFINE_PER_CPU(s64, shmem_pages);
+
+static u64 sum(s64 *counter)
+{
+	s64 n = 0;
+
+	for (unsigned cpu = 0; cpu < cpu_count; cpu++)
+		n += READ_ONCE(*per_cpu_ptr(counter, cpu));
+	return (u64)max(n, (s64)0);
+}
 
 u64 pagecache_total(void)
 {
-	return atomic_load_explicit(&total_pages, memory_order_relaxed);
+	return sum(&total_pages);
 }
 
 u64 pagecache_shmem_total(void)
 {
-	return atomic_load_explicit(&shmem_pages, memory_order_relaxed);
+	return sum(&shmem_pages);
 }
 
 static void account(struct page_cache *c, s64 n)
 {
 	c->npages += (u64)n;
-	atomic_fetch_add_explicit(&total_pages, (u64)n, memory_order_relaxed);
+	this_cpu(total_pages) += n;
 	if (c->unevictable)
-		atomic_fetch_add_explicit(&shmem_pages, (u64)n, memory_order_relaxed);
+		this_cpu(shmem_pages) += n;
 }
 
 static void wait_queues_init(void)

@@ -71,8 +71,14 @@ static ssize_t write_limit(struct page_cache *c, u64 pos, size_t n)
 	n = min(n, MAX_FILE_SIZE - pos);
 	if (c->seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE))
 		return -EPERM;
-	if (c->seals & F_SEAL_GROW && pos + n > c->inode->size)
-		return -EPERM;
+	if (c->seals & F_SEAL_GROW && pos + n > c->inode->size) {
+		/* What fits by whole pages is written, as where the check is made page by page. */
+		u64 end = ALIGN_DOWN(c->inode->size, PAGE_SIZE);
+
+		if (end <= pos)
+			return -EPERM;
+		n = end - pos;
+	}
 	return (ssize_t)n;
 }
 
@@ -89,7 +95,6 @@ static ssize_t write_new_page(struct page_cache *c, u64 index, struct iter *from
 	got = iter_copy_in(from, page_to_virt(p), PAGE_SIZE);
 	if (got < PAGE_SIZE)
 		memset((char *)page_to_virt(p) + got, 0, PAGE_SIZE - got);
-	pagecache_dirty(p);
 	err = got ? pagecache_add_memory(c, p, index) : -EFAULT;
 	page_put(p);
 	if (err && got)
@@ -106,7 +111,8 @@ static ssize_t write_page_part(struct page_cache *c, u64 index, struct iter *fro
 	if (IS_ERR(p))
 		return PTR_ERR(p);
 	got = iter_copy_in(from, (char *)page_to_virt(p) + off, n);
-	pagecache_dirty(p);
+	if (c->ops && c->ops->write_page)
+		atomic_fetch_or_explicit(&p->flags, PAGE_DIRTY, memory_order_relaxed);
 	page_put(p);
 	return got ? (ssize_t)got : -EFAULT;
 }
@@ -147,20 +153,23 @@ static ssize_t write_locked(struct inode *i, struct iter *from, u64 *pos, size_t
 ssize_t pagecache_file_write(struct file *f, struct iter *from, u64 *pos)
 {
 	struct inode *i = f->inode;
+	u64 at = *pos;
 	ssize_t n;
 
 	if (!from->left)
 		return 0;
 	mutex_lock(&i->lock);
-	if (f->flags & O_APPEND || *pos == POS_APPEND)
-		*pos = i->size;
-	n = write_limit(i->cache, *pos, from->left);
+	if (f->flags & O_APPEND || at == POS_APPEND)
+		at = i->size;
+	n = write_limit(i->cache, at, from->left);
 	if (n > 0) {
 		inode_remove_privs(i);
 		inode_touch_mtime(i);
-		n = write_locked(i, from, pos, (size_t)n);
+		n = write_locked(i, from, &at, (size_t)n);
 	}
 	mutex_unlock(&i->lock);
+	if (n > 0)
+		*pos = at;
 	return n;
 }
 
@@ -186,8 +195,6 @@ static int pagecache_fault(struct vm_fault *f)
 			break;
 		page_put(p); /* truncated since */
 	}
-	if (c->unevictable)
-		pagecache_dirty(p); /* who maps it may write it unseen */
 	f->page = p;
 	return 0;
 }

@@ -30,14 +30,6 @@ static inline void pagecache_touch(struct page *p)
 		atomic_fetch_or_explicit(&p->flags, PAGE_ACCESSED, memory_order_relaxed);
 }
 
-/* P was written. In files whose storage is memory this tells data from space that was only allocated
- * (SEEK_DATA). */
-static inline void pagecache_dirty(struct page *p)
-{
-	if (!(atomic_load_explicit(&p->flags, memory_order_relaxed) & PAGE_DIRTY))
-		atomic_fetch_or_explicit(&p->flags, PAGE_DIRTY, memory_order_relaxed);
-}
-
 /* readahead.c: the page at INDEX for a reader that wants WANT pages from there on. */
 struct page *readahead_get(struct file *f, struct page_cache *c, u64 index, u64 want);
 struct page *readahead_get_fault(struct page_cache *c, u64 index);

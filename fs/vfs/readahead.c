@@ -14,7 +14,6 @@
 #define RA_MAX	 64u
 #define RA_FAULT 16u
 
-static DEFINE_COUNTER(pagecache_hits, "pages that readers found in the page cache");
 static DEFINE_COUNTER(pagecache_misses, "pages that readers had to wait for");
 
 /* The sequential reader F has come to INDEX: start its next window in time. */
@@ -37,7 +36,6 @@ struct page *readahead_get(struct file *f, struct page_cache *c, u64 index, u64 
 	if (c->unevictable)
 		return p ? p : pagecache_get(c, index);
 	if (p) {
-		counter_inc(&pagecache_hits);
 		read_on(f, c, index);
 		if (likely(atomic_load_explicit(&p->flags, memory_order_acquire) & PAGE_UPTODATE)) {
 			pagecache_touch(p);

@@ -31,8 +31,10 @@ ssize_t file_write_iter(struct file *f, struct iter *from, u64 *pos)
 	if (unlikely(!f->ops->write))
 		return -EINVAL;
 	n = f->ops->write(f, from, pos);
-	if (n > 0 && f->path.dentry)
+	if (n > 0 && f->path.dentry) {
+		file_contents_changed(f);
 		notify_dentry(f->path.dentry, IN_MODIFY);
+	}
 	return n;
 }
 

@@ -181,6 +181,10 @@ static long fcntl_file(int fd, struct file *f, unsigned cmd, u64 arg)
 		return f->owner_signal;
 	case F_GETLEASE:
 		return F_UNLCK;
+	case F_ADD_SEALS:
+		if (!file_writable(f))
+			return -EPERM;
+		return f->ops->fcntl ? f->ops->fcntl(f, cmd, arg) : -EINVAL;
 	case F_SETPIPE_SZ:
 	case F_GETPIPE_SZ:
 		ret = f->ops->fcntl ? f->ops->fcntl(f, cmd, arg) : -EINVAL;

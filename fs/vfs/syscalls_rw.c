@@ -144,7 +144,8 @@ static long rw_vector_file(struct file *f, struct iter *it, bool positioned, s64
 
 	if (write ? !file_writable(f) : !file_readable(f))
 		return -EBADF;
-	if (flags & ~(u32)RWF_SUPPORTED)
+	if (flags & ~(u32)RWF_SUPPORTED ||
+	    (flags & ~(u32)RWF_HIPRI && !(write ? f->ops->write : f->ops->read)))
 		return -EOPNOTSUPP;
 	if (flags & RWF_NOWAIT) {
 		err = ready_now(f, positioned ? pos : (s64)f->pos, write);

@@ -83,7 +83,7 @@ static int fallocate_check(struct file *f, int mode, s64 off, s64 len)
 		return -ENODEV;
 	if (off > INT64_MAX - len)
 		return -EFBIG;
-	if (!(mode & FALLOC_FL_KEEP_SIZE) && (u64)(off + len) > limit && (u64)(off + len) > f->inode->size) {
+	if (!(mode & FALLOC_FL_PUNCH_HOLE) && (u64)(off + len) > limit && (u64)(off + len) > f->inode->size) {
 		signal_send_thread(current, SIGXFSZ, NULL);
 		return -EFBIG;
 	}
@@ -100,6 +100,7 @@ SYSCALL_DEFINE4(fallocate, int, fd, int, mode, s64, off, s64, len)
 	err = fallocate_check(f, mode, off, len);
 	if (!err)
 		err = f->ops->fallocate(f, mode, (u64)off, (u64)len);
+	file_contents_changed(f);
 	if (!err && f->path.dentry)
 		notify_dentry(f->path.dentry, IN_MODIFY);
 	file_put(f);

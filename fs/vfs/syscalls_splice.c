@@ -245,6 +245,8 @@ static ssize_t copy_range_check(struct file *in, struct file *out, u64 ipos, u64
 		return -EINVAL;
 	if (!file_readable(in) || !file_writable(out) || out->flags & O_APPEND)
 		return -EBADF;
+	if (file_named_inode(in)->super != file_named_inode(out)->super)
+		return -EXDEV; /* as Linux answers where the file systems cannot do it themselves */
 	if (ipos + n < ipos || opos + n < opos || opos + n > MAX_FILE_SIZE)
 		return -EOVERFLOW;
 	size = READ_ONCE(in->inode->size);

@@ -12,7 +12,6 @@
 #include "kernel/counter.h"
 #include <linux/mount.h>
 
-static DEFINE_COUNTER(vfs_walk_fast, "path walks done under RCU alone");
 static DEFINE_COUNTER(vfs_walk_full, "path walks that needed references or the file system");
 static DEFINE_COUNTER(vfs_walk_links, "path walks given up after 40 symbolic links");
 
@@ -126,7 +125,6 @@ static int walk_fast(const char *path, u32 flags, struct path *out)
 	}
 	if (!(at.dentry->flags & DENTRY_ACCESSED))
 		at.dentry->flags |= DENTRY_ACCESSED;
-	counter_inc(&vfs_walk_fast);
 	*out = at;
 	return 0;
 fail:
@@ -374,7 +372,7 @@ static int walk_run(struct walk *w)
 		name = w->rest;
 		len = component_len(name);
 		if (len > NAME_LEN_MAX)
-			return -ENAMETOOLONG;
+			return w->path.dentry->inode->flags & INODE_DEAD ? -ENOENT : -ENAMETOOLONG;
 		w->rest += len;
 		if (*w->rest == '/') {
 			const char *r = w->rest;

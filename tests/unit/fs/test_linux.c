@@ -3,7 +3,8 @@
  * error number and byte must be the same. Needs root and a tmpfs on /dev/shm; skipped elsewhere. DIFF_SEED
  * and DIFF_ROUNDS in the environment repeat or lengthen a run. */
 // cflags: -Wno-format-truncation
-// sources: fs/vfs/*.c fs/tmpfs/*.c kernel/drivers/block.c kernel/lib/iter.c kernel/lib/rbtree.c
+// sources: fs/vfs/*.c fs/tmpfs/*.c fs/overlay/*.c kernel/drivers/block.c
+// sources: kernel/lib/iter.c kernel/lib/rbtree.c
 #include "unit.h"
 
 #include <errno.h>
@@ -20,7 +21,9 @@
 #include <linux/openat2.h>
 #include <linux/stat.h>
 
+#include "base/iter.h"
 #include "fs/file.h"
+#include "fs/vfs.h"
 #include "kernel/process.h"
 #include "tests/unit/fs/fs_host.h"
 
@@ -37,7 +40,8 @@ static struct {
 } slot[SLOTS];
 static char trail[400][256]; /* the last calls, for a report */
 static unsigned ncalls;
-/* Space was allocated: whether SEEK_DATA shows it depends on how often it was allocated, on Linux. */
+static u64 round_seed;
+/* Space was allocated: to us it is data, to Linux it depends on how often it was allocated. */
 static bool allocated;
 
 static u32 rnd(void)
@@ -66,7 +70,7 @@ static void differ(const char *what, long ours, long theirs)
 {
 	for (unsigned n = ncalls > 400 ? ncalls - 400 : 0; n < ncalls; n++)
 		fprintf(stderr, "  %s\n", trail[n % 400]);
-	fail_msg("%s: ours %ld, Linux %ld", what, ours, theirs);
+	fail_msg("seed %lu: %s: ours %ld, Linux %ld", (unsigned long)round_seed, what, ours, theirs);
 }
 
 static void same(const char *what, long ours, long theirs)
@@ -114,6 +118,24 @@ static void choose_dirfd(void)
 	}
 }
 
+#define NEST  "/p/q/r/s/t/u/v/w"	/* what calls may reach by ".." */
+#define FLOOR NEST "/a1/b1/c1/d1/e1/f1" /* where they start */
+
+/* A directory so far up that ".." from there could leave what both sides share. */
+static bool too_high(long fd)
+{
+	struct file *f = fd_get_raw((int)fd);
+	char buf[512], *text;
+	bool high;
+
+	if (!f)
+		return false;
+	text = path_text(&f->path, buf, sizeof buf);
+	high = S_ISDIR(f->inode->mode) && strncmp(text, "/diff" NEST, sizeof "/diff" NEST - 1);
+	file_put(f);
+	return high;
+}
+
 static void put_slot(long ours, long theirs, const char *what)
 {
 	int s = any_slot();
@@ -122,6 +144,11 @@ static void put_slot(long ours, long theirs, const char *what)
 		differ(what, ours, theirs);
 	if (ours < 0)
 		return;
+	if (too_high(ours)) {
+		SYS(close, ours);
+		close((int)theirs);
+		return;
+	}
 	if (slot[s].ours >= 0) {
 		SYS(close, slot[s].ours);
 		close((int)slot[s].theirs);
@@ -526,6 +553,137 @@ static void op_fcntl(void)
 	}
 }
 
+static void op_memory(void)
+{
+	int s = any_slot();
+	u32 flags = rnd() % 4, seals = rnd() % 4 ? 1u << rnd() % 5 : rnd() % 64;
+	long r;
+
+	switch (rnd() % 4) {
+	case 0:
+		note("memfd_create(%u)", flags);
+		put_slot(SYS(memfd_create, "name", flags), LINUX(memfd_create, "name", flags),
+			 "memfd_create");
+		break;
+	case 1:
+		note("fcntl(%ld, F_ADD_SEALS, %#x)", slot[s].ours, seals);
+		r = SYS(fcntl, slot[s].ours, F_ADD_SEALS, seals);
+		/* F_SEAL_EXEC came with Linux 6.3: not ours. */
+		if (!(seals & 0x20))
+			same("F_ADD_SEALS", r, LINUX(fcntl, slot[s].theirs, F_ADD_SEALS, seals));
+		break;
+	default:
+		note("fcntl(%ld, F_GET_SEALS)", slot[s].ours);
+		same("F_GET_SEALS", SYS(fcntl, slot[s].ours, F_GET_SEALS, 0),
+		     LINUX(fcntl, slot[s].theirs, F_GET_SEALS, 0));
+	}
+}
+
+static void op_vector(void)
+{
+	static u8 a[6000], b[6000];
+	u32 flags = rnd() % 3 ? 0 : 1u << rnd() % 6;
+	size_t one = rnd() % 3000, two = rnd() % 3000;
+	struct iter_vec v[3] = {{a, one}, {NULL, 0}, {a + one, two}},
+			w[3] = {{b, one}, {NULL, 0}, {b + one, two}};
+	s64 pos = rnd() % 5 ? (s64)offset() : -1;
+	int s = any_slot();
+	long x, y;
+
+	/* What a read without waiting finds ready is each system's own; RWF_NOAPPEND and later are not ours.
+	 */
+	if (flags & ~0x17u)
+		flags = 0;
+	memset(a, 0x55, sizeof a);
+	memset(b, 0x55, sizeof b);
+	note("p%sv2(%ld, %zu+%zu, %ld, %#x)", pos & 1 ? "read" : "write", slot[s].ours, one, two, (long)pos,
+	     flags);
+	if (pos & 1) {
+		x = SYS(preadv2, slot[s].ours, v, 3, pos, 0, flags);
+		y = LINUX(preadv2, slot[s].theirs, w, 3, pos, 0, flags);
+		/* Linux refuses RWF_APPEND when reading from 6.9 on. */
+		if (!(flags & 0x10))
+			same("preadv2", x, y);
+		if (!(flags & 0x10) && memcmp(a, b, sizeof a))
+			differ("preadv2: other bytes", x, y);
+	} else {
+		same("pwritev2", SYS(pwritev2, slot[s].ours, v, 3, pos, 0, flags),
+		     LINUX(pwritev2, slot[s].theirs, w, 3, pos, 0, flags));
+	}
+}
+
+static void op_control(void)
+{
+	static const u32 cmds[] = {
+		0x541B /* FIONREAD */, 2 /* FIGETBSZ */, 0x5421 /* FIONBIO */, 0x5451, 0x5450, 0x5401, 99};
+	u32 cmd = cmds[rnd() % 7];
+	int s = any_slot(), a = (int)(rnd() % 2), b = a;
+	struct statx x;
+	long r;
+
+	/* The position of a directory is each system's own. */
+	if (!SYS(statx, slot[s].ours, "", AT_EMPTY_PATH, STATX_ALL, &x) && !S_ISREG(x.stx_mode) &&
+	    cmd < 0x5421)
+		return;
+	note("ioctl(%ld, %#x)", slot[s].ours, cmd);
+	r = SYS(ioctl, slot[s].ours, cmd, &a);
+	same("ioctl", r, LINUX(ioctl, slot[s].theirs, cmd, &b));
+	same("ioctl result", a, b);
+}
+
+/* Names at the limits of length. */
+static void op_long(void)
+{
+	static char p[5000], t[5000];
+	size_t n = 250 + rnd() % 10;
+
+	memset(p, 'x', n);
+	p[n] = 0;
+	if (rnd() % 2) {
+		/* Up to PATH_MAX by slashes and dots. */
+		size_t at = 4080 + rnd() % 20;
+
+		for (size_t k = 0; k < at; k++)
+			p[k] = k % 2 ? '/' : '.';
+		strcpy(p + at, rnd() % 2 ? "a" : "/a");
+	}
+	memset(t, 'y', 4090 + rnd() % 10);
+	t[4090 + rnd() % 10] = 0;
+	note("long names %zu", n);
+	switch (rnd() % 5) {
+	case 0:
+		same("mkdir", SYS(mkdir, p, 0755), LINUX(mkdir, p, 0755));
+		break;
+	case 1:
+		same("rmdir", SYS(rmdir, p), LINUX(rmdir, p));
+		break;
+	case 2:
+		same("symlink", SYS(symlink, t, p), LINUX(symlink, t, p));
+		break;
+	case 3:
+		same("unlink", SYS(unlink, p), LINUX(unlink, p));
+		break;
+	default:
+		same("access", SYS(access, p, 0), LINUX(access, p, 0));
+	}
+}
+
+static void op_cwd(void)
+{
+	char a[500] = "", b[500] = "", *x, *y;
+	long n = SYS(getcwd, a, sizeof a), m = LINUX(getcwd, b, sizeof b);
+
+	note("getcwd");
+	if (n < 0 || m < 0) {
+		same("getcwd", n, m);
+		return;
+	}
+	x = strstr(a, "/p/q");
+	y = strstr(b, "/p/q");
+	if (!x != !y || (x && strcmp(x, y)))
+		differ("getcwd: other text", n, m);
+}
+
 static int by_text(const void *a, const void *b)
 {
 	return strcmp(a, b);
@@ -568,6 +726,56 @@ static void op_list(void)
 	lseek((int)slot[s].theirs, 0, 0);
 }
 
+/* DIFF_DEEP: compare everything after each call, to find where two trees part. Both start at absolute paths.
+ */
+static char sandbox[80];
+
+static void compare_trees(const char *ours, const char *theirs)
+{
+	char a[64][24] = {0}, b[64][24] = {0}, x[600], y[600];
+	struct statx sx, sy;
+	long fa = SYS(open, ours, O_RDONLY | O_DIRECTORY), fb = LINUX(open, theirs, O_RDONLY | O_DIRECTORY),
+	     n;
+
+	n = list_names(fa, true, a);
+	same("deep: entries", n, list_names(fb, false, b));
+	SYS(close, fa);
+	close((int)fb);
+	if (memcmp(a, b, sizeof a))
+		differ("deep: names", 0, 0);
+	for (long k = 0; k < n; k++) {
+		if (strlen(a[k]) > 20)
+			continue; /* cut off */
+		*strrchr(a[k], ' ') = 0;
+		if (!strcmp(a[k], ".") || !strcmp(a[k], ".."))
+			continue;
+		snprintf(x, sizeof x, "%s/%s", ours, a[k]);
+		snprintf(y, sizeof y, "%s/%s", theirs, a[k]);
+		if (SYS(statx, AT_FDCWD, x, AT_SYMLINK_NOFOLLOW, STATX_ALL, &sx) ||
+		    LINUX(statx, AT_FDCWD, y, AT_SYMLINK_NOFOLLOW, STATX_ALL, &sy))
+			differ("deep: statx", 0, 0);
+		compare_statx(&sx, &sy);
+		if (S_ISDIR(sx.stx_mode))
+			compare_trees(x, y);
+	}
+}
+
+static void compare_deep(void)
+{
+	struct process *p = current_process();
+	u32 uid = p->euid;
+	char top[100];
+
+	if (setegid(0) || seteuid(0))
+		fail_msg("seteuid");
+	p->fsuid = 0;
+	snprintf(top, sizeof top, "%s/p", sandbox);
+	compare_trees("/diff/p", top);
+	p->fsuid = uid;
+	if (seteuid(0) || setegid(uid) || seteuid(uid))
+		fail_msg("seteuid");
+}
+
 static void op_user(void)
 {
 	u32 uid = rnd() % 2 ? 1000 : 0;
@@ -590,27 +798,29 @@ static void op_chdir(void)
 	same("fchdir", SYS(fchdir, slot[s].ours), LINUX(fchdir, slot[s].theirs));
 }
 
-static char sandbox[80];
+static bool on_overlay;
 
 static void enter(void)
 {
-	static const char *const nest[] = {"p", "p/q", "p/q/r", "p/q/r/s"};
-	char dir[160];
+	char dir[256];
 
 	strcpy(sandbox, "/dev/shm/diff-XXXXXX");
 	assert_non_null(mkdtemp(sandbox));
 	assert_int_equal(chmod(sandbox, 0755), 0);
 	assert_int_equal(SYS(mkdir, "/diff", 0755), 0);
 	assert_int_equal(SYS(mount, "d", "/diff", "tmpfs", 0, "mode=755"), 0);
-	for (unsigned n = 0; n < 4; n++) {
-		snprintf(dir, sizeof dir, "%s/%s", sandbox, nest[n]);
+	if (on_overlay)
+		assert_int_equal(SYS(mount, "d", "/diff", "overlay", 0, "lowerdir=/diff"), 0);
+	for (const char *end = FLOOR; *end;) {
+		end = strchr(end + 1, '/') ? strchr(end + 1, '/') : end + strlen(end);
+		snprintf(dir, sizeof dir, "%s%.*s", sandbox, (int)(end - FLOOR), FLOOR);
 		assert_int_equal(mkdir(dir, 0755), 0);
-		snprintf(dir, sizeof dir, "/diff/%s", nest[n]);
+		snprintf(dir, sizeof dir, "/diff%.*s", (int)(end - FLOOR), FLOOR);
 		assert_int_equal(SYS(mkdir, dir, 0755), 0);
 	}
-	snprintf(dir, sizeof dir, "%s/p/q/r/s", sandbox);
+	snprintf(dir, sizeof dir, "%s" FLOOR, sandbox);
 	assert_int_equal(chdir(dir), 0);
-	assert_int_equal(SYS(chdir, "/diff/p/q/r/s"), 0);
+	assert_int_equal(SYS(chdir, "/diff" FLOOR), 0);
 	assert_int_equal(LINUX(chmod, ".", 0777), 0);
 	assert_int_equal(SYS(chmod, ".", 0777), 0);
 	for (int s = 0; s < SLOTS; s++)
@@ -632,6 +842,8 @@ static void leave(void)
 	SYS(chdir, "/");
 	assert_int_equal(chdir("/"), 0);
 	assert_int_equal(SYS(umount2, "/diff", 0), 0);
+	if (on_overlay)
+		assert_int_equal(SYS(umount2, "/diff", 0), 0);
 	assert_int_equal(SYS(rmdir, "/diff"), 0);
 	snprintf(cmd, sizeof cmd, "rm -rf %s", sandbox);
 	assert_int_equal(system(cmd), 0);
@@ -645,13 +857,15 @@ static bool usable(void)
 	return !geteuid() && !syscall(SYS_statfs, "/dev/shm", &st) && st.f_type == TMPFS_MAGIC;
 }
 
-static void test_same_as_linux(void **state)
+static void run(void)
 {
-	static void (*const ops[])(void) = {
-		op_open,  op_open, op_open,  op_openat2, op_close, op_dup,   op_read,  op_read,	 op_write,
-		op_write, op_seek, op_size,  op_copy,	 op_names, op_names, op_names, op_names, op_ask,
-		op_ask,	  op_attr, op_xattr, op_fcntl,	 op_list,  op_user,  op_chdir};
+	static void (*const ops[])(void) = {op_open,  op_open,	 op_open,   op_openat2, op_close, op_dup,
+					    op_read,  op_read,	 op_write,  op_write,	op_seek,  op_size,
+					    op_copy,  op_names,	 op_names,  op_names,	op_names, op_ask,
+					    op_ask,   op_attr,	 op_xattr,  op_fcntl,	op_list,  op_user,
+					    op_chdir, op_memory, op_vector, op_control, op_long,  op_cwd};
 	const char *s = getenv("DIFF_SEED"), *r = getenv("DIFF_ROUNDS");
+	bool deep = getenv("DIFF_DEEP");
 	u64 first = s ? strtoull(s, NULL, 0) : 1, rounds = r ? strtoull(r, NULL, 0) : 25;
 
 	if (!usable()) {
@@ -663,15 +877,31 @@ static void test_same_as_linux(void **state)
 	if (setgroups(0, NULL))
 		skip();
 	for (u64 k = first; k < first + rounds; k++) {
-		seed = k;
+		seed = round_seed = k;
 		ncalls = 0;
 		allocated = false;
 		note("seed %lu", (unsigned long)k);
 		enter();
-		for (int n = 0; n < 1200; n++)
+		for (int n = 0; n < 1200; n++) {
 			ops[rnd() % ARRAY_SIZE(ops)]();
+			if (deep)
+				compare_deep();
+		}
 		leave();
 	}
 }
 
-UNIT_TESTS(test_same_as_linux)
+static void test_tmpfs(void **state)
+{
+	on_overlay = false;
+	run();
+}
+
+/* An overlay over nothing must be no different. */
+static void test_overlay(void **state)
+{
+	on_overlay = true;
+	run();
+}
+
+UNIT_TESTS(test_tmpfs, test_overlay)
