@@ -72,6 +72,8 @@ static int set_flag_option(struct socket *s, u32 flag, const void *val, int len)
 
 	if (!err)
 		socket_set_flag(s, flag, v != 0);
+	if (!err && flag == SOCKF_KEEPALIVE && s->ops->keepalive)
+		s->ops->keepalive(s);
 	return err;
 }
 

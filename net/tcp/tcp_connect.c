@@ -305,6 +305,13 @@ static void tcp_wrote_space(struct socket *s)
 	tcp_write_space(tcp_sk(s));
 }
 
+static void tcp_keepalive(struct socket *s)
+{
+	socket_lock(s);
+	tcp_keepalive_set(tcp_sk(s));
+	socket_unlock(s);
+}
+
 void tcp_free(struct socket *s)
 {
 	struct tcp_sock *tp = tcp_sk(s);
@@ -331,6 +338,7 @@ static const struct socket_ops tcp_ops = {
 	.backlog = tcp_backlog,
 	.timer = tcp_timer_run,
 	.wrote_space = tcp_wrote_space,
+	.keepalive = tcp_keepalive,
 };
 
 struct tcp_sock *tcp_sock_new(struct net_stack *net, int family)

@@ -292,8 +292,7 @@ static void schedule_ack(struct tcp_sock *tp, u64 now)
 
 	if (!tp->ack_pending)
 		return;
-	if (tp->ack_now || tp->unacked_segs >= 2 || (tp->quick && !tp->pingpong) || (lo && !tp->pingpong) ||
-	    tp->user_quickack) {
+	if (tp->ack_now || tp->unacked_segs >= 2 || (tp->quick && !tp->pingpong && !lo)) {
 		tcp_send_ack(tp);
 		return;
 	}
@@ -317,10 +316,15 @@ static bool nobody_reads(struct tcp_sock *tp, u32 end, const struct tcphdr *th)
 static void synchronized(struct tcp_sock *tp, struct packet *p, const struct tcphdr *th,
 			 const struct tcp_options *o)
 {
-	u32 seq = be32(th->seq), hdr = th->doff * 4u, len = p->len - hdr, end = seq + len + th->syn + th->fin;
+	u32 seq = be32(th->seq), hdr = th->doff * 4u, len = p->len - hdr, end;
 	u64 now = clock_monotonic();
-	bool fin = th->fin;
+	bool fin = th->fin, syn = th->syn;
 
+	if (unlikely(syn && tp->state == TCP_STATE_SYN_RECV && !tp->listener && th->ack && seq == tp->irs)) {
+		seq++; /* the SYN-ACK of a simultaneous open: it only acknowledges */
+		syn = false;
+	}
+	end = seq + len + syn + fin;
 	if (unlikely(paws_reject(tp, o, now) && !th->rst)) {
 		mib_inc(tcp_net(tp), MIB_EXT_PAWS_ESTAB);
 		if (end != seq || tp->state == TCP_STATE_SYN_RECV)
@@ -328,7 +332,7 @@ static void synchronized(struct tcp_sock *tp, struct packet *p, const struct tcp
 		goto drop;
 	}
 	if (unlikely(!acceptable(tp, seq, end))) {
-		if (tp->state == TCP_STATE_SYN_RECV && th->syn && seq == tp->irs && !th->rst) {
+		if (tp->state == TCP_STATE_SYN_RECV && syn && seq == tp->irs && !th->rst) {
 			tp->last_tx = now; /* the peer asks again: so do we */
 			tcp_send_syn(tp, true);
 			goto drop;
@@ -339,7 +343,7 @@ static void synchronized(struct tcp_sock *tp, struct packet *p, const struct tcp
 			goto drop;
 		}
 		/* The ACK field of a probe below the window still counts. */
-		if (th->ack && !th->rst && !th->syn && end == seq && tp->state != TCP_STATE_SYN_RECV &&
+		if (th->ack && !th->rst && !syn && end == seq && tp->state != TCP_STATE_SYN_RECV &&
 		    seq_lt(seq, tp->rcv_nxt) && seq_gt(seq, tp->rcv_nxt - 0x10000)) {
 			tcp_ack(tp, seq, be32(th->ack_seq), (u32)be16(th->window) << tp->snd_wscale, o, 0);
 			if (!fin_acked(tp))
@@ -356,14 +360,9 @@ static void synchronized(struct tcp_sock *tp, struct packet *p, const struct tcp
 			challenge(tp);
 		goto drop;
 	}
-	if (unlikely(th->syn)) { /* RFC 5961 section 4 */
-		if (tp->state == TCP_STATE_SYN_RECV && !tp->listener && th->ack && seq == tp->irs) {
-			seq++; /* the SYN-ACK of a simultaneous open */
-			end = seq + len + fin;
-		} else {
-			challenge(tp);
-			goto drop;
-		}
+	if (unlikely(syn)) { /* RFC 5961 section 4 */
+		challenge(tp);
+		goto drop;
 	}
 	if (!th->ack)
 		goto drop;

@@ -69,6 +69,7 @@ struct socket_ops {
 	void (*backlog)(struct socket *, struct packet *);
 	void (*timer)(struct socket *);
 	void (*wrote_space)(struct socket *); /* send buffer limits changed */
+	void (*keepalive)(struct socket *);   /* SO_KEEPALIVE was set or cleared */
 };
 
 /* For ops->ioctl: is the socket listening? Not part of the ABI. */
