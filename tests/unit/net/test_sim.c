@@ -2,10 +2,12 @@
 /* Two stacks joined by a bad network: every byte arrives exactly once and in order, both ways, for many
  * seeds; nothing stays behind. SIM_SEEDS=N and SIM_FIRST=K in the environment choose the seeds (default 200
  * from 1). */
+// clang-format off
 // sources: tests/net-sim/sim.c net/core/*.c net/ipv4/*.c net/ipv6/*.c net/tcp/*.c net/udp/*.c net/dhcp/*.c
-// net/netlink/*.c sources: net/socket/socket.c net/socket/queue.c net/socket/options.c net/socket/inet.c
-// net/socket/inet_options.c sources: kernel/lib/iter.c kernel/lib/rbtree.c kernel/lib/siphash.c cflags:
-// -Itests/net-sim
+// sources: net/netlink/*.c net/socket/socket.c net/socket/queue.c net/socket/options.c net/socket/inet.c
+// sources: net/socket/inet_options.c kernel/lib/iter.c kernel/lib/rbtree.c kernel/lib/siphash.c
+// cflags: -Itests/net-sim
+// clang-format on
 #include "unit.h"
 
 #include "base/err.h"
