@@ -6,8 +6,7 @@ Keys beside the manifest's own (httpserver/README.md describes how the agent rea
   argv       the program and all its arguments, options and main included
   env        the application's whole environment
   cwd        "/app"
-  api.plain  true when the API is published on the host's loopback over the user network only
-  volumes    [{"device": "/dev/vdb", "path": "/data", "read_only": false}]; {"tag": "vol0", ...} for a shared folder"""
+  api.plain  true when the API is published on the host's loopback over the user network only"""
 
 import os
 import re
@@ -19,7 +18,7 @@ OURS = "/usr/lib/cortado"
 _AUTO_HEAP_PERCENT = 50
 
 
-def document(m, home, arguments=(), env=None, ports=None, api_plain=False, volumes=(), on_exit=None):
+def document(m, home, arguments=(), env=None, ports=None, api_plain=False, on_exit=None):
     """The document for manifest M. HOME is the JDK's or node's place in the guest."""
     doc = {key: m[key] for key in ("version", "name", "runtime", "restart")}
     doc["on_exit"] = on_exit or m["on_exit"]
@@ -28,8 +27,6 @@ def document(m, home, arguments=(), env=None, ports=None, api_plain=False, volum
     doc["cwd"] = "/app"
     doc["ports"] = m["ports"] if ports is None else ports
     doc["api"] = dict(m["api"], plain=api_plain)
-    if volumes:
-        doc["volumes"] = list(volumes)
     return doc
 
 

@@ -34,8 +34,6 @@ class Machine:
     cpus: int = 1
     initrd: str = ""
     root: str = ""  # EROFS image: /dev/vda, read-only
-    disks: list = dataclasses.field(default_factory=list)  # (path, read_only): /dev/vdb ...
-    folders: list = dataclasses.field(default_factory=list)  # (path, mount tag, read_only): 9p
     net: str = "user"  # user, none, tap:NAME
     mac: str = ""
     forwards: list = dataclasses.field(default_factory=list)  # (address, host port, guest port)
@@ -70,13 +68,8 @@ def command(m, folder):
             f.write(data)
         words += ["-fw_cfg", "name=%s,file=%s" % (name, comma(path))]
 
-    disks = ([(m.root, True)] if m.root else []) + list(m.disks)
-    for i, (path, read_only) in enumerate(disks):
-        words += ["-drive", "if=none,id=disk%d,format=raw,readonly=%s,file=%s" % (i, "on" if read_only else "off", comma(path))]
-        words += _device(m, "virtio-blk", "drive=disk%d" % i)
-    for i, (path, tag, read_only) in enumerate(m.folders):
-        words += ["-fsdev", "local,id=fs%d,security_model=none,path=%s%s" % (i, comma(path), ",readonly=on" if read_only else "")]
-        words += _device(m, "virtio-9p", "fsdev=fs%d,mount_tag=%s" % (i, tag))
+    if m.root:
+        words += ["-drive", "if=none,id=root,format=raw,readonly=on,file=" + comma(m.root)] + _device(m, "virtio-blk", "drive=root")
     words += _net(m)
     words += _device(m, "virtio-rng", "")
     if m.balloon:

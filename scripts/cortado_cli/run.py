@@ -72,10 +72,10 @@ def _describe(ns, found):
     published = _published(ns, m, network)
     api_at = _api(ns, m, network, [p[1] for p in published])
     env = environment.collect(ns.env, ns.env_file, m["env"])
-    disks, folders, volumes = _volumes(ns.volume, m)
+    _refuse_volumes(ns.volume)
     declared = m["ports"] or [guest for _, _, guest in published]
     on_exit = "poweroff" if m["on_exit"] == "auto" and not ns.detach else None
-    config = appjson.document(m, found.home, ns.args, env, declared, bool(api_at), volumes, on_exit)
+    config = appjson.document(m, found.home, ns.args, env, declared, bool(api_at), on_exit)
     if not api_at:
         config["api"]["access"] = "none"
     words = [app.COMMAND_LINE, qemu.USER_NET_WORD if network == "user" else "" if network == "none" else "ip=dhcp"]
@@ -83,7 +83,7 @@ def _describe(ns, found):
         words.append("quiet")
     machine = qemu.Machine(
         kernel=found.kernel, append=" ".join(w for w in words + [ns.append] if w), root=found.root, machine=ns.machine or "q35",
-        accel=accel.choose(ns.accel), memory=memory, cpus=ns.cpus or m["cpus"], net=network, disks=disks, folders=folders,
+        accel=accel.choose(ns.accel), memory=memory, cpus=ns.cpus or m["cpus"], net=network,
         mac="" if network == "user" else "52:54:00:%s:%s:%s" % tuple(secrets.token_hex(1) for _ in range(3)),
         forwards=published + ([(api_at[0], api_at[1], m["api"]["port"])] if api_at else []), balloon=True, extra=ns.qemu)
     machine.fw_cfg["opt/org.cortado/config.json"] = json.dumps(config).encode()
@@ -121,22 +121,12 @@ def _api(ns, m, network, taken):
             return chosen[:2]
 
 
-def _volumes(words, m):
-    disks, folders, volumes = [], [], []
+def _refuse_volumes(words):
     for word in words:
         parts = word.split(":")
-        read_only = len(parts) == 3 and parts[2] == "ro"
-        if len(parts) not in (2, 3) or len(parts) == 3 and parts[2] not in ("ro", "rw") or not parts[1].startswith("/"):
+        if len(parts) not in (2, 3) or not parts[1].startswith("/") or parts[2:] not in ([], ["ro"]):
             raise UsageError("--volume %s: write SRC:DST[:ro], DST beginning with /" % word)
-        if os.path.isdir(parts[0]):
-            folders.append((os.path.abspath(parts[0]), "vol%d" % len(folders), read_only))
-            volumes.append({"tag": folders[-1][1], "path": parts[1], "read_only": read_only})
-        elif os.path.exists(parts[0]):
-            disks.append((os.path.abspath(parts[0]), read_only))
-            volumes.append({"device": "/dev/vd" + "bcdefghijklmnop"[len(disks) - 1], "path": parts[1], "read_only": read_only})
-        else:
-            raise UsageError("--volume %s: %s does not exist" % (word, parts[0]))
-    return disks, folders, volumes
+        raise CortadoError("--volume %s: the kernel has no file system for volumes yet; bring files along with \"files\" in cortado.json" % word)
 
 
 def _claim_name(wanted, default):

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Bad root images and bad kernel words: a message and an end, never a hang, never a silent success."""
 
-import glob
 import os
 import random
 import subprocess

@@ -5,7 +5,6 @@ import contextlib
 import json
 import os
 import subprocess
-import tempfile
 
 from .. import paths
 from ..errors import CortadoError
