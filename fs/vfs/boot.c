@@ -14,16 +14,17 @@ struct boot_mount {
 	u32 flags;
 	const char *options;
 	bool quiet; /* fine if it is not there: an image need not have it */
+	bool keep;  /* where the root is writable, not over something that the image holds there */
 };
 
 static const struct boot_mount boot_mounts[] = {
-	{"proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, "", false},
-	{"sysfs", "/sys", "sysfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "", false},
-	{"devtmpfs", "/dev", "devtmpfs", MS_NOSUID, "", false},
-	{"cgroup2", "/sys/fs/cgroup", "cgroup2", MS_NOSUID | MS_NODEV | MS_NOEXEC, "", true},
-	{"tmpfs", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777", false},
-	{"tmpfs", "/run", "tmpfs", MS_NOSUID | MS_NODEV, "mode=755", false},
-	{"tmpfs", "/dev/shm", "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777", true},
+	{"proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, "", false, false},
+	{"sysfs", "/sys", "sysfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "", false, false},
+	{"devtmpfs", "/dev", "devtmpfs", MS_NOSUID, "", false, false},
+	{"cgroup2", "/sys/fs/cgroup", "cgroup2", MS_NOSUID | MS_NODEV | MS_NOEXEC, "", true, false},
+	{"tmpfs", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777", false, true},
+	{"tmpfs", "/run", "tmpfs", MS_NOSUID | MS_NODEV, "mode=755", false, true},
+	{"tmpfs", "/dev/shm", "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777", true, false},
 };
 
 static int try_root(const char *dev, const char *type, const char *options)
@@ -140,12 +141,16 @@ static void overlay_root(void)
 int vfs_boot_mounts(void)
 {
 	static const struct boot_mount var = {"tmpfs",	  "/var", "tmpfs", MS_NOSUID | MS_NODEV,
-					      "mode=755", false};
+					      "mode=755", false, false};
 
 	mount_root_fs();
 	overlay_root();
-	for (unsigned n = 0; n < ARRAY_SIZE(boot_mounts); n++)
-		mount_one(&boot_mounts[n]);
+	for (unsigned n = 0; n < ARRAY_SIZE(boot_mounts); n++) {
+		const struct boot_mount *m = &boot_mounts[n];
+
+		if (!m->keep || root_mount->super->read_only || directory_empty(m->path))
+			mount_one(m);
+	}
 	if (root_mount->super->read_only && directory_empty("/var"))
 		mount_one(&var);
 	return 0;
