@@ -381,7 +381,7 @@ static void drop_range(struct page_cache *c, u64 start, u64 end, bool even_cowed
 		last = 0, first = max(first, 1ull);
 	else
 		last = end / PAGE_SIZE - 1;
-	if (first <= last && (c->npages || mapped)) {
+	if (first <= last && (READ_ONCE(c->npages) || mapped)) {
 		if (mapped)
 			vm_unmap_cache(c, first, last, even_cowed);
 		while ((n = remove_run(c, &index, last, batch))) {

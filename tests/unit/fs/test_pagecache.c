@@ -20,9 +20,9 @@ static struct file *file;
 static struct fs_type type = {.name = "test"};
 
 /* The device: page N holds the byte N everywhere. Pages wait on a list while HELD. */
-static bool held, failing;
+static _Atomic bool held, failing;
 static struct page *pending[256];
-static unsigned npending, reads, pages_read;
+static _Atomic unsigned npending, reads, pages_read;
 
 static void finish(struct page *p, int err)
 {
