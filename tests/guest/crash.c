@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Ends by the fault that the argument names, so that exit statuses and fault texts can be checked from outside.
+// Ends by the fault that the argument names, so that exit statuses and fault texts can be checked from
+// outside.
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -35,7 +36,8 @@ int main(int argc, char **argv)
 	} else if (!strcmp(how, "noncanonical")) {
 		*(volatile uint64_t *)0x8000000000000000ull = 1;
 	} else if (!strcmp(how, "execute")) {
-		((void (*)(void))mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0))();
+		((void (*)(void))mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+				      0))();
 	} else if (!strcmp(how, "divide")) {
 		__asm__ volatile("xor %%eax, %%eax\n cltd\n idivl %0" : : "m"(zero) : "eax", "edx");
 	} else if (!strcmp(how, "illegal")) {

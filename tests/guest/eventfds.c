@@ -55,7 +55,8 @@ TEST(timer_file)
 	EXPECT_ERR(read(fd, &n, 8), EAGAIN);
 	EXPECT_EQ(timerfd_settime(fd, 0, &t, NULL), 0);
 	EXPECT_EQ(timerfd_gettime(fd, &got), 0);
-	EXPECT(got.it_value.tv_nsec > 0 && got.it_value.tv_nsec <= 30000000 && got.it_interval.tv_nsec == 10000000);
+	EXPECT(got.it_value.tv_nsec > 0 && got.it_value.tv_nsec <= 30000000 &&
+	       got.it_interval.tv_nsec == 10000000);
 	EXPECT(readable(fd, 2000));
 	EXPECT(now() - start >= 0.029);
 	pause_ms(60);

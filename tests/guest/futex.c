@@ -112,9 +112,13 @@ TEST(wake_op)
 	start_waiters(t, 2);
 	b = 3;
 	// b: 3 -> 5 (add 2); the old value is not greater than 7: only A's waiters wake
-	EXPECT_EQ(futex(&a, FUTEX_WAKE_OP_PRIVATE, 1, (void *)1, &b, FUTEX_OP(FUTEX_OP_ADD, 2, FUTEX_OP_CMP_GT, 7)), 1);
+	EXPECT_EQ(futex(&a, FUTEX_WAKE_OP_PRIVATE, 1, (void *)1, &b,
+			FUTEX_OP(FUTEX_OP_ADD, 2, FUTEX_OP_CMP_GT, 7)),
+		  1);
 	EXPECT_EQ(b, 5);
-	EXPECT_EQ(futex(&a, FUTEX_WAKE_OP_PRIVATE, 1, (void *)1, &b, FUTEX_OP(FUTEX_OP_SET, 1, FUTEX_OP_CMP_EQ, 5)), 1);
+	EXPECT_EQ(futex(&a, FUTEX_WAKE_OP_PRIVATE, 1, (void *)1, &b,
+			FUTEX_OP(FUTEX_OP_SET, 1, FUTEX_OP_CMP_EQ, 5)),
+		  1);
 	EXPECT_EQ(b, 1);
 	for (int i = 0; i < 2; i++)
 		pthread_join(t[i], NULL);

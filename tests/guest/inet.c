@@ -280,8 +280,10 @@ TEST(options)
 	socklen_t len = sizeof v;
 	static const struct {
 		int level, name, value;
-	} flags[] = {{SOL_SOCKET, SO_KEEPALIVE, 1}, {SOL_SOCKET, SO_REUSEADDR, 1},    {SOL_SOCKET, SO_REUSEPORT, 1},	  {IPPROTO_TCP, TCP_NODELAY, 1},
-		     {IPPROTO_TCP, TCP_KEEPIDLE, 77},	{IPPROTO_TCP, TCP_KEEPINTVL, 11}, {IPPROTO_TCP, TCP_KEEPCNT, 3}, {IPPROTO_IP, IP_TOS, 16}};
+	} flags[] = {{SOL_SOCKET, SO_KEEPALIVE, 1},   {SOL_SOCKET, SO_REUSEADDR, 1},
+		     {SOL_SOCKET, SO_REUSEPORT, 1},   {IPPROTO_TCP, TCP_NODELAY, 1},
+		     {IPPROTO_TCP, TCP_KEEPIDLE, 77}, {IPPROTO_TCP, TCP_KEEPINTVL, 11},
+		     {IPPROTO_TCP, TCP_KEEPCNT, 3},   {IPPROTO_IP, IP_TOS, 16}};
 
 	for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) {
 		EXPECT_EQ(setsockopt(s, flags[i].level, flags[i].name, &flags[i].value, sizeof v), 0);
@@ -426,7 +428,8 @@ TEST(interfaces)
 	for (i = list; i; i = i->ifa_next)
 		if (i->ifa_flags & IFF_LOOPBACK && i->ifa_addr && i->ifa_addr->sa_family == AF_INET) {
 			loopbacks++;
-			EXPECT(((struct sockaddr_in *)i->ifa_addr)->sin_addr.s_addr == htonl(INADDR_LOOPBACK));
+			EXPECT(((struct sockaddr_in *)i->ifa_addr)->sin_addr.s_addr ==
+			       htonl(INADDR_LOOPBACK));
 		}
 	freeifaddrs(list);
 	EXPECT_EQ(loopbacks, 1);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Address space: mmap and its flags, protection, remapping, advice, sharing, the break, what /proc/self/maps says of it.
+// Address space: mmap and its flags, protection, remapping, advice, sharing, the break, what /proc/self/maps
+// says of it.
 #include "check.h"
 #include <fcntl.h>
 #include <setjmp.h>
@@ -13,9 +14,9 @@
 #ifndef MAP_FIXED_NOREPLACE
 #define MAP_FIXED_NOREPLACE 0x100000
 #endif
-#define MIB (1ul << 20)
+#define MIB  (1ul << 20)
 #define ANON (MAP_PRIVATE | MAP_ANONYMOUS)
-#define RW (PROT_READ | PROT_WRITE)
+#define RW   (PROT_READ | PROT_WRITE)
 
 static sigjmp_buf out;
 
@@ -197,7 +198,8 @@ TEST(shared_file)
 
 	EXPECT(fd >= 0);
 	EXPECT_EQ(ftruncate(fd, 3 * 4096), 0);
-	char *s = mmap(NULL, 3 * 4096, RW, MAP_SHARED, fd, 0), *p = mmap(NULL, 3 * 4096, RW, MAP_PRIVATE, fd, 0);
+	char *s = mmap(NULL, 3 * 4096, RW, MAP_SHARED, fd, 0),
+	     *p = mmap(NULL, 3 * 4096, RW, MAP_PRIVATE, fd, 0);
 
 	EXPECT(s != MAP_FAILED && p != MAP_FAILED);
 	strcpy(s + 4096, "shared");

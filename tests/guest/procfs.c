@@ -25,7 +25,8 @@ static long slurp(const char *path)
 	text[0] = 0;
 	if (fd < 0)
 		return -1;
-	while (n < sizeof text - 1 && (r = read(fd, text + n, n + 100 < sizeof text ? 100 : sizeof text - 1 - n)) > 0)
+	while (n < sizeof text - 1 &&
+	       (r = read(fd, text + n, n + 100 < sizeof text ? 100 : sizeof text - 1 - n)) > 0)
 		n += r;
 	text[n] = 0;
 	close(fd);
@@ -173,7 +174,8 @@ TEST(system_figures)
 	long long total = field("MemTotal:"), available = field("MemAvailable:");
 
 	EXPECT(total > 4096 && available > 0 && available < total);
-	EXPECT(field("MemFree:") > 0 && field("Buffers:") >= 0 && field("Cached:") >= 0 && field("SwapTotal:") >= 0);
+	EXPECT(field("MemFree:") > 0 && field("Buffers:") >= 0 && field("Cached:") >= 0 &&
+	       field("SwapTotal:") >= 0);
 	EXPECT_EQ(sysinfo(&s), 0);
 	EXPECT_EQ((long long)s.totalram * s.mem_unit / 1024, total);
 	EXPECT(slurp("/proc/cpuinfo") > 50);
@@ -208,7 +210,8 @@ TEST(absent_files)
 {
 	EXPECT_ERR(open("/proc/no-such", O_RDONLY), ENOENT);
 	EXPECT_ERR(open("/proc/99999999/stat", O_RDONLY), ENOENT);
-	EXPECT(open("/proc/new", O_CREAT | O_WRONLY, 0600) == -1 && (errno == ENOENT || errno == EACCES || errno == EPERM));
+	EXPECT(open("/proc/new", O_CREAT | O_WRONLY, 0600) == -1 &&
+	       (errno == ENOENT || errno == EACCES || errno == EPERM));
 	EXPECT_EQ(slurp("/proc/1/stat") > 0, 1);
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Signals: delivery, masks, siginfo of faults, contexts that handlers change, alternate stacks, restarts, waiting for them.
+// Signals: delivery, masks, siginfo of faults, contexts that handlers change, alternate stacks, restarts,
+// waiting for them.
 #include "check.h"
 #include <poll.h>
 #include <pthread.h>
@@ -194,7 +195,10 @@ TEST(handler_edits_context)
 
 	set_info(SIGSEGV, skip_load, 0);
 	marker = 0;
-	__asm__ volatile("xor %%eax, %%eax\n mov $1, %%ebx\n .byte 0x8b, 0x08\n mov %%rbx, %0\n" : "=r"(rbx) : : "rax", "rbx", "rcx", "memory");
+	__asm__ volatile("xor %%eax, %%eax\n mov $1, %%ebx\n .byte 0x8b, 0x08\n mov %%rbx, %0\n"
+			 : "=r"(rbx)
+			 :
+			 : "rax", "rbx", "rcx", "memory");
 	EXPECT_EQ(marker, 1);
 	EXPECT_EQ(rbx, 0x5eed);
 	EXPECT(error_code & 4); // the access came from the program
@@ -269,7 +273,11 @@ static void clobber(int n)
 	volatile unsigned char room[512];
 
 	memset((void *)room, 0xee, sizeof room);
-	__asm__ volatile("std\n cld\n pcmpeqb %%xmm0, %%xmm0\n pcmpeqb %%xmm7, %%xmm7\n pcmpeqb %%xmm15, %%xmm15" : : : "xmm0", "xmm7", "xmm15");
+	__asm__ volatile(
+		"std\n cld\n pcmpeqb %%xmm0, %%xmm0\n pcmpeqb %%xmm7, %%xmm7\n pcmpeqb %%xmm15, %%xmm15"
+		:
+		:
+		: "xmm0", "xmm7", "xmm15");
 	seen = n;
 }
 
@@ -286,13 +294,20 @@ TEST(interrupted_code_is_untouched)
 	while (now() < end) {
 		unsigned long bad;
 
-		__asm__ volatile("lea -512(%%rsp), %%rsp\n mov $0x1357, %%eax\n mov %%rax, -8(%%rsp)\n mov %%rax, -128(%%rsp)\n"
-				 "movq %%rax, %%xmm0\n movq %%rax, %%xmm7\n movq %%rax, %%xmm15\n stc\n mov $20000, %%ecx\n"
+		__asm__ volatile("lea -512(%%rsp), %%rsp\n mov $0x1357, %%eax\n mov %%rax, -8(%%rsp)\n mov "
+				 "%%rax, -128(%%rsp)\n"
+				 "movq %%rax, %%xmm0\n movq %%rax, %%xmm7\n movq %%rax, %%xmm15\n stc\n mov "
+				 "$20000, %%ecx\n"
 				 "1: dec %%ecx\n jnz 1b\n setc %%cl\n movzx %%cl, %%ecx\n xor $1, %%ecx\n"
-				 "movq %%xmm0, %%rdx\n xor %%rax, %%rdx\n or %%rdx, %%rcx\n movq %%xmm7, %%rdx\n xor %%rax, %%rdx\n or %%rdx, %%rcx\n"
-				 "movq %%xmm15, %%rdx\n xor %%rax, %%rdx\n or %%rdx, %%rcx\n mov -8(%%rsp), %%rdx\n xor %%rax, %%rdx\n or %%rdx, %%rcx\n"
-				 "mov -128(%%rsp), %%rdx\n xor %%rax, %%rdx\n or %%rdx, %%rcx\n lea 512(%%rsp), %%rsp\n mov %%rcx, %0\n"
-				 : "=r"(bad) : : "rax", "rcx", "rdx", "xmm0", "xmm7", "xmm15", "memory", "cc");
+				 "movq %%xmm0, %%rdx\n xor %%rax, %%rdx\n or %%rdx, %%rcx\n movq %%xmm7, "
+				 "%%rdx\n xor %%rax, %%rdx\n or %%rdx, %%rcx\n"
+				 "movq %%xmm15, %%rdx\n xor %%rax, %%rdx\n or %%rdx, %%rcx\n mov -8(%%rsp), "
+				 "%%rdx\n xor %%rax, %%rdx\n or %%rdx, %%rcx\n"
+				 "mov -128(%%rsp), %%rdx\n xor %%rax, %%rdx\n or %%rdx, %%rcx\n lea "
+				 "512(%%rsp), %%rsp\n mov %%rcx, %0\n"
+				 : "=r"(bad)
+				 :
+				 : "rax", "rcx", "rdx", "xmm0", "xmm7", "xmm15", "memory", "cc");
 		lost += !!bad;
 	}
 	setitimer(ITIMER_REAL, &off, NULL);
@@ -488,7 +503,8 @@ TEST(bus_error)
 TEST(timers)
 {
 	timer_t t;
-	struct sigevent e = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGRTMIN + 2, .sigev_value.sival_int = 77};
+	struct sigevent e = {
+		.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGRTMIN + 2, .sigev_value.sival_int = 77};
 	struct itimerspec when = {.it_value = milliseconds(20), .it_interval = milliseconds(20)};
 
 	value_count = 0;

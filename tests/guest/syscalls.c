@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// The system-call boundary itself: unknown numbers, bad pointers, register and flag preservation, what the kernel tells a new program.
+// The system-call boundary itself: unknown numbers, bad pointers, register and flag preservation, what the
+// kernel tells a new program.
 #include "check.h"
 #include <elf.h>
 #include <fcntl.h>
@@ -37,20 +38,26 @@ TEST(registers_survive)
 {
 	unsigned long rbx, rbp_ok, r12, r13, r14, r15, rdi, rsi, rdx, r8, r9, r10, flags;
 
-	__asm__ volatile("mov $0x1111, %%rbx\n mov $0x2222, %%r12\n mov $0x3333, %%r13\n mov $0x4444, %%r14\n"
-			 "mov $0x5555, %%r15\n mov $0x6666, %%rdi\n mov $0x7777, %%rsi\n mov $0x8888, %%rdx\n"
-			 "mov $0x9999, %%r8\n mov $0xaaaa, %%r9\n mov $0xbbbb, %%r10\n mov %%rsp, %%r11\n"
-			 "push %%rbp\n mov $0xcccc, %%rbp\n mov $39, %%eax\n syscall\n cmp $0xcccc, %%rbp\n pop %%rbp\n"
-			 "sete %%al\n movzx %%al, %%eax\n mov %%rax, %[ok]\n mov %%rbx, %[bx]\n mov %%r12, %[c]\n mov %%r13, %[d]\n"
-			 "mov %%r14, %[e]\n mov %%r15, %[f]\n mov %%rdi, %[di]\n mov %%rsi, %[si]\n mov %%rdx, %[dx]\n"
-			 "mov %%r8, %[g]\n mov %%r9, %[h]\n mov %%r10, %[i]\n pushf\n pop %%rax\n mov %%rax, %[fl]\n"
-			 : [ok] "=m"(rbp_ok), [bx] "=m"(rbx), [c] "=m"(r12), [d] "=m"(r13), [e] "=m"(r14), [f] "=m"(r15),
-			   [di] "=m"(rdi), [si] "=m"(rsi), [dx] "=m"(rdx), [g] "=m"(r8), [h] "=m"(r9), [i] "=m"(r10), [fl] "=m"(flags)
-			 :
-			 : "rax", "rbx", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15", "memory", "cc");
+	__asm__ volatile(
+		"mov $0x1111, %%rbx\n mov $0x2222, %%r12\n mov $0x3333, %%r13\n mov $0x4444, %%r14\n"
+		"mov $0x5555, %%r15\n mov $0x6666, %%rdi\n mov $0x7777, %%rsi\n mov $0x8888, %%rdx\n"
+		"mov $0x9999, %%r8\n mov $0xaaaa, %%r9\n mov $0xbbbb, %%r10\n mov %%rsp, %%r11\n"
+		"push %%rbp\n mov $0xcccc, %%rbp\n mov $39, %%eax\n syscall\n cmp $0xcccc, %%rbp\n pop "
+		"%%rbp\n"
+		"sete %%al\n movzx %%al, %%eax\n mov %%rax, %[ok]\n mov %%rbx, %[bx]\n mov %%r12, %[c]\n mov "
+		"%%r13, %[d]\n"
+		"mov %%r14, %[e]\n mov %%r15, %[f]\n mov %%rdi, %[di]\n mov %%rsi, %[si]\n mov %%rdx, %[dx]\n"
+		"mov %%r8, %[g]\n mov %%r9, %[h]\n mov %%r10, %[i]\n pushf\n pop %%rax\n mov %%rax, %[fl]\n"
+		: [ok] "=m"(rbp_ok), [bx] "=m"(rbx), [c] "=m"(r12), [d] "=m"(r13), [e] "=m"(r14),
+		  [f] "=m"(r15), [di] "=m"(rdi), [si] "=m"(rsi), [dx] "=m"(rdx), [g] "=m"(r8), [h] "=m"(r9),
+		  [i] "=m"(r10), [fl] "=m"(flags)
+		:
+		: "rax", "rbx", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12", "r13", "r14",
+		  "r15", "memory", "cc");
 	EXPECT(rbp_ok);
 	EXPECT(rbx == 0x1111 && r12 == 0x2222 && r13 == 0x3333 && r14 == 0x4444 && r15 == 0x5555);
-	EXPECT(rdi == 0x6666 && rsi == 0x7777 && rdx == 0x8888 && r8 == 0x9999 && r9 == 0xaaaa && r10 == 0xbbbb);
+	EXPECT(rdi == 0x6666 && rsi == 0x7777 && rdx == 0x8888 && r8 == 0x9999 && r9 == 0xaaaa &&
+	       r10 == 0xbbbb);
 	EXPECT(!(flags & 0x400));
 	EXPECT(flags & 0x200);
 }
@@ -60,11 +67,13 @@ TEST(red_zone)
 {
 	unsigned long kept = 0;
 
-	__asm__ volatile("lea -256(%%rsp), %%rsp\n movq $0x1234567, -8(%%rsp)\n movq $0x89abcde, -128(%%rsp)\n mov $39, %%eax\n syscall\n"
-			 "mov -8(%%rsp), %%rax\n add -128(%%rsp), %%rax\n lea 256(%%rsp), %%rsp\n mov %%rax, %0\n"
-			 : "=r"(kept)
-			 :
-			 : "rax", "rcx", "r11", "memory", "cc");
+	__asm__ volatile(
+		"lea -256(%%rsp), %%rsp\n movq $0x1234567, -8(%%rsp)\n movq $0x89abcde, -128(%%rsp)\n mov "
+		"$39, %%eax\n syscall\n"
+		"mov -8(%%rsp), %%rax\n add -128(%%rsp), %%rax\n lea 256(%%rsp), %%rsp\n mov %%rax, %0\n"
+		: "=r"(kept)
+		:
+		: "rax", "rcx", "r11", "memory", "cc");
 	EXPECT_EQ(kept, 0x1234567 + 0x89abcde);
 }
 
@@ -107,7 +116,8 @@ static bool vdso_has(const char *wanted)
 	}
 	if (!syms || !names)
 		return false;
-	// Without DT_HASH the symbol count is unknown: the string table follows the symbols in every vDSO seen.
+	// Without DT_HASH the symbol count is unknown: the string table follows the symbols in every vDSO
+	// seen.
 	size_t count = hash ? hash[1] : ((const char *)names - (const char *)syms) / sizeof *syms;
 
 	for (size_t i = 0; i < count; i++)
@@ -240,7 +250,9 @@ TEST(usage)
 	for (long i = 0; i < 30000000; i++)
 		spin += i;
 	EXPECT_EQ(getrusage(RUSAGE_SELF, &u), 0);
-	EXPECT(u.ru_utime.tv_sec * 1000000 + u.ru_utime.tv_usec + u.ru_stime.tv_sec * 1000000 + u.ru_stime.tv_usec > 0);
+	EXPECT(u.ru_utime.tv_sec * 1000000 + u.ru_utime.tv_usec + u.ru_stime.tv_sec * 1000000 +
+		       u.ru_stime.tv_usec >
+	       0);
 	EXPECT(u.ru_maxrss > 0);
 	EXPECT(times(&t) != (clock_t)-1);
 	EXPECT_EQ(sysinfo(&s), 0);

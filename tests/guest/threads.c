@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Threads as the C library makes them: creation and joining, locks, condition variables, thread-local storage, cancellation, robust mutexes.
+// Threads as the C library makes them: creation and joining, locks, condition variables, thread-local
+// storage, cancellation, robust mutexes.
 #include "check.h"
 #include <pthread.h>
 #include <sched.h>

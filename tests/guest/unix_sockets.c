@@ -148,7 +148,10 @@ static ssize_t send_fds(int s, const int *fds, int n, const char *data, size_t l
 {
 	char control[CMSG_SPACE(sizeof(int) * 8)] = {0};
 	struct iovec v = {(void *)data, len};
-	struct msghdr m = {.msg_iov = &v, .msg_iovlen = 1, .msg_control = control, .msg_controllen = CMSG_SPACE(sizeof(int) * n)};
+	struct msghdr m = {.msg_iov = &v,
+			   .msg_iovlen = 1,
+			   .msg_control = control,
+			   .msg_controllen = CMSG_SPACE(sizeof(int) * n)};
 	struct cmsghdr *c = CMSG_FIRSTHDR(&m);
 
 	c->cmsg_level = SOL_SOCKET;
@@ -163,7 +166,8 @@ TEST(passed_descriptors)
 	int s[2], p[2], got[2] = {-1, -1};
 	char control[CMSG_SPACE(sizeof(int) * 8)], b[16];
 	struct iovec v = {b, sizeof b};
-	struct msghdr m = {.msg_iov = &v, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
+	struct msghdr m = {
+		.msg_iov = &v, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
 
 	EXPECT_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, s), 0);
 	EXPECT_EQ(pipe(p), 0);

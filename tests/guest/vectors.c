@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Floating-point and vector state belongs to a thread: through switches, system calls, signals, fork and new threads.
+// Floating-point and vector state belongs to a thread: through switches, system calls, signals, fork and new
+// threads.
 #include "check.h"
 #include <cpuid.h>
 #include <fenv.h>
@@ -25,29 +26,31 @@ BEFORE_TESTS(int argc, char **argv)
 }
 
 // All sixteen registers hold SEED through ROUNDS of yields; returns how often one did not.
-#define KEEP(mov, width)                                                                                             \
-	do {                                                                                                         \
-		for (long i = 0; i < 300; i++) {                                                                     \
-			unsigned char in[16][32], out[16][32];                                                       \
-			for (int r = 0; r < 16; r++)                                                                 \
-				memset(in[r], (int)(seed * 16 + r + i), 32);                                         \
-			long number = 24; /* sched_yield */                                                          \
-			__asm__ volatile(                                                                            \
-				mov " (%1), %%" width "0\n" mov " 32(%1), %%" width "1\n" mov " 64(%1), %%" width "2\n"    \
-				mov " 96(%1), %%" width "3\n" mov " 128(%1), %%" width "4\n" mov " 160(%1), %%" width "5\n" \
-				mov " 192(%1), %%" width "6\n" mov " 224(%1), %%" width "7\n" mov " 256(%1), %%" width "8\n" \
-				mov " 480(%1), %%" width "15\n"                                                      \
-				"syscall\n"                                                                          \
-				mov " %%" width "0, (%2)\n" mov " %%" width "1, 32(%2)\n" mov " %%" width "2, 64(%2)\n"    \
-				mov " %%" width "3, 96(%2)\n" mov " %%" width "4, 128(%2)\n" mov " %%" width "5, 160(%2)\n" \
-				mov " %%" width "6, 192(%2)\n" mov " %%" width "7, 224(%2)\n" mov " %%" width "8, 256(%2)\n" \
-				mov " %%" width "15, 480(%2)\n"                                                      \
-				: "+a"(number)                                                                       \
-				: "r"(in), "r"(out)                                                                  \
-				: "rcx", "r11", "memory", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm15"); \
-			for (int r = 0; r < 16; r = r == 8 ? 15 : r + 1)                                             \
-				bad += memcmp(in[r], out[r], size) != 0;                                             \
-		}                                                                                                    \
+#define KEEP(mov, width)                                                                                   \
+	do {                                                                                               \
+		for (long i = 0; i < 300; i++) {                                                           \
+			unsigned char in[16][32], out[16][32];                                             \
+			for (int r = 0; r < 16; r++)                                                       \
+				memset(in[r], (int)(seed * 16 + r + i), 32);                               \
+			long number = 24; /* sched_yield */                                                \
+			__asm__ volatile(mov " (%1), %%" width "0\n" mov " 32(%1), %%" width "1\n" mov     \
+					     " 64(%1), %%" width "2\n" mov " 96(%1), %%" width "3\n" mov   \
+					     " 128(%1), %%" width "4\n" mov " 160(%1), %%" width "5\n" mov \
+					     " 192(%1), %%" width "6\n" mov " 224(%1), %%" width "7\n" mov \
+					     " 256(%1), %%" width "8\n" mov " 480(%1), %%" width "15\n"    \
+					     "syscall\n" mov " %%" width "0, (%2)\n" mov " %%" width       \
+					     "1, 32(%2)\n" mov " %%" width "2, 64(%2)\n" mov " %%" width   \
+					     "3, 96(%2)\n" mov " %%" width "4, 128(%2)\n" mov " %%" width  \
+					     "5, 160(%2)\n" mov " %%" width "6, 192(%2)\n" mov " %%" width \
+					     "7, 224(%2)\n" mov " %%" width "8, 256(%2)\n" mov " %%" width \
+					     "15, 480(%2)\n"                                               \
+					 : "+a"(number)                                                    \
+					 : "r"(in), "r"(out)                                               \
+					 : "rcx", "r11", "memory", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", \
+					   "xmm5", "xmm6", "xmm7", "xmm8", "xmm15");                       \
+			for (int r = 0; r < 16; r = r == 8 ? 15 : r + 1)                                   \
+				bad += memcmp(in[r], out[r], size) != 0;                                   \
+		}                                                                                          \
 	} while (0)
 
 static void *keep(void *arg)
@@ -120,7 +123,10 @@ static void handler(int n)
 		handler_state_ok = 0;
 	_mm_setcsr(0x1f80 | 0x6000); // another rounding, which must not leak out
 	for (int i = 0; i < 16; i++)
-		__asm__ volatile("pcmpeqb %%xmm0, %%xmm0\n movaps %%xmm0, %%xmm5\n movaps %%xmm0, %%xmm9" : : : "xmm0", "xmm5", "xmm9");
+		__asm__ volatile("pcmpeqb %%xmm0, %%xmm0\n movaps %%xmm0, %%xmm5\n movaps %%xmm0, %%xmm9"
+				 :
+				 :
+				 : "xmm0", "xmm5", "xmm9");
 	handled++;
 }
 

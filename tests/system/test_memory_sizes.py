@@ -5,7 +5,7 @@ import pytest
 
 import vm
 
-SMALLEST = 24  # MiB in which hello must still run
+SMALLEST = 8  # MiB in which hello must still run
 
 
 def sizes(full):

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// First program of the Linux guest that Cortado is measured and tested beside. It gives a Linux kernel the same
-// contract as Cortado's lean mode (scripts/cortado_cli/launch.py): the EROFS root on /dev/vda, tmpfs on /tmp, /run and
-// /var, init= and cwd= from the command line, arguments and environment from fw_cfg, the standard streams on named
-// virtio-console ports, and the program's end told on the control port before power-off.
+// First program of the Linux guest that Cortado is measured and tested beside. It gives a Linux kernel the
+// same contract as Cortado's lean mode (scripts/cortado_cli/launch.py): the EROFS root on /dev/vda, tmpfs on
+// /tmp, /run and /var, init= and cwd= from the command line, arguments and environment from fw_cfg, the
+// standard streams on named virtio-console ports, and the program's end told on the control port before
+// power-off.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <dirent.h>
@@ -31,7 +32,8 @@ static void finish(const char *event)
 {
 	if (control >= 0 && write(control, event, strlen(event)) < 0)
 		perror("control port");
-	// The port's writes are synchronous in Linux's driver only as far as the queue: closing waits for the host.
+	// The port's writes are synchronous in Linux's driver only as far as the queue: closing waits for the
+	// host.
 	if (control >= 0)
 		close(control);
 	sync();
@@ -44,7 +46,8 @@ static void fail(const char *what)
 {
 	char event[256];
 
-	snprintf(event, sizeof event, "{\"event\":\"panic\",\"text\":\"linux guest: %s: %s\"}\n", what, strerror(errno));
+	snprintf(event, sizeof event, "{\"event\":\"panic\",\"text\":\"linux guest: %s: %s\"}\n", what,
+		 strerror(errno));
 	fputs(event, stderr);
 	finish(event);
 }
@@ -228,7 +231,8 @@ static void interface_up(const char *name, const char *address)
 
 static void mount_all(void)
 {
-	static const char *const pseudo[][2] = {{"proc", "/root/proc"}, {"sysfs", "/root/sys"}, {"devtmpfs", "/root/dev"}};
+	static const char *const pseudo[][2] = {
+		{"proc", "/root/proc"}, {"sysfs", "/root/sys"}, {"devtmpfs", "/root/dev"}};
 	static const char *const writable[] = {"/tmp", "/run", "/var"};
 
 	if (!appears("/dev/vda"))
@@ -270,7 +274,8 @@ int main(void)
 	mount("devtmpfs", "/dev", "devtmpfs", 0, NULL);
 	load_modules();
 	control = open_port("org.cortado.control");
-	int in = open_port("org.cortado.stdin"), out = open_port("org.cortado.stdout"), err = open_port("org.cortado.stderr");
+	int in = open_port("org.cortado.stdin"), out = open_port("org.cortado.stdout"),
+	    err = open_port("org.cortado.stderr");
 
 	mount_all();
 	interface_up("lo", NULL);
@@ -297,15 +302,17 @@ int main(void)
 	char event[200];
 
 	if (read(failure[0], &why, sizeof why) == sizeof why) {
-		snprintf(event, sizeof event, "{\"event\":\"exec-failed\",\"errno\":%d,\"text\":\"%s: %s\"}\n", why, program, strerror(why));
+		snprintf(event, sizeof event,
+			 "{\"event\":\"exec-failed\",\"errno\":%d,\"text\":\"%s: %s\"}\n", why, program,
+			 strerror(why));
 		finish(event);
 	}
 	for (pid_t ended; (ended = wait(&status)) != child;)
 		if (ended < 0 && errno != EINTR)
 			break;
 	if (WIFSIGNALED(status))
-		snprintf(event, sizeof event, "{\"event\":\"exit\",\"signal\":%d,\"text\":\"%s[%d]: %s\"}\n", WTERMSIG(status), program,
-			 child, strsignal(WTERMSIG(status)));
+		snprintf(event, sizeof event, "{\"event\":\"exit\",\"signal\":%d,\"text\":\"%s[%d]: %s\"}\n",
+			 WTERMSIG(status), program, child, strsignal(WTERMSIG(status)));
 	else
 		snprintf(event, sizeof event, "{\"event\":\"exit\",\"code\":%d}\n", WEXITSTATUS(status));
 	finish(event);
