@@ -183,7 +183,11 @@ int route_add(struct net_stack *net, const struct route *r, bool replace)
 	struct route *n, *old = NULL, **at;
 	int err = 0;
 
-	if (r->plen > (v4 ? 32 : 128) || (!r->dev && r->type == RTN_UNICAST))
+	if (r->plen > (v4 ? 32 : 128))
+		return -EINVAL;
+	if (r->type == RTN_UNICAST
+		    ? !r->dev
+		    : r->type != RTN_UNREACHABLE && r->type != RTN_PROHIBIT && r->type != RTN_BLACKHOLE)
 		return -EINVAL;
 	n = net_alloc(sizeof(*n));
 	if (!n)

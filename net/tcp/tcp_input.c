@@ -12,6 +12,7 @@ static DEFINE_COUNTER(tcp_malformed, "TCP segments that were short or failed the
 static DEFINE_COUNTER(tcp_dropped_state, "TCP segments that the connection's state does not allow");
 
 #define CHALLENGES_PER_SECOND 1000
+#define CHALLENGE_INTERVAL    (500 * NSEC_PER_MSEC) /* of one connection */
 
 static bool header_ok(struct net_stack *net, struct packet *p)
 {
@@ -107,11 +108,16 @@ bool tcp_challenge_ok(struct net_stack *net)
 	return true;
 }
 
-/* RFC 5961: a segment that might be forged is answered with an ACK, within a rate. */
+/* RFC 5961: a segment that might be forged is answered with an ACK, within a rate. The connection's own limit
+ * keeps two ends that no longer agree (a forger saw to that) from answering each other's ACKs for ever. */
 static void challenge(struct tcp_sock *tp)
 {
-	if (!tcp_challenge_ok(tcp_net(tp)))
+	u64 now = clock_monotonic();
+
+	if ((tp->last_challenge && now - tp->last_challenge < CHALLENGE_INTERVAL) ||
+	    !tcp_challenge_ok(tcp_net(tp)))
 		return;
+	tp->last_challenge = now;
 	mib_inc(tcp_net(tp), MIB_EXT_CHALLENGE_ACK);
 	tcp_send_ack(tp);
 }
@@ -149,15 +155,11 @@ static void out_of_window(struct tcp_sock *tp, const struct tcphdr *th, u32 seq,
 		tp->dsack = (struct tcp_sack){seq, seq_lt(end, tp->rcv_nxt) ? end : tp->rcv_nxt};
 		tp->dsack_due = true;
 	}
-	if (end == seq && !th->syn && seq == tp->rcv_nxt - 1) { /* a probe: the peer needs an answer */
-		tcp_send_ack(tp);
-		return;
-	}
 	if (end != seq) {
 		tcp_send_ack(tp); /* the peer repeats itself: it missed our ACK */
 		return;
 	}
-	challenge(tp);
+	challenge(tp); /* a probe that wants an answer, or a forgery */
 }
 
 static void syn_sent(struct tcp_sock *tp, struct packet *p, const struct tcphdr *th,

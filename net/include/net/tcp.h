@@ -185,7 +185,7 @@ struct tcp_sock {
 	bool timer_armed;
 	u8 rtx_kind;
 	u64 rtx_at, ack_at, keep_at;
-	u64 last_rx, last_tx, last_confirm;
+	u64 last_rx, last_tx, last_confirm, last_challenge;
 	u64 linger2; /* FIN_WAIT2 of a closed socket */
 	u32 user_timeout_ms;
 	u32 keep_idle_s, keep_intvl_s;

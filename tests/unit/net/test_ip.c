@@ -1,0 +1,429 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* IP and UDP between two simulated hosts: fragments in every order, errors, broadcast, multicast, ping, ARP,
+ * DHCP. */
+// clang-format off
+// sources: tests/net-sim/sim.c net/core/*.c net/ipv4/*.c net/ipv6/*.c net/tcp/*.c net/udp/*.c net/dhcp/*.c
+// sources: net/netlink/*.c net/socket/socket.c net/socket/queue.c net/socket/options.c net/socket/inet.c
+// sources: net/socket/inet_options.c kernel/lib/iter.c kernel/lib/rbtree.c kernel/lib/siphash.c
+// cflags: -Itests/net-sim
+// clang-format on
+#include "unit.h"
+
+#include "base/err.h"
+#include "kernel/clock.h"
+#include "net/checksum.h"
+#include "net/config.h"
+#include "net/dhcp.h"
+#include "net/ip6.h"
+#include "net/udp.h"
+#include "sim.h"
+
+#define MS   NSEC_PER_MSEC
+#define SEC  NSEC_PER_SEC
+#define A_IP IP4(10, 0, 0, 1)
+#define B_IP IP4(10, 0, 0, 2)
+
+static struct sim_host *a, *b;
+static struct sim_link link;
+static u64 heap;
+
+static void start_with(struct sim_link_params p)
+{
+	heap = host_heap_live();
+	a = calloc(2, sizeof(*a));
+	b = a + 1;
+	sim_pair(a, b, &link, &p, 7);
+}
+
+static void start(void)
+{
+	start_with((struct sim_link_params){.delay_ns = MS});
+}
+
+static void finish(void)
+{
+	sim_run(60 * SEC);
+	assert_int_equal(atomic_load(&a->net.mem_used), 0);
+	assert_int_equal(atomic_load(&b->net.mem_used), 0);
+	sim_pair_destroy(a, b, &link);
+	free(a);
+	assert_int_equal(host_heap_live(), heap);
+}
+
+static struct socket *udp(struct sim_host *h, u16 port)
+{
+	struct socket *s = sim_socket(&h->net, AF_INET, SOCK_DGRAM);
+
+	if (port)
+		assert_int_equal(sim_bind(s, 0, port), 0);
+	return s;
+}
+
+static void test_datagrams(void **st)
+{
+	struct socket *x, *y;
+	char buf[64];
+
+	start();
+	x = udp(a, 0);
+	y = udp(b, 53);
+	assert_int_equal(sim_sendto(x, "query", 5, B_IP, 53), 5);
+	sim_run(20 * MS);
+	assert_int_equal(sim_recv(y, buf, 64, 0), 5);
+	assert_int_equal(sim_recv(y, buf, 64, 0), -EAGAIN);
+	/* Nobody listens: an unconnected socket does not care, a connected one is told. */
+	assert_int_equal(sim_sendto(x, "q", 1, B_IP, 54), 1);
+	sim_run(20 * MS);
+	assert_int_equal(sim_recv(x, buf, 64, 0), -EAGAIN);
+	assert_int_equal(sim_connect(x, B_IP, 54), 0);
+	assert_int_equal(sim_send(x, "q", 1, 0), 1);
+	sim_run(20 * MS);
+	assert_int_equal(sim_recv(x, buf, 64, 0), -ECONNREFUSED);
+	socket_close(x);
+	socket_close(y);
+	finish();
+}
+
+/* Large datagrams over links that reorder and duplicate: whole or not at all, never wrong. */
+static void test_fragments(void **st)
+{
+	static u8 out[60000], in[60000];
+	struct sim_rng r = {5};
+	struct socket *x, *y;
+	unsigned came = 0;
+
+	start_with((struct sim_link_params){.delay_ns = MS, .jitter_ns = 4 * MS, .dup = 800, .loss = 20});
+	x = udp(a, 0);
+	y = udp(b, 53);
+	sim_setopt(x, SOL_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT);
+	for (unsigned i = 0; i < 200; i++) {
+		size_t n = sim_range(&r, 1, sizeof(out));
+		ssize_t k;
+
+		for (size_t j = 0; j < n; j++)
+			out[j] = (u8)(i * 31 + j * 7 + (j >> 8));
+		assert_int_equal(sim_sendto(x, out, n, B_IP, 53), n);
+		sim_run(50 * MS);
+		while ((k = sim_recv(y, in, sizeof(in), 0)) >= 0) {
+			came++;
+			if ((size_t)k == n)
+				assert_memory_equal(in, out, n);
+		}
+	}
+	assert_in_range(came, 80, 260);
+	assert_true(atomic_load(&b->net.mib[MIB_IP_REASM_OKS]) > 50);
+	socket_close(x);
+	socket_close(y);
+	finish();
+}
+
+static void raw_fragment(u16 id, u16 off, bool more, const u8 *data, u32 n)
+{
+	struct packet *p = packet_alloc(66, 34 + n);
+	u8 *f = packet_put(p, 34 + n);
+	struct iphdr *ip = (struct iphdr *)(f + 14);
+
+	memset(f, 0, 34);
+	memcpy(f, b->dev.mac, 6);
+	f[12] = 8;
+	*ip = (struct iphdr){.version = 4,
+			     .ihl = 5,
+			     .ttl = 64,
+			     .protocol = 17,
+			     .saddr = A_IP,
+			     .daddr = B_IP,
+			     .id = id,
+			     .tot_len = be16((u16)(20 + n)),
+			     .frag_off = be16((u16)(off / 8 | (more ? IP_OFF_MF : 0)))};
+	ip->check = ip_checksum(ip, 20);
+	memcpy(f + 34, data, n);
+	net_enter();
+	netdev_receive(&b->dev, p);
+	net_leave();
+}
+
+static void test_hostile_fragments(void **st)
+{
+	u8 d[1480] = {0, 7, 0, 53, 0, 40}; /* a UDP header: 40 bytes, no checksum */
+	struct socket *y;
+	u8 in[64];
+
+	start();
+	y = udp(b, 53);
+	/* In reverse order, with a duplicate. */
+	raw_fragment(1, 24, false, d, 16);
+	raw_fragment(1, 8, true, d + 8, 16);
+	raw_fragment(1, 8, true, d + 8, 16);
+	assert_int_equal(sim_recv(y, in, 64, 0), -EAGAIN);
+	raw_fragment(1, 0, true, d, 8);
+	assert_int_equal(sim_recv(y, in, 64, 0), 32);
+	/* Overlaps (teardrop) lose the datagram. */
+	raw_fragment(2, 0, true, d, 24);
+	raw_fragment(2, 16, false, d, 24);
+	raw_fragment(2, 24, false, d, 16);
+	assert_int_equal(sim_recv(y, in, 64, 0), -EAGAIN);
+	/* Beyond 64 KiB, odd middle lengths, two different ends. */
+	raw_fragment(3, 65528, false, d, 100);
+	raw_fragment(4, 0, true, d, 13);
+	raw_fragment(5, 64, false, d, 8);
+	raw_fragment(5, 128, false, d, 8);
+	assert_int_equal(sim_recv(y, in, 64, 0), -EAGAIN);
+	/* A flood of first fragments stays within the memory limit and is gone after the time-out. */
+	for (unsigned i = 0; i < 20000; i++)
+		raw_fragment((u16)(100 + i), 0, true, d, 1480);
+	assert_true(host_heap_live() < heap + 8000);
+	sim_run(40 * SEC);
+	assert_true(atomic_load(&b->net.mib[MIB_IP_REASM_TIMEOUT]) > 0);
+	socket_close(y);
+	finish();
+}
+
+static void test_broadcast_and_multicast(void **st)
+{
+	struct socket *x, *y, *z;
+	struct ip_mreqn m = {.imr_multiaddr.s_addr = IP4(239, 1, 2, 3), .imr_ifindex = 2};
+	char buf[64];
+
+	start();
+	x = udp(a, 0);
+	y = udp(b, 500);
+	z = sim_socket(&b->net, AF_INET, SOCK_DGRAM);
+	sim_setopt(z, SOL_SOCKET, SO_REUSEADDR, 1);
+	sim_setopt(y, SOL_SOCKET, SO_REUSEADDR, 1);
+	assert_int_equal(sim_bind(z, 0, 500), 0);
+	assert_int_equal(sim_sendto(x, "b", 1, IP4(10, 0, 0, 255), 500), -EACCES);
+	sim_setopt(x, SOL_SOCKET, SO_BROADCAST, 1);
+	assert_int_equal(sim_sendto(x, "b", 1, IP4(10, 0, 0, 255), 500), 1);
+	sim_run(20 * MS);
+	assert_int_equal(sim_recv(y, buf, 64, 0), 1); /* each socket gets a copy */
+	assert_int_equal(sim_recv(z, buf, 64, 0), 1);
+	assert_int_equal(y->ops->setsockopt(y, SOL_IP, IP_ADD_MEMBERSHIP, &m, sizeof(m)), 0);
+	sim_setopt(z, SOL_IP, IP_MULTICAST_ALL, 0);
+	assert_int_equal(sim_sendto(x, "mm", 2, IP4(239, 1, 2, 3), 500), 2);
+	sim_run(20 * MS);
+	assert_int_equal(sim_recv(y, buf, 64, 0), 2);
+	assert_int_equal(sim_recv(z, buf, 64, 0), -EAGAIN);
+	assert_int_equal(y->ops->setsockopt(y, SOL_IP, IP_DROP_MEMBERSHIP, &m, sizeof(m)), 0);
+	assert_int_equal(sim_sendto(x, "mm", 2, IP4(239, 1, 2, 3), 500), 2);
+	sim_run(20 * MS);
+	assert_int_equal(sim_recv(y, buf, 64, 0), -EAGAIN);
+	socket_close(x);
+	socket_close(y);
+	socket_close(z);
+	finish();
+}
+
+static void test_ping(void **st)
+{
+	struct socket *x;
+	u8 echo[32] = {8}, buf[64];
+
+	start();
+	x = socket_create(&a->net, AF_INET, SOCK_DGRAM, IPPROTO_ICMP);
+	assert_false(IS_ERR(x));
+	assert_int_equal(sim_connect(x, B_IP, 0), 0);
+	assert_int_equal(sim_send(x, echo, sizeof(echo), 0), sizeof(echo));
+	sim_run(20 * MS);
+	assert_int_equal(sim_recv(x, buf, 64, 0), sizeof(echo));
+	assert_int_equal(buf[0], 0);
+	socket_close(x);
+	/* Both ways over IPv6's loopback. */
+	assert_int_equal(ip6_stack_init(&a->net), 0);
+	x = socket_create(&a->net, AF_INET6, SOCK_DGRAM, IPPROTO_ICMPV6);
+	echo[0] = 128;
+	{
+		struct sockaddr_in6 sa = {.sin6_family = AF_INET6, .sin6_addr.s6_addr[15] = 1};
+
+		assert_int_equal(x->ops->connect(x, (struct sockaddr *)&sa, sizeof(sa), false), 0);
+	}
+	assert_int_equal(sim_send(x, echo, sizeof(echo), 0), sizeof(echo));
+	assert_int_equal(sim_recv(x, buf, 64, 0), sizeof(echo));
+	assert_int_equal(buf[0], 129);
+	socket_close(x);
+	finish();
+}
+
+/* Packets wait for ARP, in order, and not for ever. */
+static void test_arp(void **st)
+{
+	struct socket *x, *y;
+	char buf[8];
+
+	start();
+	x = udp(a, 0);
+	y = udp(b, 53);
+	for (char c = '0'; c < '5'; c++)
+		assert_int_equal(sim_sendto(x, &c, 1, B_IP, 53), 1);
+	sim_run(20 * MS);
+	for (char c = '0'; c < '5'; c++) {
+		assert_int_equal(sim_recv(y, buf, 8, 0), 1);
+		assert_int_equal(buf[0], c);
+	}
+	for (unsigned i = 0; i < 300; i++)
+		assert_int_equal(sim_sendto(x, "x", 1, IP4(10, 0, 0, 99), 53), 1);
+	sim_run(10 * SEC);
+	/* The neighbour moved to another card: an announcement is enough. */
+	b->dev.mac[4] = 9;
+	arp_announce(&b->dev, B_IP);
+	sim_run(20 * MS);
+	assert_int_equal(sim_sendto(x, "y", 1, B_IP, 53), 1);
+	sim_run(20 * MS);
+	assert_int_equal(sim_recv(y, buf, 8, 0), 1);
+	socket_close(x);
+	socket_close(y);
+	finish();
+}
+
+/* A DHCP server on b, as a socket; the client is a's. */
+static u8 *opt(u8 *p, u8 code, const void *v, u8 n)
+{
+	p[0] = code;
+	p[1] = n;
+	memcpy(p + 2, v, n);
+	return p + 2 + n;
+}
+
+static int serve(struct socket *s, u32 lease, bool nak)
+{
+	u8 buf[1500], *p;
+	struct dhcp_message *m = (struct dhcp_message *)buf;
+	ssize_t n = sim_recv(s, buf, sizeof(buf), 0);
+	u32 server = B_IP, mask = IP4(255, 255, 255, 0), gw = B_IP,
+	    dns[2] = {IP4(1, 1, 1, 1), IP4(8, 8, 8, 8)};
+	u32 seconds = be32(lease);
+	u8 type, reply;
+
+	if (n < 0)
+		return 0;
+	assert_true(n >= 300);
+	assert_int_equal(m->cookie, DHCP_COOKIE);
+	p = (u8 *)(m + 1);
+	assert_int_equal(p[0], DHCP_OPT_TYPE);
+	type = p[2];
+	if (type == DHCP_RELEASE)
+		return type;
+	reply = nak ? DHCP_NAK : (type == DHCP_DISCOVER ? DHCP_OFFER : DHCP_ACK);
+	m->op = 2;
+	m->yiaddr = IP4(10, 0, 0, 123);
+	p = opt(p, DHCP_OPT_TYPE, &reply, 1);
+	p = opt(p, DHCP_OPT_SERVER, &server, 4);
+	p = opt(p, DHCP_OPT_LEASE, &seconds, 4);
+	p = opt(p, DHCP_OPT_MASK, &mask, 4);
+	p = opt(p, DHCP_OPT_ROUTER, &gw, 4);
+	p = opt(p, DHCP_OPT_DNS, dns, 8);
+	p = opt(p, DHCP_OPT_DOMAIN, "example.org", 11);
+	*p++ = DHCP_OPT_END;
+	sim_sendto(s, buf, (size_t)(p - buf), m->ciaddr ? m->ciaddr : IP4_BROADCAST, 68);
+	return type;
+}
+
+static void serve_for(struct socket *s, u64 ns, u32 lease)
+{
+	u64 until = clock_monotonic() + ns;
+
+	while (clock_monotonic() < until) {
+		serve(s, lease, false);
+		sim_step(50 * MS);
+	}
+}
+
+static void test_dhcp(void **st)
+{
+	struct route_result rt;
+	struct net_addr any = addr_v4(0), far = addr_v4(IP4(99, 9, 9, 9)), own = addr_v4(IP4(10, 0, 0, 123));
+	struct socket *s;
+
+	start();
+	if_addr_flush(&a->dev, true);
+	route_flush_dev(&a->net, &a->dev, true);
+	s = udp(b, 67);
+	sim_setopt(s, SOL_SOCKET, SO_BROADCAST, 1);
+	assert_int_equal(dhcp_start(&a->dev), 0);
+	serve_for(s, 3 * SEC, 1000);
+	assert_string_equal(dhcp_state(&a->dev), "bound");
+	assert_true(net_addr_is_local(&a->net, &own, NULL));
+	assert_int_equal(route_lookup(&a->net, &far, &any, 0, &rt), 0);
+	assert_int_equal(rt.nexthop.w[3], B_IP);
+	assert_int_equal(a->net.dns[0], IP4(1, 1, 1, 1));
+	assert_string_equal(a->net.domain, "example.org");
+	/* It renews at half of the lease, again and again. */
+	serve_for(s, 5000 * SEC, 1000);
+	assert_string_equal(dhcp_state(&a->dev), "bound");
+	/* The server is silent: renewing, rebinding, then the address is given up. */
+	sim_run(600 * SEC);
+	assert_string_equal(dhcp_state(&a->dev), "renewing");
+	sim_run(350 * SEC);
+	assert_string_equal(dhcp_state(&a->dev), "rebinding");
+	sim_run(200 * SEC);
+	assert_string_equal(dhcp_state(&a->dev), "selecting");
+	assert_false(net_addr_is_local(&a->net, &own, NULL));
+	while (sim_recv(s, (u8[1500]){}, 1500, 0) >= 0)
+		;
+	/* It comes back; then a NAK starts over. */
+	serve_for(s, 130 * SEC, 1000);
+	assert_string_equal(dhcp_state(&a->dev), "bound");
+	sim_run(510 * SEC);
+	assert_int_equal(serve(s, 1000, true), DHCP_REQUEST);
+	sim_run(20 * MS);
+	assert_string_equal(dhcp_state(&a->dev), "selecting");
+	serve_for(s, 130 * SEC, ~0u);
+	assert_string_equal(dhcp_state(&a->dev), "bound");
+	sim_run(100000 * SEC); /* an endless lease is never renewed */
+	assert_int_equal(serve(s, 1, false), 0);
+	dhcp_stop(&a->dev, true);
+	sim_run(20 * MS);
+	assert_int_equal(serve(s, 1, false), DHCP_RELEASE);
+	socket_close(s);
+	finish();
+}
+
+static void test_receive_buffer_limit(void **st)
+{
+	static u8 d[1000];
+	struct socket *x, *y;
+	unsigned got = 0;
+
+	start();
+	x = udp(a, 0);
+	y = udp(b, 53);
+	sim_setopt(y, SOL_SOCKET, SO_RCVBUF, 10000);
+	assert_int_equal(sim_sendto(x, d, 1, B_IP, 53), 1); /* ARP */
+	sim_run(20 * MS);
+	for (unsigned i = 0; i < 200; i++)
+		assert_int_equal(sim_sendto(x, d, sizeof(d), B_IP, 53), sizeof(d));
+	sim_run(100 * MS);
+	while (sim_recv(y, d, sizeof(d), 0) > 0)
+		got++;
+	assert_in_range(got, 5, 30);
+	assert_true(atomic_load(&b->net.mib[MIB_UDP_RCVBUF_ERRORS]) > 100);
+	socket_close(x);
+	socket_close(y);
+	finish();
+}
+
+/* A route leads to an interface, or says why there is no way; anything else a look-up could not answer. */
+static void test_route_types(void **st)
+{
+	struct route r = {.dst = addr_v4(IP4(192, 168, 0, 0)), .plen = 16, .gateway = addr_v4(0)};
+	struct net_addr any = addr_v4(0), dst = addr_v4(IP4(192, 168, 1, 1));
+	struct route_result rt;
+
+	start();
+	r.type = RTN_UNICAST;
+	assert_int_equal(route_add(&a->net, &r, true), -EINVAL);
+	for (r.type = RTN_LOCAL; r.type <= RTN_MULTICAST; r.type++)
+		assert_int_equal(route_add(&a->net, &r, true), -EINVAL);
+	r.type = RTN_PROHIBIT;
+	assert_int_equal(route_add(&a->net, &r, true), 0);
+	assert_int_equal(route_lookup(&a->net, &dst, &any, 0, &rt), -EACCES);
+	r.type = RTN_UNREACHABLE;
+	assert_int_equal(route_add(&a->net, &r, false), -EEXIST);
+	assert_int_equal(route_add(&a->net, &r, true), 0);
+	assert_int_equal(route_lookup(&a->net, &dst, &any, 0, &rt), -EHOSTUNREACH);
+	assert_int_equal(route_del(&a->net, &r), 0);
+	assert_int_equal(route_lookup(&a->net, &dst, &any, 0, &rt), -ENETUNREACH);
+	finish();
+}
+
+UNIT_TESTS(test_datagrams, test_fragments, test_hostile_fragments, test_broadcast_and_multicast, test_ping,
+	   test_arp, test_dhcp, test_receive_buffer_limit, test_route_types)
