@@ -63,8 +63,6 @@ struct app {
 	bool stop_asked; /* this run is ending because somebody wanted it to */
 };
 
-static int app_spawn(struct app *a);
-
 struct app *app_create(const struct config *c, struct log_store *logs, void (*finished)(int))
 {
 	struct app *a = calloc(1, sizeof *a);
@@ -125,7 +123,8 @@ static void output_event(void *arg, uint32_t events)
 		output_close(o);
 }
 
-/* The process is gone: take what is left in the pipes, but do not wait for grandchildren that hold them open. */
+/* The process is gone: take what is left in the pipes, but do not wait for grandchildren that hold them open.
+ */
 static void output_drain(struct output *o)
 {
 	for (int i = 0; i < 64 && o->fd >= 0; i++)
@@ -145,9 +144,24 @@ static void check_ready(void *arg)
 	a->ready = listening_all(a->config->ports, a->config->nports);
 	if (a->ready && a->state == APP_STARTING) {
 		a->state = APP_RUNNING;
-		notify_host("ready");
+		notify_host("ready", -1);
 	}
 	a->ready_timer = loop_after(a->ready ? READY_POLL_SLOW : READY_POLL, check_ready, a);
+}
+
+/* ---- the end, as the host sees it ---- */
+
+static int shell_status(int status)
+{
+	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+/* No further run follows by itself. */
+static void settle(struct app *a, enum app_state state)
+{
+	a->state = state;
+	notify_host(state == APP_FAILED ? "failed" : "exited", shell_status(a->exit_status));
+	a->finished(shell_status(a->exit_status));
 }
 
 /* ---- starting ---- */
@@ -188,7 +202,8 @@ static int spawn_with(struct app *a, int out, int err)
 	posix_spawnattr_setsigmask(&attr, &none);
 	posix_spawnattr_setsigdefault(&attr, &all);
 	posix_spawnattr_setpgroup(&attr, 0);
-	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
+	posix_spawnattr_setflags(&attr,
+				 POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
 	e = posix_spawnp(&a->pid, a->config->argv[0], &fa, &attr, a->config->argv, a->config->envp);
 	posix_spawn_file_actions_destroy(&fa);
 	posix_spawnattr_destroy(&attr);
@@ -260,6 +275,22 @@ int app_stop(struct app *a, double grace)
 	return 0;
 }
 
+/* What a shell says of a program that cannot be started. */
+static int start_or_fail(struct app *a)
+{
+	int err;
+
+	a->stop_asked = false;
+	err = app_spawn(a);
+	if (err) {
+		a->has_exit = true;
+		a->exit_status = W_EXITCODE(err == -ENOENT ? 127 : 126, 0);
+		a->exit_reason = "exit";
+		settle(a, APP_FAILED);
+	}
+	return err;
+}
+
 int app_start(struct app *a)
 {
 	if (a->pid > 0)
@@ -267,11 +298,7 @@ int app_start(struct app *a)
 	cancel(&a->restart_timer);
 	a->failures = 0;
 	a->backoff = 0;
-	a->stop_asked = false;
-	int err = app_spawn(a);
-	if (err)
-		a->state = APP_FAILED;
-	return err;
+	return start_or_fail(a);
 }
 
 int app_restart(struct app *a, double grace)
@@ -291,9 +318,7 @@ static void restart_now(void *arg)
 
 	a->restart_timer = NULL;
 	a->restarts++;
-	a->stop_asked = false;
-	if (app_spawn(a))
-		a->state = APP_FAILED;
+	start_or_fail(a);
 }
 
 static bool failed(int status)
@@ -359,10 +384,10 @@ bool app_reaped(struct app *a, pid_t pid, int status)
 		if (a->backoff > BACKOFF_MAX)
 			a->backoff = BACKOFF_MAX;
 		a->state = APP_BACKOFF;
+		notify_host("backoff", shell_status(status));
 		a->restart_timer = loop_after(a->backoff, restart_now, a);
 	} else {
-		a->state = failed(status) && !a->stop_asked ? APP_FAILED : APP_EXITED;
-		a->finished(WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status));
+		settle(a, failed(status) && !a->stop_asked ? APP_FAILED : APP_EXITED);
 	}
 	return true;
 }
@@ -400,18 +425,22 @@ static json_t *exit_json(const struct app *a)
 
 	if (!a->has_exit)
 		return json_null();
-	return json_pack("{s:o,s:o,s:s}", "code", sig ? json_null() : json_integer(WEXITSTATUS(a->exit_status)),
-			 "signal", sig ? json_integer(WTERMSIG(a->exit_status)) : json_null(), "reason", a->exit_reason);
+	return json_pack("{s:o,s:o,s:s}", "code",
+			 sig ? json_null() : json_integer(WEXITSTATUS(a->exit_status)), "signal",
+			 sig ? json_integer(WTERMSIG(a->exit_status)) : json_null(), "reason",
+			 a->exit_reason);
 }
 
 json_t *app_json(const struct app *a)
 {
-	static const char *const states[] = {"starting", "running", "stopping", "backoff", "exited", "failed"};
+	static const char *const states[] = {"starting", "running", "stopping",
+					     "backoff",	 "exited",  "failed"};
 	char started[RFC3339_SIZE];
 
 	format_time(started, &a->started_at);
-	return json_pack("{s:s,s:s,s:s,s:b,s:o,s:i,s:o,s:o}", "name", a->config->name, "runtime", a->config->runtime,
-			 "state", states[a->state], "ready", app_ready(a), "pid",
-			 a->pid > 0 ? json_integer(a->pid) : json_null(), "restarts", (int)a->restarts, "started_at",
-			 a->started_at.tv_sec ? json_string(started) : json_null(), "exit", exit_json(a));
+	return json_pack("{s:s,s:s,s:s,s:b,s:o,s:i,s:o,s:o}", "name", a->config->name, "runtime",
+			 a->config->runtime, "state", states[a->state], "ready", app_ready(a), "pid",
+			 a->pid > 0 ? json_integer(a->pid) : json_null(), "restarts", (int)a->restarts,
+			 "started_at", a->started_at.tv_sec ? json_string(started) : json_null(), "exit",
+			 exit_json(a));
 }

@@ -31,7 +31,7 @@ struct loop_timer {
 };
 
 static int epoll_fd = -1;
-static bool running;
+static bool running = true;
 static struct loop_source *graveyard;
 static struct loop_timer *timers;
 
@@ -116,7 +116,6 @@ void loop_run(void)
 {
 	struct epoll_event ev[ROUND];
 
-	running = true;
 	while (running) {
 		int n = epoll_wait(epoll_fd, ev, ROUND, timeout_ms());
 

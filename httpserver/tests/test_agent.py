@@ -136,6 +136,15 @@ def test_no_restart_after_success_on_failure(agent):
     assert app["restarts"] == 0 and app["exit"]["code"] == 0
 
 
+def test_a_program_that_cannot_be_started(agent):
+    a = agent(["/no/such/program"], restart="always")
+    app = a.until(lambda app: app["state"] == "failed")
+    assert app["exit"] == {"code": 127, "signal": None, "reason": "exit"} and app["pid"] is None
+    assert a.request("POST", "/v1/app/start")[0] == 500
+    a = agent(["/etc/passwd"], on_exit="poweroff")
+    assert a.process.wait(DEADLINE) == 126
+
+
 def test_stop_terminates_then_kills(agent):
     a = agent([sys.executable, "-uc", "import signal\nsignal.signal(15, signal.SIG_IGN)\nprint('up')\nwhile 1: signal.pause()"])
     a.until(lambda app: app["state"] == "running" and a.request("GET", "/v1/app/logs")[1])

@@ -11,20 +11,28 @@ from . import api
 
 _ATTEMPT = 0.5
 _PAUSE = 0.05
+_CRASHES = 3  # ends before the first readiness that make a crash loop
 
 
 def wait(found, timeout=None):
-    """True when FOUND (a Vm) has become ready; False when it ended first, or after TIMEOUT seconds."""
+    """Wait until FOUND (a Vm) is ready or clearly will not be. The event that decided: "ready"; "failed" or "exited" (the
+    application ended for good, the VM may still be up); "backoff" (it ended for the third time and is about to be started
+    again); None when the VM has ended or TIMEOUT seconds have passed."""
     limit = None if timeout is None else time.monotonic() + timeout
     while True:
-        if any(e["event"] == "ready" for e in found.events()):
-            return True
-        if not found.running():
-            return False
+        running = found.running()  # asked before the events: they are complete then
+        names = [e["event"] for e in found.events()]
+        for name in ("ready", "failed", "exited"):
+            if name in names:
+                return name
+        if names.count("backoff") >= _CRASHES:
+            return "backoff"
+        if not running:
+            return None
         if found.record.get("api") and _answers(found):
-            return True
+            return "ready"
         if limit is not None and time.monotonic() > limit:
-            return False
+            return None
         time.sleep(_PAUSE)
 
 

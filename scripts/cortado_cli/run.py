@@ -211,16 +211,24 @@ class _Detached(_Running):
 
     def run(self, ns, began):
         if ns.wait:
-            if not ready.wait(self.vm):
-                self.process.wait()
-                event = self.vm.final_event()
-                if event is None:
-                    raise self.failure(self.process.returncode)
-                raise CortadoError("%s ended with status %d before it was ready; `cortado logs %s` shows its output"
-                                   % (self.vm.name, self.vm.exit_status(), self.vm.name))
-            self.ready_line(began)
+            self._await_ready(began)
         print(self.vm.name)
         return 0
+
+
+    def _await_ready(self, began):
+        name, outcome = self.vm.name, ready.wait(self.vm)
+        if outcome == "ready":
+            self.ready_line(began)
+            return
+        if outcome is None:
+            self.process.wait()
+            if self.vm.final_event() is None:
+                raise self.failure(self.process.returncode)
+        status = next((e["status"] for e in reversed(self.vm.events()) if "status" in e), None)
+        raise CortadoError("%s ended with status %s before it was ready%s; `cortado logs %s` shows its output"
+                           % (name, self.vm.exit_status() if status is None else status,
+                              ", again and again, and is still being restarted" if outcome == "backoff" else "", name))
 
 
 class _Foreground(_Running):
@@ -272,6 +280,6 @@ class _Foreground(_Running):
         return code
 
     def _tell_ready(self, began):
-        if ready.wait(self.vm) and not self.interrupts:
+        if ready.wait(self.vm) == "ready" and not self.interrupts:
             sys.stdout.flush()
             self.ready_line(began)

@@ -146,6 +146,20 @@ def test_failure_keeps_the_api(host, tmp_path):
     assert host("wait", name).out == "3\n"
 
 
+def test_wait_tells_a_failure(host, tmp_path):
+    folder = app(tmp_path / "a", "console.log('x'); process.exit(3)", name="w", ports=[8080])
+    r = host("run", "-d", "--wait", "--quiet", str(folder), timeout=120)
+    assert r.status == 1 and r.out == "" and "w ended with status 3 before it was ready" in r.err, r
+    assert json.loads(host("api", "w", "GET", "/v1/app").out)["state"] == "failed"
+
+
+def test_wait_tells_a_crash_loop(host, tmp_path):
+    folder = app(tmp_path / "a", "process.exit(4)", name="w", ports=[8080], restart="always")
+    r = host("run", "-d", "--wait", "--quiet", str(folder), timeout=120)
+    assert r.status == 1 and "w ended with status 4 before it was ready, again and again" in r.err, r
+    assert json.loads(host("api", "w", "GET", "/v1/app").out)["state"] in ("backoff", "starting")
+
+
 def test_restart_policy(host, tmp_path):
     script = "const f = '/tmp/n'; const fs = require('fs'); const n = fs.existsSync(f) ? +fs.readFileSync(f) : 0; fs.writeFileSync(f, '' + (n + 1));" \
              "console.log('start', n); process.exit(n < 2 ? 1 : 0)"
