@@ -174,6 +174,7 @@ static void status_head(struct seq *s, const struct facts *x)
 static void status_ids(struct seq *s, const struct facts *x)
 {
 	struct fdtable *files = process_get_files(x->p);
+	struct group_list *g = groups_get(x->p);
 	struct process *p = x->p;
 	unsigned room = 0;
 
@@ -182,8 +183,9 @@ static void status_ids(struct seq *s, const struct facts *x)
 		fdtable_put(files);
 	}
 	seq_printf(s, "FDSize:\t%u\nGroups:\t", room);
-	for (u32 i = 0; i < p->ngroups && i < ARRAY_SIZE(p->groups); i++)
-		seq_printf(s, "%u ", p->groups[i]);
+	for (u32 i = 0; g && i < g->n; i++)
+		seq_printf(s, "%u ", g->gid[i]);
+	groups_put(g);
 	seq_printf(s, "\nNStgid:\t%u\nNSpid:\t%u\nNSpgid:\t%u\nNSsid:\t%u\n", p->pid,
 		   x->t ? x->t->tid : p->pid, p->pgid, p->sid);
 }

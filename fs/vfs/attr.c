@@ -126,8 +126,8 @@ void inode_init_owner(struct inode *i, const struct inode *dir, u32 mode)
 		i->gid = dir->gid;
 		if (S_ISDIR(mode))
 			mode |= S_ISGID;
-		else if ((mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP) && !c.root &&
-			 !creds_in_group(&c, i->gid))
+		else if ((mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP) && !creds_in_group(&c, i->gid) &&
+			 !creds_capable(&c, CAP_FSETID))
 			mode &= ~(u32)S_ISGID;
 	}
 	i->mode = mode;
@@ -137,16 +137,16 @@ void inode_init_owner(struct inode *i, const struct inode *dir, u32 mode)
 static int setattr_allowed(struct inode *i, struct inode_attr *a)
 {
 	struct creds c = creds_fs();
-	bool owner = c.root || c.uid == i->uid;
+	bool owner = c.uid == i->uid, chowner = creds_capable(&c, CAP_CHOWN);
 
-	if (a->valid & ATTR_UID && !c.root && (!owner || a->uid != i->uid))
+	if (a->valid & ATTR_UID && !chowner && (!owner || a->uid != i->uid))
 		return -EPERM;
-	if (a->valid & ATTR_GID && !c.root && (!owner || (a->gid != i->gid && !creds_in_group(&c, a->gid))))
+	if (a->valid & ATTR_GID && !chowner && (!owner || (a->gid != i->gid && !creds_in_group(&c, a->gid))))
 		return -EPERM;
 	if (a->valid & ATTR_MODE) {
-		if (!owner)
+		if (!owner && !creds_capable(&c, CAP_FOWNER))
 			return -EPERM;
-		if (!c.root && !creds_in_group(&c, a->valid & ATTR_GID ? a->gid : i->gid))
+		if (!creds_in_group(&c, i->gid) && !creds_capable(&c, CAP_FSETID))
 			a->mode &= ~(u32)S_ISGID;
 	}
 	return 0;
@@ -157,7 +157,8 @@ static bool loses_sgid(const struct inode *i)
 {
 	struct creds c = creds_fs();
 
-	return i->mode & S_ISGID && (i->mode & S_IXGRP || (!c.root && !creds_in_group(&c, i->gid)));
+	return i->mode & S_ISGID &&
+	       (i->mode & S_IXGRP || (!creds_in_group(&c, i->gid) && !creds_capable(&c, CAP_FSETID)));
 }
 
 /* A change of owner takes the set-ID bits of files. */
@@ -243,7 +244,7 @@ static u32 mode_without_privs(const struct inode *i)
 {
 	u32 kill = 0;
 
-	if (likely(!(i->mode & (S_ISUID | S_ISGID))) || process_is_root())
+	if (likely(!(i->mode & (S_ISUID | S_ISGID))) || process_capable(CAP_FSETID))
 		return i->mode;
 	if (i->mode & S_ISUID)
 		kill |= S_ISUID;

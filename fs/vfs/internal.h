@@ -8,6 +8,7 @@
 #include "fs/vfs.h"
 #include "kernel/alloc.h"
 #include "kernel/process.h"
+#include <linux/capability.h>
 
 #define PATH_SIZE     4096 /* PATH_MAX, the terminator included */
 #define NAME_LEN_MAX  255
@@ -169,14 +170,17 @@ char *app_path_get(const char __app *name, bool empty_ok);
 /* permission.c */
 struct creds {
 	u32 uid, gid;
-	bool root; /* may override permissions */
+	u64 caps; /* effective */
 };
+static inline bool creds_capable(const struct creds *c, int cap)
+{
+	return c->caps >> cap & 1;
+}
 struct creds creds_fs(void);   /* effective: fsuid, fsgid */
 struct creds creds_real(void); /* for access(2) */
 int permission_as(const struct creds *c, struct inode *i, u32 mask);
 bool creds_in_group(const struct creds *c, u32 gid);
-bool inode_owner_or_root(struct inode *i);
-bool process_is_root(void);
+bool inode_owner_or_capable(struct inode *i); /* CAP_FOWNER */
 int may_create(struct inode *dir);
 int may_delete(struct inode *dir, struct dentry *victim, bool is_dir);
 

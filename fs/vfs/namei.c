@@ -103,7 +103,7 @@ int namei_mknod(int dirfd, const char *path, u32 mode, u64 rdev, struct path *ou
 	mode = (mode & S_IFMT) | apply_umask(mode & 07777);
 	if (!S_ISCHR(mode) && !S_ISBLK(mode))
 		rdev = 0;
-	else if (!process_is_root())
+	else if (!process_capable(CAP_MKNOD))
 		err = -EPERM;
 	if (!err)
 		err = ops && ops->create ? ops->create(w.path.dentry->inode, d, mode, rdev) : -EPERM;
@@ -196,7 +196,7 @@ int namei_link(int olddir, const char *old, int newdir, const char *new, u32 at_
 	if (at_flags & ~(u32)(AT_SYMLINK_FOLLOW | AT_EMPTY_PATH))
 		return -EINVAL;
 	if (at_flags & AT_EMPTY_PATH) {
-		if (!*old && !process_is_root())
+		if (!*old && !process_capable(CAP_DAC_READ_SEARCH))
 			return -ENOENT;
 		flags |= WALK_EMPTY;
 	}

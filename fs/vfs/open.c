@@ -43,7 +43,7 @@ static int may_open(const struct path *p, u64 flags)
 		if (err)
 			return err;
 	}
-	if (flags & O_NOATIME && !inode_owner_or_root(i))
+	if (flags & O_NOATIME && !inode_owner_or_capable(i))
 		return -EPERM;
 	return 0;
 }
@@ -114,6 +114,13 @@ fail_opened:
 struct file *vfs_open_path(const struct path *p, u32 flags)
 {
 	return open_path(p, flags, false);
+}
+
+struct file *vfs_open_exec(const struct path *p)
+{
+	int err = inode_permission(p->dentry->inode, MAY_EXEC);
+
+	return err ? ERR_PTR(err) : open_path(p, O_RDONLY, true);
 }
 
 static int create_in(struct walk *w, struct dentry *d, u32 mode)

@@ -23,6 +23,11 @@ bool path_unlinked(const struct path *p)
 	return p->dentry->flags & DENTRY_UNLINKED;
 }
 
+u32 path_mount_flags(const struct path *p)
+{
+	return p->mnt->flags;
+}
+
 /* Put "/NAME" before *POS. False: no room. */
 static bool prepend_name(const char *buf, char **pos, const struct dentry *d)
 {

@@ -1,56 +1,56 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Who may do what: mode bits against the process's file system identity, as POSIX 4.7 says. Uid 0 overrides
- * all but the lack of any x bit. Fields of the inode are sampled without its lock: a change that races takes
- * effect before or after. */
+/* Who may do what: mode bits against the process's file system identity, as POSIX 4.7 says, and the
+ * capabilities that override them (capabilities(7)): all but the lack of any x bit. Fields of the inode are
+ * sampled without its lock: a change that races takes effect before or after. */
 #include "internal.h"
+#include <linux/securebits.h>
 
 struct creds creds_fs(void)
 {
 	struct process *p = current_process();
 
-	return (struct creds){.uid = p->fsuid, .gid = p->fsgid, .root = p->fsuid == 0};
+	return (struct creds){.uid = p->fsuid, .gid = p->fsgid, .caps = p->cap_effective};
 }
 
+/* What the process could do were its real user its effective one. */
 struct creds creds_real(void)
 {
 	struct process *p = current_process();
+	u64 caps = p->cap_effective;
 
-	return (struct creds){.uid = p->uid, .gid = p->gid, .root = p->uid == 0};
-}
-
-bool process_is_root(void)
-{
-	return current_process()->euid == 0;
+	if (!(p->securebits & SECBIT_NO_SETUID_FIXUP))
+		caps = p->uid ? 0 : p->cap_permitted;
+	return (struct creds){.uid = p->uid, .gid = p->gid, .caps = caps};
 }
 
 bool creds_in_group(const struct creds *c, u32 gid)
 {
-	struct process *p = current_process();
+	return c->gid == gid || process_in_group(current_process(), gid);
+}
 
-	if (c->gid == gid)
-		return true;
-	for (u32 n = 0; n < p->ngroups && n < ARRAY_SIZE(p->groups); n++)
-		if (p->groups[n] == gid)
-			return true;
-	return false;
+/* The mode bits say no: does a capability say yes? */
+static int permission_override(const struct creds *c, u32 mode, u32 mask)
+{
+	bool dir = S_ISDIR(mode);
+
+	if (!(mask & MAY_WRITE) && (dir || !(mask & MAY_EXEC)) && creds_capable(c, CAP_DAC_READ_SEARCH))
+		return 0;
+	if ((dir || !(mask & MAY_EXEC) || mode & 0111) && creds_capable(c, CAP_DAC_OVERRIDE))
+		return 0;
+	return -EACCES;
 }
 
 int permission_as(const struct creds *c, struct inode *i, u32 mask)
 {
 	u32 mode = READ_ONCE(i->mode), bits;
 
-	if (c->root) {
-		if (!(mask & MAY_EXEC) || (mode & S_IFMT) == S_IFDIR || mode & 0111)
-			return 0;
-		return -EACCES;
-	}
 	if (c->uid == i->uid)
 		bits = mode >> 6;
 	else if (creds_in_group(c, i->gid))
 		bits = mode >> 3;
 	else
 		bits = mode;
-	return mask & ~bits & 7 ? -EACCES : 0;
+	return mask & ~bits & 7 ? permission_override(c, mode, mask) : 0;
 }
 
 int inode_permission(struct inode *i, u32 mask)
@@ -60,11 +60,11 @@ int inode_permission(struct inode *i, u32 mask)
 	return permission_as(&c, i, mask);
 }
 
-bool inode_owner_or_root(struct inode *i)
+bool inode_owner_or_capable(struct inode *i)
 {
 	struct creds c = creds_fs();
 
-	return c.root || c.uid == i->uid;
+	return c.uid == i->uid || creds_capable(&c, CAP_FOWNER);
 }
 
 int may_create(struct inode *dir)
@@ -85,7 +85,7 @@ int may_delete(struct inode *dir, struct dentry *victim, bool is_dir)
 	err = permission_as(&c, dir, MAY_WRITE | MAY_EXEC);
 	if (err)
 		return err;
-	if (dir->mode & S_ISVTX && !c.root && c.uid != dir->uid && c.uid != i->uid)
+	if (dir->mode & S_ISVTX && c.uid != dir->uid && c.uid != i->uid && !creds_capable(&c, CAP_FOWNER))
 		return -EPERM;
 	if (is_dir && !S_ISDIR(i->mode))
 		return -ENOTDIR;

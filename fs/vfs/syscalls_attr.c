@@ -140,7 +140,7 @@ static int set_times(const struct path *p, struct inode *i, const struct __kerne
 	}
 	if (!(a.valid & (ATTR_ATIME | ATTR_MTIME)))
 		return 0;
-	if (!inode_owner_or_root(i)) {
+	if (!inode_owner_or_capable(i)) {
 		if (!all_now)
 			return -EPERM;
 		if (inode_permission(i, MAY_WRITE))

@@ -103,7 +103,7 @@ SYSCALL_DEFINE1(chroot, const char __app *, name)
 	if (err)
 		return err;
 	err = inode_permission(p.dentry->inode, MAY_EXEC);
-	if (!err && !process_is_root())
+	if (!err && !process_capable(CAP_SYS_CHROOT))
 		err = -EPERM;
 	if (!err)
 		fs_context_set_root(current_process()->fs, &p);

@@ -86,7 +86,7 @@ static long set_flags(struct file *f, u32 arg)
 	u32 old = f->flags, new = (old & ~(u32)SETFL_MASK) | (arg & SETFL_MASK);
 	int err = 0;
 
-	if (arg & O_NOATIME && !(old & O_NOATIME) && f->inode && !inode_owner_or_root(f->inode))
+	if (arg & O_NOATIME && !(old & O_NOATIME) && f->inode && !inode_owner_or_capable(f->inode))
 		return -EPERM;
 	if (f->ops->set_flags && new != old)
 		err = f->ops->set_flags(f, new);

@@ -72,7 +72,7 @@ SYSCALL_DEFINE5(mount, const char __app *, usource, const char __app *, upath, c
 		goto out_options;
 	if ((flags & MS_MGC_MSK) == MS_MGC_VAL)
 		flags &= ~(u64)MS_MGC_MSK;
-	err = process_is_root() ? do_mount(source, &at, type, (u32)flags, options) : -EPERM;
+	err = process_capable(CAP_SYS_ADMIN) ? do_mount(source, &at, type, (u32)flags, options) : -EPERM;
 	path_put(&at);
 out_options:
 	kfree(options);
@@ -91,7 +91,7 @@ SYSCALL_DEFINE2(umount2, const char __app *, name, u32, flags)
 	err = walk_app_path(AT_FDCWD, name, flags & UMOUNT_NOFOLLOW ? 0 : WALK_FOLLOW, &p);
 	if (err)
 		return err;
-	if (!process_is_root())
+	if (!process_capable(CAP_SYS_ADMIN))
 		err = -EPERM;
 	else if (flags & MNT_EXPIRE)
 		err = flags & 3 ? -EINVAL
@@ -104,7 +104,7 @@ SYSCALL_DEFINE2(umount2, const char __app *, name, u32, flags)
 
 SYSCALL_DEFINE2(pivot_root, const char __app *, new_root, const char __app *, put_old)
 {
-	return process_is_root() ? -EINVAL : -EPERM;
+	return process_capable(CAP_SYS_ADMIN) ? -EINVAL : -EPERM;
 }
 
 SYSCALL_DEFINE2(swapon, const char __app *, name, int, flags)

@@ -43,13 +43,15 @@ static int allowed(struct inode *i, const char *name, bool write)
 	if (has_prefix(name, XATTR_SYSTEM_PREFIX))
 		return -EOPNOTSUPP;
 	if (has_prefix(name, XATTR_SECURITY_PREFIX))
-		return write && !process_is_root() ? -EPERM : 0;
+		return write && !process_capable(strcmp(name, XATTR_NAME_CAPS) ? CAP_SYS_ADMIN : CAP_SETFCAP)
+			       ? -EPERM
+			       : 0;
 	if (has_prefix(name, XATTR_TRUSTED_PREFIX))
-		return process_is_root() ? 0 : write ? -EPERM : -ENODATA;
+		return process_capable(CAP_SYS_ADMIN) ? 0 : write ? -EPERM : -ENODATA;
 	if (has_prefix(name, XATTR_USER_PREFIX)) {
 		if (!S_ISREG(i->mode) && !S_ISDIR(i->mode))
 			return write ? -EPERM : -ENODATA;
-		if (write && S_ISDIR(i->mode) && i->mode & S_ISVTX && !inode_owner_or_root(i))
+		if (write && S_ISDIR(i->mode) && i->mode & S_ISVTX && !inode_owner_or_capable(i))
 			return -EPERM;
 	}
 	err = inode_permission(i, write ? MAY_WRITE : MAY_READ);
@@ -162,7 +164,7 @@ static long xattr_list(const struct path *p, char __app *list, size_t size)
 	if (i->ops && i->ops->listxattr)
 		n = i->ops->listxattr(i, buf, XATTR_LIST_MAX);
 	mutex_unlock(&i->lock);
-	if (n > 0 && !process_is_root())
+	if (n > 0 && !process_capable(CAP_SYS_ADMIN))
 		n = hide_trusted(buf, n);
 	if (n > 0 && size) {
 		if ((size_t)n > size)

@@ -113,19 +113,14 @@ int sysv_highest_index(struct sysv_table *t)
 	return i;
 }
 
-static bool in_group(const struct process *p, u32 gid)
+static bool in_group(struct process *p, u32 gid)
 {
-	if (p->egid == gid)
-		return true;
-	for (u32 i = 0; i < p->ngroups && i < ARRAY_SIZE(p->groups); i++)
-		if (p->groups[i] == gid)
-			return true;
-	return false;
+	return p->egid == gid || process_in_group(p, gid);
 }
 
 int sysv_permission(const struct sysv_object *o, u32 mode)
 {
-	const struct process *p = current_process();
+	struct process *p = current_process();
 	u32 granted = o->mode;
 
 	if (p->euid == o->uid || p->euid == o->cuid)

@@ -9,6 +9,7 @@
 #include "vm_internal.h"
 #include <linux/mman.h>
 #include <linux/stat.h>
+#include <linux/mount.h>
 
 /* Where MAP_32BIT mappings go, as on Linux. */
 #define LOW_MAP_START 0x40000000ull
@@ -138,6 +139,8 @@ static s64 request_flags(struct vmspace *vm, u32 prot, u32 flags, struct file *f
 	}
 	if (!file_readable(file))
 		return -EACCES;
+	if (prot & PROT_EXEC && file->path.mnt && path_mount_flags(&file->path) & MS_NOEXEC)
+		return -EPERM;
 	if (!file->ops || !file->ops->mmap)
 		return -ENODEV;
 	return f;

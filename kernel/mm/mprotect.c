@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* mprotect(2). man-pages mprotect(2). Common is the step-by-step opening of a reservation (heaps, stacks,
  * arenas): the border between two VMAs then just moves, without a VMA made or freed. */
+#include "fs/vfs.h"
 #include "kernel/log.h"
 #include "kernel/process.h"
 #include "vm_internal.h"
 #include <linux/mman.h>
+#include <linux/mount.h>
 
 /* May the page be written without a further fault, in a VMA with FLAGS? */
 static bool writable_now(const struct vma *v, u32 flags, pte_t e)
@@ -118,6 +120,9 @@ static struct vma *protect_part(struct vma *v, u64 a, u64 e, u32 rights)
 	if (new == old)
 		return v;
 	if (rights & VMA_WRITE && !(old & VMA_MAYWRITE) && old & VMA_SHARED)
+		return ERR_PTR(-EACCES);
+	if (rights & ~old & VMA_EXEC && v->file && v->file->path.mnt &&
+	    path_mount_flags(&v->file->path) & MS_NOEXEC)
 		return ERR_PTR(-EACCES);
 	if (rights & ~old & VMA_WRITE && !(old & VMA_SHARED)) {
 		vm->total_vm -= pages; /* already counted in the size */

@@ -66,8 +66,7 @@ static void copy_attributes(struct process *new, const struct process *from)
 	new->egid = from->egid;
 	new->sgid = from->sgid;
 	new->fsgid = from->fsgid;
-	new->ngroups = from->ngroups;
-	memcpy(new->groups, from->groups, sizeof(new->groups));
+	new->groups = groups_get((struct process *)from);
 	new->cap_effective = from->cap_effective;
 	new->cap_permitted = from->cap_permitted;
 	new->cap_inheritable = from->cap_inheritable;
@@ -80,6 +79,8 @@ static void copy_attributes(struct process *new, const struct process *from)
 	new->dumpable = from->dumpable;
 	new->no_new_privs = from->no_new_privs;
 	new->thp_disabled = from->thp_disabled;
+	new->io_flusher = from->io_flusher;
+	new->mce_kill = from->mce_kill;
 	new->oom_score_adj = from->oom_score_adj;
 	new->timer_slack_ns = from->timer_slack_ns;
 	new->arg_start = from->arg_start;

@@ -2,6 +2,7 @@
 /* User and group ids, capabilities: credentials(7), capabilities(7). They belong to the process (Linux has
  * them per thread, and the C libraries keep the threads alike), and are read without a lock: each is one
  * word. */
+#include "base/bits.h"
 #include "base/string.h"
 #include "kernel/syscall.h"
 #include "proc.h"
@@ -45,15 +46,28 @@ SYSCALL_DEFINE0(getegid)
 	return current->proc->egid;
 }
 
+/* Capabilities that go along with file system user 0. */
+#define CAP_FS                                                                                \
+	(BIT(CAP_CHOWN) | BIT(CAP_MKNOD) | BIT(CAP_DAC_OVERRIDE) | BIT(CAP_DAC_READ_SEARCH) | \
+	 BIT(CAP_FOWNER) | BIT(CAP_FSETID) | BIT(CAP_LINUX_IMMUTABLE) | BIT(CAP_MAC_OVERRIDE))
+
+/* The effective identity changed: what is in memory may be more than the new one should see, and the parent's
+ * death is its own business again. */
+static void identity_changed(struct process *p)
+{
+	p->dumpable = false;
+	p->pdeath_signal = 0;
+}
+
 /* The user ids are about to become RUID, EUID, SUID: capabilities follow as capabilities(7) says. */
 static void set_uids(struct process *p, u32 ruid, u32 euid, u32 suid)
 {
 	bool had_root = !p->uid || !p->euid || !p->suid, has_root = !ruid || !euid || !suid;
 
 	if (!(p->securebits & SECBIT_NO_SETUID_FIXUP)) {
-		if (had_root && !has_root && !(p->securebits & SECBIT_KEEP_CAPS)) {
-			p->cap_permitted = 0;
-			p->cap_effective = 0;
+		if (had_root && !has_root) {
+			if (!(p->securebits & SECBIT_KEEP_CAPS))
+				p->cap_permitted = p->cap_effective = 0;
 			p->cap_ambient = 0;
 		}
 		if (!p->euid && euid)
@@ -61,10 +75,19 @@ static void set_uids(struct process *p, u32 ruid, u32 euid, u32 suid)
 		else if (p->euid && !euid)
 			p->cap_effective = p->cap_permitted;
 	}
+	if (p->euid != euid || p->fsuid != euid)
+		identity_changed(p);
 	p->uid = ruid;
 	p->euid = euid;
 	p->suid = suid;
 	p->fsuid = euid;
+}
+
+static void set_effective_gid(struct process *p, u32 gid)
+{
+	if (p->egid != gid || p->fsgid != gid)
+		identity_changed(p);
+	p->egid = p->fsgid = gid;
 }
 
 static bool is_own_uid(const struct process *p, u32 id)
@@ -102,7 +125,7 @@ SYSCALL_DEFINE1(setgid, u32, gid)
 		p->gid = p->sgid = gid;
 	else if (gid != p->gid && gid != p->sgid)
 		return -EPERM;
-	p->egid = p->fsgid = gid;
+	set_effective_gid(p, gid);
 	return 0;
 }
 
@@ -135,7 +158,7 @@ SYSCALL_DEFINE2(setregid, u32, rgid, u32, egid)
 	if (rgid != UNCHANGED || (egid != UNCHANGED && e != p->gid))
 		p->sgid = e;
 	p->gid = r;
-	p->egid = p->fsgid = e;
+	set_effective_gid(p, e);
 	return 0;
 }
 
@@ -160,7 +183,7 @@ SYSCALL_DEFINE3(setresgid, u32, rgid, u32, egid, u32, sgid)
 	if (!process_capable(CAP_SETGID) && !(is_own_gid(p, r) && is_own_gid(p, e) && is_own_gid(p, s)))
 		return -EPERM;
 	p->gid = r;
-	p->egid = p->fsgid = e;
+	set_effective_gid(p, e);
 	p->sgid = s;
 	return 0;
 }
@@ -185,8 +208,16 @@ SYSCALL_DEFINE1(setfsuid, u32, uid)
 	struct process *p = current->proc;
 	u32 old = p->fsuid;
 
-	if (uid != UNCHANGED && (process_capable(CAP_SETUID) || uid == old || is_own_uid(p, uid)))
-		p->fsuid = uid;
+	if (uid == UNCHANGED || uid == old || !(process_capable(CAP_SETUID) || is_own_uid(p, uid)))
+		return old;
+	if (!(p->securebits & SECBIT_NO_SETUID_FIXUP)) {
+		if (!old)
+			p->cap_effective &= ~CAP_FS;
+		else if (!uid)
+			p->cap_effective |= p->cap_permitted & CAP_FS;
+	}
+	p->fsuid = uid;
+	identity_changed(p);
 	return old;
 }
 
@@ -195,36 +226,11 @@ SYSCALL_DEFINE1(setfsgid, u32, gid)
 	struct process *p = current->proc;
 	u32 old = p->fsgid;
 
-	if (gid != UNCHANGED && (process_capable(CAP_SETGID) || gid == old || is_own_gid(p, gid)))
+	if (gid != UNCHANGED && gid != old && (process_capable(CAP_SETGID) || is_own_gid(p, gid))) {
 		p->fsgid = gid;
+		identity_changed(p);
+	}
 	return old;
-}
-
-SYSCALL_DEFINE2(getgroups, int, size, u32 __app *, list)
-{
-	struct process *p = current->proc;
-
-	if (size < 0 || (size && (u32)size < p->ngroups))
-		return -EINVAL;
-	if (size && copy_to_app(list, p->groups, p->ngroups * sizeof(u32)))
-		return -EFAULT;
-	return p->ngroups;
-}
-
-SYSCALL_DEFINE2(setgroups, int, size, const u32 __app *, list)
-{
-	struct process *p = current->proc;
-	u32 groups[ARRAY_SIZE(p->groups)];
-
-	if (!process_capable(CAP_SETGID))
-		return -EPERM;
-	if (size < 0 || (size_t)size > ARRAY_SIZE(groups))
-		return -EINVAL;
-	if (copy_from_app(groups, list, (size_t)size * sizeof(u32)))
-		return -EFAULT;
-	memcpy(p->groups, groups, (size_t)size * sizeof(u32));
-	p->ngroups = (u32)size;
-	return 0;
 }
 
 /* ---- capabilities ---- */

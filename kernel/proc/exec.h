@@ -24,7 +24,8 @@ struct exec_args {
 struct exec_cred {
 	u32 euid, egid;
 	u64 permitted, effective, ambient;
-	bool secure; /* AT_SECURE: it gains something that its caller does not have */
+	bool secure;   /* AT_SECURE: it gains something that its caller does not have */
+	bool dumpable; /* its memory may be looked at */
 };
 
 struct exec {
@@ -51,8 +52,8 @@ struct exec {
 	u32 auxv_len; /* words */
 };
 
-/* exec_cred.c */
-void exec_cred_prepare(const struct process *p, const struct file *program, struct exec_cred *c);
+/* exec_cred.c. -EPERM: the file's capabilities cannot be had. */
+int exec_cred_prepare(const struct process *p, const struct file *program, struct exec_cred *c);
 void exec_cred_commit(struct process *p, const struct exec_cred *c);
 
 /* exec_args.c */

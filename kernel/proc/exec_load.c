@@ -181,8 +181,9 @@ int exec_load(struct exec *x)
 
 	if (err)
 		return err;
-	exec_cred_prepare(x->proc, x->file, &x->cred);
-	err = exec_map(x);
+	err = exec_cred_prepare(x->proc, x->file, &x->cred);
+	if (!err)
+		err = exec_map(x);
 	if (!err)
 		err = exec_build_stack(x);
 	return err;

@@ -6,6 +6,7 @@
 #include "fs/vfs.h"
 #include "kernel/alloc.h"
 #include "kernel/counter.h"
+#include <linux/mount.h>
 
 DEFINE_COUNTER(exec_refused, "files that execve refused as no program");
 
@@ -39,12 +40,9 @@ struct file *exec_open(int dirfd, const char *path, u32 at_flags)
 	if (S_ISLNK(p.dentry->inode->mode))
 		goto fail;
 	err = -EACCES;
-	if (!S_ISREG(p.dentry->inode->mode))
+	if (!S_ISREG(p.dentry->inode->mode) || path_mount_flags(&p) & MS_NOEXEC)
 		goto fail;
-	err = inode_permission(p.dentry->inode, MAY_EXEC);
-	if (err)
-		goto fail;
-	f = vfs_open_path(&p, O_RDONLY);
+	f = vfs_open_exec(&p);
 	path_put(&p);
 	if (IS_ERR(f))
 		return f;

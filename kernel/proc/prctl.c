@@ -93,12 +93,12 @@ static long bounding(int option, u64 cap)
 {
 	struct process *p = current->proc;
 
+	if (option == PR_CAPBSET_DROP && !process_capable(CAP_SETPCAP))
+		return -EPERM;
 	if (cap > CAP_LAST_CAP)
 		return -EINVAL;
 	if (option == PR_CAPBSET_READ)
 		return p->cap_bounding >> cap & 1;
-	if (!process_capable(CAP_SETPCAP))
-		return -EPERM;
 	p->cap_bounding &= ~BIT(cap);
 	return 0;
 }
@@ -125,6 +125,33 @@ static long set_vma(u64 attr, u64 start, u64 len, const char __app *uname)
 	for (ssize_t i = 0; i < n; i++)
 		if (name[i] < ' ' || name[i] > '~' || strchr("\\`$[]", name[i]))
 			return -EINVAL;
+	return 0;
+}
+
+/* What to do with a process whose memory fails, before it touches it: kept, and never needed here. */
+static long set_mce_kill(u64 op, u64 policy, u64 rest)
+{
+	struct process *p = current->proc;
+
+	if (rest ||
+	    (op == PR_MCE_KILL_CLEAR ? policy != 0 : op != PR_MCE_KILL_SET || policy > PR_MCE_KILL_DEFAULT))
+		return -EINVAL;
+	p->mce_kill = op == PR_MCE_KILL_CLEAR ? PR_MCE_KILL_DEFAULT : (u8)policy;
+	return 0;
+}
+
+/* A process that other's memory reclaim waits for: there is no write-back that it could hang in. */
+static long io_flusher(bool set, u64 on, u64 rest)
+{
+	struct process *p = current->proc;
+
+	if (!process_capable(CAP_SYS_RESOURCE))
+		return -EPERM;
+	if (rest || on > set)
+		return -EINVAL;
+	if (!set)
+		return p->io_flusher;
+	p->io_flusher = on;
 	return 0;
 }
 
@@ -214,8 +241,16 @@ SYSCALL_DEFINE5(prctl, int, option, u64, arg2, u64, arg3, u64, arg4, u64, arg5)
 		return arg2 || arg3 || arg4 || arg5 ? -EINVAL : p->thp_disabled;
 	case PR_SET_PTRACER:
 		return 0;
+	case PR_MCE_KILL:
+		return set_mce_kill(arg2, arg3, arg4 | arg5);
 	case PR_MCE_KILL_GET:
-		return arg2 || arg3 || arg4 || arg5 ? -EINVAL : PR_MCE_KILL_DEFAULT;
+		return arg2 || arg3 || arg4 || arg5 ? -EINVAL : p->mce_kill;
+	case PR_TASK_PERF_EVENTS_DISABLE:
+	case PR_TASK_PERF_EVENTS_ENABLE:
+		return 0; /* there are none */
+	case PR_SET_IO_FLUSHER:
+	case PR_GET_IO_FLUSHER:
+		return io_flusher(option == PR_SET_IO_FLUSHER, arg2, arg3 | arg4 | arg5);
 	default:
 		return -EINVAL;
 	}

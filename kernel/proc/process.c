@@ -104,7 +104,10 @@ void process_get(struct process *p)
 
 static void process_free(struct rcu_head *head)
 {
-	kfree(container_of(head, struct process, rcu));
+	struct process *p = container_of(head, struct process, rcu);
+
+	groups_put(p->groups);
+	kfree(p);
 }
 
 void process_put(struct process *p)

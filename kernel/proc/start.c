@@ -9,6 +9,7 @@
 #include "kernel/cmdline.h"
 #include "kernel/log.h"
 #include "kernel/page.h"
+#include <linux/prctl.h>
 
 #define NOFILE_LIMIT 1048576
 
@@ -65,6 +66,7 @@ static struct process *create_process(struct file *stdio[3])
 	p->exit_signal = SIGCHLD;
 	p->cap_effective = p->cap_permitted = p->cap_bounding = CAP_ALL;
 	p->timer_slack_ns = 50000;
+	p->mce_kill = PR_MCE_KILL_DEFAULT;
 	p->sighand = sighand_create();
 	p->files = fdtable_create();
 	p->fs = fs_context_create();

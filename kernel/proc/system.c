@@ -121,6 +121,7 @@ SYSCALL_DEFINE1(sysinfo, struct sysinfo __app *, info)
 SYSCALL_DEFINE3(getrandom, u8 __app *, buf, size_t, len, unsigned, flags)
 {
 	size_t done = 0;
+	int err;
 
 	if (flags & ~(GRND_NONBLOCK | GRND_RANDOM | GRND_INSECURE))
 		return -EINVAL;
@@ -129,7 +130,9 @@ SYSCALL_DEFINE3(getrandom, u8 __app *, buf, size_t, len, unsigned, flags)
 	if (!(flags & GRND_INSECURE) && !random_ready()) {
 		if (flags & GRND_NONBLOCK)
 			return -EAGAIN;
-		random_wait_ready();
+		err = random_wait_ready_interruptible();
+		if (err)
+			return err;
 	}
 	len = min(len, (size_t)INT32_MAX & PAGE_MASK);
 	while (done < len) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The VFS: inodes, directory entries, mounts, path look-up, and what a file system implements. Owner: fs/vfs/. */
+/* The VFS: inodes, directory entries, mounts, path look-up, and what a file system implements. Owner:
+ * fs/vfs/. */
 #pragma once
 
 #include "fs/file.h"
@@ -12,32 +13,37 @@ struct statfs;
 struct page_cache;
 
 /* How a file system gets its super: mount() calls super_create, makes the root inode, and super_set_root.
- * Directory operations that make a name call dentry_instantiate (a reference passes to the dentry); those that remove one
- * leave D alone: the VFS takes it out of the cache. They keep nlink, size, times right in the inodes concerned. */
+ * Directory operations that make a name call dentry_instantiate (a reference passes to the dentry); those
+ * that remove one leave D alone: the VFS takes it out of the cache. They keep nlink, size, times right in the
+ * inodes concerned. */
 struct inode_ops {
-	/* Directories. Called with dir->lock held (read look-ups share nothing else). Names are not NUL-terminated. */
-	struct inode *(*lookup)(struct inode *dir, const char *name, size_t len); /* reference; ERR_PTR(-ENOENT) */
-	int (*create)(struct inode *dir, struct dentry *d, u32 mode, u64 rdev);   /* S_IFREG, S_IFIFO, S_IFSOCK, S_IFCHR; sets d->inode */
+	/* Directories. Called with dir->lock held (read look-ups share nothing else). Names are not
+	 * NUL-terminated. */
+	struct inode *(*lookup)(struct inode *dir, const char *name,
+				size_t len); /* reference; ERR_PTR(-ENOENT) */
+	int (*create)(struct inode *dir, struct dentry *d, u32 mode,
+		      u64 rdev); /* S_IFREG, S_IFIFO, S_IFSOCK, S_IFCHR; sets d->inode */
 	int (*mkdir)(struct inode *dir, struct dentry *d, u32 mode);
 	int (*symlink)(struct inode *dir, struct dentry *d, const char *target);
 	int (*link)(struct inode *dir, struct dentry *d, struct inode *target);
 	int (*unlink)(struct inode *dir, struct dentry *d);
 	int (*rmdir)(struct inode *dir, struct dentry *d);
 	int (*rename)(struct inode *from, struct dentry *fd, struct inode *to, struct dentry *td, u32 flags);
-	/* Symbolic links: store the target, NUL-terminated; returns its length (> size-1 never stored). -errno. */
+	/* Symbolic links: store the target, NUL-terminated; returns its length (> size-1 never stored).
+	 * -errno. */
 	ssize_t (*readlink)(struct inode *, char *buf, size_t size);
 	/* Magic links (/proc/self/exe, /proc/PID/fd/N): jump straight to a path. NULL for ordinary links. */
 	int (*jump)(struct inode *, struct path *out);
 	/* Attributes. NULL: generic. */
 	int (*setattr)(struct inode *, const struct inode_attr *);
-	int (*getattr)(struct inode *, struct statx *);	/* fill beyond the generic fields */
+	int (*getattr)(struct inode *, struct statx *); /* fill beyond the generic fields */
 	ssize_t (*getxattr)(struct inode *, const char *name, void *buf, size_t size);
 	int (*setxattr)(struct inode *, const char *name, const void *buf, size_t size, int flags);
 	ssize_t (*listxattr)(struct inode *, char *buf, size_t size);
 	/* A file of this inode is being opened: set f->ops / f->priv if they differ from inode->fops. */
 	int (*open)(struct inode *, struct file *);
-	/* Must a cached dentry be looked up again? True: yes, it is stale. Asked of the directory's ops, else of the
-	 * child's. D may be negative. May not sleep. NULL: never. */
+	/* Must a cached dentry be looked up again? True: yes, it is stale. Asked of the directory's ops, else
+	 * of the child's. D may be negative. May not sleep. NULL: never. */
 	bool (*revalidate)(struct dentry *);
 	int (*removexattr)(struct inode *, const char *name);
 	/* O_TMPFILE: an inode without a name, nlink 0, with a reference. ERR_PTR */
@@ -66,8 +72,8 @@ struct inode {
 	u32 mode; /* S_IFMT and permissions */
 	u32 nlink, uid, gid;
 	u64 rdev;
-	u64 size; /* bytes; guarded by lock */
-	u64 blocks; /* 512-byte units */
+	u64 size;			/* bytes; guarded by lock */
+	u64 blocks;			/* 512-byte units */
 	u64 atime, mtime, ctime, btime; /* CLOCK_REALTIME ns */
 	struct refcount ref;
 	struct mutex lock; /* directory changes, size changes, writes */
@@ -75,28 +81,28 @@ struct inode {
 	const struct file_ops *fops;
 	struct page_cache *cache; /* regular files with pages; else NULL */
 	void *priv;		  /* the file system's */
-	void *special;		  /* FIFO: struct pipe; socket file: struct unix_sock (kernel/ipc, net/unix keep them) */
-	struct list_head locks;	  /* POSIX and flock locks: fs/vfs/locks.c guards them */
-	struct list_head watches; /* inotify marks: kernel/ipc/inotify.c; guarded by lock */
-	_Atomic s32 writers;	  /* files open for writing, or minus the programs that run from it */
-	_Atomic u32 flags;	  /* INODE_* */
+	void *special; /* FIFO: struct pipe; socket file: struct unix_sock (kernel/ipc, net/unix keep them) */
+	struct list_head locks;	    /* POSIX and flock locks: fs/vfs/locks.c guards them */
+	struct list_head watches;   /* inotify marks: kernel/ipc/inotify.c; guarded by lock */
+	_Atomic s32 writers;	    /* files open for writing, or minus the programs that run from it */
+	_Atomic u32 flags;	    /* INODE_* */
 	struct list_head hash_node; /* inode cache of its super, by ino: fs/vfs/inode.c */
 	struct rcu_head rcu;
 };
 
-#define INODE_HASHED   1 /* in the inode cache */
-#define INODE_DEAD     2 /* a removed directory: no more entries */
-#define INODE_SHMEM    4 /* memfd or shared anonymous memory */
+#define INODE_HASHED   1  /* in the inode cache */
+#define INODE_DEAD     2  /* a removed directory: no more entries */
+#define INODE_SHMEM    4  /* memfd or shared anonymous memory */
 #define INODE_OPAQUE   32 /* overlay: nothing shows through this directory */
 #define INODE_LINKABLE 16 /* made by O_TMPFILE: link(2) may give it its first name */
-#define INODE_PSEUDO   8 /* contents are generated (proc, sys): size 0 does not mean empty */
+#define INODE_PSEUDO   8  /* contents are generated (proc, sys): size 0 does not mean empty */
 
 struct dentry {
 	struct dentry *parent; /* itself for a root; reference held */
 	struct inode *inode;   /* NULL: negative. Set once; reference held */
 	struct refcount ref;   /* users, children, and one while it is in the cache */
 	u32 hash, len;
-	char *name;	       /* NUL-terminated; replaced as a whole by rename, freed by RCU */
+	char *name; /* NUL-terminated; replaced as a whole by rename, freed by RCU */
 	/* tree and hash linkage: fs/vfs/dcache.c */
 	struct dentry *hash_next, **hash_pprev;
 	struct list_head lru;
@@ -104,21 +110,25 @@ struct dentry {
 	struct rcu_head rcu;
 };
 
-/* Give a negative entry its inode (a reference passes to it): what create, mkdir, symlink and link end with. */
+/* Give a negative entry its inode (a reference passes to it): what create, mkdir, symlink and link end with.
+ */
 static inline void dentry_instantiate(struct dentry *d, struct inode *i)
 {
 	rcu_assign_pointer(d->inode, i);
 }
 
 struct super_ops {
-	/* The last reference went: free the file system's part (priv, cache). The VFS frees the inode itself. */
+	/* The last reference went: free the file system's part (priv, cache). The VFS frees the inode itself.
+	 */
 	void (*evict)(struct inode *);
 	int (*statfs)(struct super *, struct statfs *); /* NULL: a pseudo file system's zeros with `magic` */
 	int (*sync)(struct super *);
 	void (*unmount)(struct super *);
-	/* Text for the options column of /proc/mounts, beginning with a comma ("", ",size=64k"). NULL: none. Bytes written */
+	/* Text for the options column of /proc/mounts, beginning with a comma ("", ",size=64k"). NULL: none.
+	 * Bytes written */
 	size_t (*show_options)(struct super *, char *buf, size_t size);
-	int (*remount)(struct super *, u32 flags, const char *options); /* NULL: only MS_RDONLY is looked at */
+	int (*remount)(struct super *, u32 flags,
+		       const char *options); /* NULL: only MS_RDONLY is looked at */
 };
 
 struct super {
@@ -129,11 +139,12 @@ struct super {
 	u32 block_size;
 	bool read_only;
 	void *priv;
-	u64 magic;		/* f_type of statfs */
-	bool cache_negative;	/* remember names that do not exist: only when every change comes through the VFS */
+	u64 magic;	     /* f_type of statfs */
+	bool cache_negative; /* remember names that do not exist: only when every change comes through the VFS
+			      */
 	struct refcount ref, active; /* see fs/vfs/super.c */
-	struct mutex rename_lock; /* moves of directories between directories: keeps the tree a tree */
-	struct list_head *inodes; /* inode cache buckets, or NULL; guarded by inodes_lock */
+	struct mutex rename_lock;    /* moves of directories between directories: keeps the tree a tree */
+	struct list_head *inodes;    /* inode cache buckets, or NULL; guarded by inodes_lock */
 	struct spinlock inodes_lock;
 	struct rcu_head rcu;
 };
@@ -150,35 +161,45 @@ int fs_register(struct fs_type *t);
 struct fs_type *fs_find(const char *name, size_t len);
 /* A new super with a device number of its own. MAGIC is statfs's f_type. NULL on no memory. */
 struct super *super_create(const struct fs_type *t, const struct super_ops *ops, u64 magic, u32 block_size);
-/* Make ROOT (a directory; its reference is taken over, on failure too) the root. 0, -ENOMEM, or ROOT's error when it is an ERR_PTR. */
+/* Make ROOT (a directory; its reference is taken over, on failure too) the root. 0, -ENOMEM, or ROOT's error
+ * when it is an ERR_PTR. */
 int super_set_root(struct super *s, struct inode *root);
-/* super_create gives one reference, which mount() hands over when it returns the super; super_put is the way back when
- * mount() fails, and ends in ops->unmount. super_get: one more, to return a super that is mounted already. */
+/* super_create gives one reference, which mount() hands over when it returns the super; super_put is the way
+ * back when mount() fails, and ends in ops->unmount. super_get: one more, to return a super that is mounted
+ * already. */
 void super_get(struct super *s);
 void super_put(struct super *s);
 /* Mount TYPE from SOURCE on PATH (kernel string; "/" first of all). MS_* flags. */
 int vfs_mount(const char *source, const char *path, const char *type, u32 flags, const char *options);
 /* Kernel-side open of an absolute path. ERR_PTR. */
 struct file *vfs_open(const char *path, u32 flags, u32 mode);
-/* Look up PATH from the current process's root (or the boot root). FOLLOW the last symlink. References in *OUT. */
+/* Look up PATH from the current process's root (or the boot root). FOLLOW the last symlink. References in
+ * *OUT. */
 int vfs_lookup(const char *path, bool follow, struct path *out);
 void path_put(struct path *p);
 void path_get(struct path *p);
-/* Absolute path text of P, as getcwd and /proc/PID/fd show it. Returns the start inside BUF, or ERR_PTR(-ENAMETOOLONG). */
+/* Absolute path text of P, as getcwd and /proc/PID/fd show it. Returns the start inside BUF, or
+ * ERR_PTR(-ENAMETOOLONG). */
 char *path_text(const struct path *p, char *buf, size_t size);
 
-/* The same, without the " (deleted)" that unlinked names get, and relative to ROOT. *REACHABLE (may be NULL) tells whether P lies below ROOT. */
+/* The same, without the " (deleted)" that unlinked names get, and relative to ROOT. *REACHABLE (may be NULL)
+ * tells whether P lies below ROOT. */
 char *path_text_at(const struct path *p, const struct path *root, char *buf, size_t size, bool *reachable);
 bool path_unlinked(const struct path *p);
+u32 path_mount_flags(const struct path *p); /* MS_NOEXEC, MS_NOSUID ... of the mount it lies in */
 
 /* Open PATH relative to DIRFD (AT_FDCWD); the kernel's side of openat, for execveat and others. ERR_PTR. */
 struct file *vfs_open_at(int dirfd, const char *path, u32 flags, u32 mode);
-/* Look up relative to DIRFD with AT_SYMLINK_NOFOLLOW / AT_EMPTY_PATH. 0 with references in *OUT, or -errno. */
+/* Look up relative to DIRFD with AT_SYMLINK_NOFOLLOW / AT_EMPTY_PATH. 0 with references in *OUT, or -errno.
+ */
 int vfs_lookup_at(int dirfd, const char *path, u32 at_flags, struct path *out);
 /* Open a path that is already looked up (no O_CREAT). Takes its own references. ERR_PTR. */
 struct file *vfs_open_path(const struct path *p, u32 flags);
+/* The same for execve, which need not be allowed to read what it runs. */
+struct file *vfs_open_exec(const struct path *p);
 
-/* May the current process do MASK (bits below) to I? 0, -EACCES. By fsuid, fsgid and groups; uid 0 may all but run a file without x bits. */
+/* May the current process do MASK (bits below) to I? 0, -EACCES. By fsuid, fsgid and groups; uid 0 may all
+ * but run a file without x bits. */
 #define MAY_EXEC  1
 #define MAY_WRITE 2
 #define MAY_READ  4
@@ -188,14 +209,16 @@ int inode_deny_write(struct inode *i);
 void inode_allow_write(struct inode *i);
 int inode_get_write(struct inode *i);
 void inode_put_write(struct inode *i);
-/* Take over what A says about mode, owner and times (not the size): what a file system's setattr ends with. I->lock is held. */
+/* Take over what A says about mode, owner and times (not the size): what a file system's setattr ends with.
+ * I->lock is held. */
 void inode_apply_attr(struct inode *i, const struct inode_attr *a);
 /* A new inode's owner and mode in DIR, by the process's identity and DIR's set-group-ID bit. */
 void inode_init_owner(struct inode *i, const struct inode *dir, u32 mode);
 /* The attributes that stat and statx show. P's references stay the caller's. */
 int path_getattr(const struct path *p, struct statx *out);
 int file_getattr(struct file *f, struct statx *out);
-/* Seek for files with a fixed or growing size I->size; SEEK_DATA and SEEK_HOLE see one extent. For file_ops.seek. */
+/* Seek for files with a fixed or growing size I->size; SEEK_DATA and SEEK_HOLE see one extent. For
+ * file_ops.seek. */
 s64 generic_file_seek(struct file *f, s64 off, int whence);
 s64 generic_dir_seek(struct file *f, s64 off, int whence);
 s64 noop_seek(struct file *f, s64 off, int whence);
@@ -211,28 +234,34 @@ extern _Atomic u64 mounts_sequence;
 u64 vfs_dentries_total(void);
 u64 vfs_files_total(void); /* open files, for /proc/sys/fs/file-nr */
 
-struct inode *inode_alloc(struct super *s); /* zeroed, one reference, lock and lists ready; NULL on no memory */
+struct inode *
+inode_alloc(struct super *s); /* zeroed, one reference, lock and lists ready; NULL on no memory */
 void inode_get(struct inode *i);
 void inode_put(struct inode *i);
-/* Per-super inode cache for file systems whose inodes have stable numbers: one struct inode per number. Find gives a
- * reference or NULL. Add enters a filled-in inode and returns the one to use: another one when somebody was faster (I is
- * then put), or ERR_PTR(-ENOMEM). The last inode_put takes it out. */
+/* Per-super inode cache for file systems whose inodes have stable numbers: one struct inode per number. Find
+ * gives a reference or NULL. Add enters a filled-in inode and returns the one to use: another one when
+ * somebody was faster (I is then put), or ERR_PTR(-ENOMEM). The last inode_put takes it out. */
 struct inode *inode_cache_find(struct super *s, u64 ino);
 struct inode *inode_cache_add(struct inode *i);
-/* Forget the cached name NAME of directory DIR, and what hangs below: for file systems whose entries come and go by
- * themselves. NAME NULL: all of them. */
+/* Forget the cached name NAME of directory DIR, and what hangs below: for file systems whose entries come and
+ * go by themselves. NAME NULL: all of them. */
 void dcache_forget(struct super *s, struct inode *dir, const char *name, size_t len);
-/* Create a socket file or FIFO name in the tree (bind(2) of AF_UNIX, mkfifo). -EADDRINUSE is the caller's mapping of -EEXIST. */
+/* Create a socket file or FIFO name in the tree (bind(2) of AF_UNIX, mkfifo). -EADDRINUSE is the caller's
+ * mapping of -EEXIST. */
 int vfs_mknod(const char *path, u32 mode, u64 rdev, struct path *out);
 
 /* inotify hook: MASK is IN_*; called by the VFS after the fact. Implemented in kernel/ipc/inotify.c. */
 void inotify_event(struct inode *inode, u32 mask, u32 cookie, const char *name);
 
-/* Boot: mount the root by the kernel words root= and rootfstype=, then /proc, /sys, /dev, /tmp ... Panics without a root. */
+/* Boot: mount the root by the kernel words root= and rootfstype=, then /proc, /sys, /dev, /tmp ... Panics
+ * without a root. */
 int vfs_boot_mounts(void);
-/* Register SIZE bytes at BASE (direct map, page-aligned, never freed) as the block device "ram0". 0, -ENOMEM, -EINVAL. */
+/* Register SIZE bytes at BASE (direct map, page-aligned, never freed) as the block device "ram0". 0, -ENOMEM,
+ * -EINVAL. */
 int initrd_register(void *base, u64 size);
 
 /* Provided elsewhere. Both set f->ops and f->priv for a node that is being opened. */
-int fifo_open(struct inode *i, struct file *f);	  /* kernel/ipc: may sleep for the other end; -ERESTARTSYS, -ENXIO */
-int chrdev_open(struct inode *i, struct file *f); /* fs/devfs: by i->rdev, character and block nodes; -ENXIO */
+int fifo_open(struct inode *i,
+	      struct file *f); /* kernel/ipc: may sleep for the other end; -ERESTARTSYS, -ENXIO */
+int chrdev_open(struct inode *i,
+		struct file *f); /* fs/devfs: by i->rdev, character and block nodes; -ENXIO */

@@ -15,55 +15,67 @@ struct fs_context; /* fs/: root, working directory, umask */
 struct sighand;	   /* kernel/proc/: signal actions, shared by CLONE_SIGHAND */
 struct file;
 
+/* Sorted, constant, shared by reference. */
+struct group_list {
+	struct refcount ref;
+	struct rcu_head rcu;
+	u32 n;
+	u32 gid[];
+};
+
 struct process {
 	u32 pid;
-	struct refcount ref;	       /* 1 until reaped, 1 for each thread not yet freed, 1 per look-up */
+	struct refcount ref; /* 1 until reaped, 1 for each thread not yet freed, 1 per look-up */
 	struct rcu_head rcu;
-	struct spinlock lock;	       /* guards threads, exit fields, vm/files/fs/exe pointers, all signal queues. Taken by interrupts */
-	struct list_head threads;      /* thread.proc_node: those that have not ended */
+	struct spinlock lock;	  /* guards threads, exit fields, vm/files/fs/exe pointers, all signal queues.
+				     Taken by interrupts */
+	struct list_head threads; /* thread.proc_node: those that have not ended */
 	u32 nthreads;
-	struct thread *leader;	       /* tid == pid; may be a zombie while others run */
+	struct thread *leader; /* tid == pid; may be a zombie while others run */
 
-	struct vmspace *vm;	       /* NULL once it is exiting and for kernel_process */
+	struct vmspace *vm; /* NULL once it is exiting and for kernel_process */
 	struct fdtable *files;
 	struct fs_context *fs;
 	struct sighand *sighand;
-	struct file *exe;	       /* for /proc/PID/exe */
-	u64 arg_start, arg_end, env_start, env_end, start_stack, start_brk; /* /proc/PID/{cmdline,environ,stat} */
+	struct file *exe; /* for /proc/PID/exe */
+	u64 arg_start, arg_end, env_start, env_end, start_stack,
+		start_brk; /* /proc/PID/{cmdline,environ,stat} */
 	u64 auxv[64];
 	u32 auxv_len;
 
-	struct process *parent;	       /* guarded by process_tree_lock */
+	struct process *parent; /* guarded by process_tree_lock */
 	struct list_head children, sibling, all_node;
 	u32 pgid, sid;
-	int exit_signal;	       /* sent to the parent; SIGCHLD, 0 for none */
-	bool zombie;		       /* all threads ended; waits for its parent's wait4 */
-	int exit_code;		       /* wait status encoding */
-	bool group_exit;	       /* exit_group or a fatal signal is under way; exit_code is set */
-	struct thread *exec_thread;    /* execve ends the other threads */
-	struct waitq exec_wait;	       /* it sleeps here */
-	bool execed;		       /* has called execve since fork (setpgid's EACCES) */
-	bool files_shared;	       /* CLONE_FILES with another process: execve takes a copy */
-	u8 stop_signal;		       /* job control: a stop is under way or done because of it; 0: running */
-	u32 nstopped;		       /* threads in THREAD_STOPPED for it */
+	int exit_signal;	    /* sent to the parent; SIGCHLD, 0 for none */
+	bool zombie;		    /* all threads ended; waits for its parent's wait4 */
+	int exit_code;		    /* wait status encoding */
+	bool group_exit;	    /* exit_group or a fatal signal is under way; exit_code is set */
+	struct thread *exec_thread; /* execve ends the other threads */
+	struct waitq exec_wait;	    /* it sleeps here */
+	bool execed;		    /* has called execve since fork (setpgid's EACCES) */
+	bool files_shared;	    /* CLONE_FILES with another process: execve takes a copy */
+	u8 stop_signal;		    /* job control: a stop is under way or done because of it; 0: running */
+	u32 nstopped;		    /* threads in THREAD_STOPPED for it */
 	bool stop_report, cont_report; /* wait4 has not yet seen the stop, the continuation */
 	bool cont_notify;	       /* the next thread to run tells the parent of the continuation */
 	struct waitq wait_children;    /* parents sleep here in wait4 */
 	struct waitq pidfd_wait;       /* pollers of this process's pidfds; woken when it becomes a zombie */
 	struct sigqueue_list shared_pending; /* signals for the whole process */
-	u32 nqueued;		       /* entries in all its signal queues, against RLIMIT_SIGPENDING */
+	u32 nqueued;			     /* entries in all its signal queues, against RLIMIT_SIGPENDING */
 	struct waitq signalfd_wait;
 
 	struct rlimit64 rlim[RLIM_NLIMITS];
 	u32 uid, euid, suid, fsuid, gid, egid, sgid, fsgid;
-	u32 ngroups;
-	u32 groups[32];
+	struct group_list
+		*groups; /* supplementary; NULL: none. Replaced as a whole under the lock, read under RCU */
 	u64 cap_effective, cap_permitted, cap_inheritable, cap_bounding, cap_ambient;
 	u32 securebits;
 	int nice;
 	u32 personality;
 	int ioprio;
 	bool dumpable, no_new_privs, child_subreaper, oom_killed, stopped;
+	bool io_flusher;   /* PR_SET_IO_FLUSHER: kept */
+	u8 mce_kill;	   /* PR_MCE_KILL: kept */
 	bool thp_disabled; /* prctl(PR_SET_THP_DISABLE): for kernel/mm/ to look at */
 	int pdeath_signal;
 	int oom_score_adj;
@@ -73,9 +85,9 @@ struct process {
 	u64 min_faults, maj_faults;		/* of threads that ended */
 	u64 dead_voluntary, dead_involuntary;	/* context switches of threads that ended */
 	u64 child_min_faults, child_maj_faults; /* of children waited for */
-	u64 max_rss, child_max_rss;		/* pages: kept when the vmspace goes; largest of the children */
+	u64 max_rss, child_max_rss; /* pages: kept when the vmspace goes; largest of the children */
 	u64 timer_slack_ns;
-	struct posix_timers *timers;	/* timer_create and setitimer; NULL until used */
+	struct posix_timers *timers; /* timer_create and setitimer; NULL until used */
 };
 
 extern struct process kernel_process; /* pid 0: kernel threads */
@@ -83,8 +95,9 @@ extern struct process *init_process;  /* pid 1 */
 #define current_process() (current->proc)
 
 /* Look-ups run under RCU: any thread context. A zombie is found until it is reaped. */
-struct process *process_find(u32 pid);	/* with a reference, or NULL */
-struct thread *thread_find(u32 tid);	/* with a reference, or NULL; its proc stays valid as long as the thread */
+struct process *process_find(u32 pid); /* with a reference, or NULL */
+struct thread *
+thread_find(u32 tid); /* with a reference, or NULL; its proc stays valid as long as the thread */
 void process_get(struct process *p);
 void process_put(struct process *p);
 /* Iterate for /proc: the process with the smallest pid >= PID, with a reference; NULL at the end. */
@@ -105,20 +118,27 @@ void process_times(struct process *p, u64 *user_ns, u64 *system_ns);
 bool process_capable(int cap); /* CAP_*: of the current process */
 /* May the current process signal, inspect or change P, as kill(2) decides it (SIGCONT's exception aside)? */
 bool process_may_signal(struct process *p);
+/* P's supplementary groups: is GID one of them; the list with a reference (NULL: none). kernel/proc/groups.c
+ */
+bool process_in_group(struct process *p, u32 gid);
+struct group_list *groups_get(struct process *p);
+void groups_put(struct group_list *g);
 u64 process_rlimit(int resource); /* soft limit of the current process */
-u32 process_count(void);  /* zombies included */
-u32 thread_count(void);	  /* of applications, alive */
+u32 process_count(void);	  /* zombies included */
+u32 thread_count(void);		  /* of applications, alive */
 #define PID_MAX 32768
 
-/* "comm[pid]: SIGSEGV at address ..." of the fault that ends the current process; "" when it ends for another reason. */
+/* "comm[pid]: SIGSEGV at address ..." of the fault that ends the current process; "" when it ends for another
+ * reason. */
 const char *process_last_fault(void);
 /* uname's node name (a copy); set by sethostname and the `hostname=` word. */
 void system_hostname(char *buf, size_t size);
 int system_set_hostname(const char *name, size_t len);
 
-/* Start pid 1 from PATH (looked up in the mounted root) with ARGV and ENVP (kernel strings, NULL-terminated) and FILES as its
- * descriptors 0-2 (references are taken). Boot's last step. */
-int process_start_init(const char *path, const char *const argv[], const char *const envp[], struct file *stdio[3]);
+/* Start pid 1 from PATH (looked up in the mounted root) with ARGV and ENVP (kernel strings, NULL-terminated)
+ * and FILES as its descriptors 0-2 (references are taken). Boot's last step. */
+int process_start_init(const char *path, const char *const argv[], const char *const envp[],
+		       struct file *stdio[3]);
 /* Called once, in thread context, when init has ended; STATUS in wait encoding. Provided by kernel/init/. */
 void init_exited(int status);
 

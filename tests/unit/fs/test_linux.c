@@ -769,9 +769,11 @@ static void compare_deep(void)
 	if (setegid(0) || seteuid(0))
 		fail_msg("seteuid");
 	p->fsuid = 0;
+	p->cap_effective = ~0ull;
 	snprintf(top, sizeof top, "%s/p", sandbox);
 	compare_trees("/diff/p", top);
 	p->fsuid = uid;
+	p->cap_effective = uid ? 0 : ~0ull;
 	if (seteuid(0) || setegid(uid) || seteuid(uid))
 		fail_msg("seteuid");
 }
@@ -784,8 +786,8 @@ static void op_user(void)
 	note("euid %u", uid);
 	if (setegid(0) || seteuid(0) || setegid(uid) || seteuid(uid))
 		fail_msg("seteuid");
-	p->euid = p->fsuid = p->egid = p->fsgid = 0;
 	p->euid = p->fsuid = p->egid = p->fsgid = uid;
+	p->cap_effective = uid ? 0 : ~0ull;
 }
 
 static void op_chdir(void)

@@ -54,6 +54,7 @@ void fs_host_user(u32 uid, u32 gid)
 
 	p->uid = p->euid = p->suid = p->fsuid = uid;
 	p->gid = p->egid = p->sgid = p->fsgid = gid;
+	p->cap_effective = p->cap_permitted = uid ? 0 : ~0ull;
 }
 
 void dcache_prune(u64 n);

@@ -270,11 +270,6 @@ __weak int signal_set_temporary_mask(const sigset *mask, size_t size)
 	return 0;
 }
 
-__weak bool process_capable(int cap)
-{
-	return true;
-}
-
 __weak u64 process_rlimit(int resource)
 {
 	return RLIM64_INFINITY;

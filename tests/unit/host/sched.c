@@ -75,6 +75,23 @@ void host_set_cpus(unsigned n)
 	make_areas();
 }
 
+__weak bool process_capable(int cap)
+{
+	return current->proc->cap_effective >> cap & 1;
+}
+
+__weak bool process_in_group(struct process *p, u32 gid)
+{
+	return false;
+}
+
+struct path;
+u32 path_mount_flags(const struct path *p);
+__weak u32 path_mount_flags(const struct path *p)
+{
+	return 0;
+}
+
 static void process_setup(struct process *p)
 {
 	list_init(&p->threads);
@@ -85,6 +102,7 @@ static void process_setup(struct process *p)
 	list_init(&p->wait_children.entries);
 	list_init(&p->signalfd_wait.entries);
 	refcount_set(&p->ref, 1);
+	p->cap_effective = p->cap_permitted = ~0ull;
 	for (unsigned i = 0; i < RLIM_NLIMITS; i++)
 		p->rlim[i] = (struct rlimit64){RLIM64_INFINITY, RLIM64_INFINITY};
 }

@@ -1,0 +1,467 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Identities: user and group ids, capabilities, what execve makes of them, and what they let one do.
+#include "abi.h"
+#include <linux/capability.h>
+#include <linux/securebits.h>
+#include <sys/auxv.h>
+#include <sys/xattr.h>
+
+static uint64_t full; // what root has here: all of them, or less in a container
+
+struct caps {
+	uint64_t e, p, i;
+};
+
+static int caps_get(struct caps *c)
+{
+	struct __user_cap_header_struct h = {_LINUX_CAPABILITY_VERSION_3, 0};
+	struct __user_cap_data_struct d[2];
+
+	if (syscall(SYS_capget, &h, d))
+		return -1;
+	c->e = d[0].effective | (uint64_t)d[1].effective << 32;
+	c->p = d[0].permitted | (uint64_t)d[1].permitted << 32;
+	c->i = d[0].inheritable | (uint64_t)d[1].inheritable << 32;
+	return 0;
+}
+
+static int caps_set(uint64_t e, uint64_t p, uint64_t i)
+{
+	struct __user_cap_header_struct h = {_LINUX_CAPABILITY_VERSION_3, 0};
+	struct __user_cap_data_struct d[2] = {{(uint32_t)e, (uint32_t)p, (uint32_t)i},
+					      {(uint32_t)(e >> 32), (uint32_t)(p >> 32), (uint32_t)(i >> 32)}};
+
+	return (int)syscall(SYS_capset, &h, d);
+}
+
+#define CAP(n) (1ull << (n))
+
+// What a program sees of itself, for the tests that execute this one: "uid euid suid gid egid sgid secure dumpable e p"
+BEFORE_TESTS(int argc, char **argv)
+{
+	uid_t r, e, s, rg, eg, sg;
+	struct caps c;
+
+	caps_get(&c);
+	full = c.p;
+	if (argc < 2 || strcmp(argv[1], "report"))
+		return;
+	syscall(SYS_getresuid, &r, &e, &s);
+	syscall(SYS_getresgid, &rg, &eg, &sg);
+	printf("%u %u %u %u %u %u %lu %d %llx %llx", r, e, s, rg, eg, sg, getauxval(AT_SECURE),
+	       prctl(PR_GET_DUMPABLE), (unsigned long long)c.e, (unsigned long long)c.p);
+	exit(0);
+}
+
+static int copy_self(const char *to, mode_t mode)
+{
+	int in = open("/proc/self/exe", O_RDONLY), out = open(to, O_CREAT | O_EXCL | O_WRONLY, 0700);
+	char buf[65536];
+	ssize_t n;
+
+	while ((n = read(in, buf, sizeof buf)) > 0)
+		if (write(out, buf, (size_t)n) != n)
+			return -1;
+	return close(in) | fchmod(out, mode) | close(out) | (int)n;
+}
+
+// Run PATH as user UID and compare what it reports. -errno when it could not be run.
+static int run_as(const char *path, uid_t uid, int (*before)(void), const char *want, char *got)
+{
+	int fds[2], status, n = 0, r;
+	pid_t p;
+
+	if (pipe(fds))
+		return -1;
+	p = fork();
+	if (!p) {
+		dup2(fds[1], 1);
+		close(fds[0]);
+		if ((uid && become(uid)) || (before && before()))
+			_exit(99);
+		execl(path, path, "report", NULL);
+		_exit(errno);
+	}
+	close(fds[1]);
+	while ((r = (int)read(fds[0], got + n, (size_t)(199 - n))) > 0)
+		n += r;
+	got[n] = 0;
+	close(fds[0]);
+	waitpid(p, &status, 0);
+	if (status)
+		return -WEXITSTATUS(status);
+	return !strncmp(got, want, strlen(want)) ? 0 : 1;
+}
+
+static int no_new_privs(void)
+{
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+}
+
+static int drop_bounding(void)
+{
+	return prctl(PR_CAPBSET_DROP, CAP_SYS_BOOT, 0, 0, 0);
+}
+
+#define NEED_RUN(path, uid, before, want)                                                                      \
+	do {                                                                                                   \
+		char got_[200] = "";                                                                           \
+		int r_ = run_as(path, uid, before, want, got_);                                                \
+		if (r_) {                                                                                      \
+			snprintf(child_why, 500, "line %d: %s is %d: %s, not %s", __LINE__, path, r_, got_, want); \
+			_exit(1);                                                                              \
+		}                                                                                              \
+	} while (0)
+
+TEST(exec_set_id)
+{
+	char want[100];
+
+	NEEDS_ROOT;
+	CHILD
+		NEED(!scratch_enter());
+		NEED(!copy_self("plain", 0755));
+		NEED(!copy_self("suid", 04755) && !copy_self("sgid", 02755) && !copy_self("sgid-nox", 02745));
+		NEED(!copy_self("other", 0755) && !chown("other", 77, 78) && !chmod("other", 06755));
+		NEED(!copy_self("hidden", 0711));
+		NEED_RUN("./plain", NOBODY, NULL, "65534 65534 65534 65534 65534 65534 0 1 0 0");
+		NEED_RUN("./hidden", NOBODY, NULL, "65534 65534 65534 65534 65534 65534 0 0 0 0");
+		NEED_RUN("./suid", NOBODY, NULL, "65534 0 0 65534 65534 65534 1 0 ");
+		NEED_RUN("./sgid", NOBODY, NULL, "65534 65534 65534 65534 0 0 1 0 0 0");
+		NEED_RUN("./sgid-nox", 0, NULL, "0 0 0 0 0 0 0 1 ");
+		NEED_RUN("./other", 0, NULL, "0 77 77 0 78 78 1 0 0 ");
+		NEED_RUN("./suid", NOBODY, no_new_privs, "65534 65534 65534 65534 65534 65534 0 1 0 0");
+		snprintf(want, sizeof want, "0 0 0 0 0 0 0 1 %llx ", (unsigned long long)full & ~CAP(CAP_SYS_BOOT));
+		NEED_RUN("./plain", 0, drop_bounding, want);
+	END_CHILD;
+}
+
+TEST(exec_mount_flags)
+{
+	NEEDS_ROOT;
+	CHILD
+		NEED(!scratch_enter());
+		NEED(!copy_self("prog", 04755) && !mkdir("script", 0755));
+		NEED(!mkdir("m", 0755) && !mount(".", "m", NULL, MS_BIND, NULL));
+		NEED_RUN("m/prog", NOBODY, NULL, "65534 0 0 ");
+		NEED(!mount(NULL, "m", NULL, MS_BIND | MS_REMOUNT | MS_NOSUID, NULL));
+		NEED_RUN("m/prog", NOBODY, NULL, "65534 65534 65534 65534 65534 65534 0 1 0 0");
+		NEED(!mount(NULL, "m", NULL, MS_BIND | MS_REMOUNT | MS_NOEXEC, NULL));
+		NEED_ERR(execl("m/prog", "prog", "report", NULL), EACCES);
+		NEED_ERR(access("m/prog", X_OK), EACCES);
+		NEED(!access("prog", X_OK));
+		int fd = open("m/prog", O_RDONLY);
+		NEED(fd >= 0);
+		NEED_ERR(syscall(SYS_execveat, fd, "", (char *[]){"prog", NULL}, NULL, AT_EMPTY_PATH), EACCES);
+		NEED(mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0) == MAP_FAILED && errno == EPERM);
+		void *p = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, fd, 0);
+		NEED(p != MAP_FAILED);
+		NEED_ERR(mprotect(p, 4096, PROT_READ | PROT_EXEC), EACCES);
+		munmap(p, 4096);
+		close(fd);
+		NEED(!umount("m"));
+	END_CHILD;
+}
+
+TEST(file_capabilities)
+{
+	struct vfs_cap_data d = {.magic_etc = VFS_CAP_REVISION_2 | VFS_CAP_FLAGS_EFFECTIVE,
+				 .data[0].permitted = CAP(CAP_NET_RAW)};
+
+	NEEDS_ROOT;
+	CHILD
+		NEED(!scratch_enter() && !copy_self("capable", 0755));
+		if (setxattr("capable", "security.capability", &d, sizeof d, 0) && errno == EOPNOTSUPP)
+			_exit(0);
+		NEED_RUN("./capable", NOBODY, NULL, "65534 65534 65534 65534 65534 65534 1 0 2000 2000");
+		NEED_RUN("./capable", NOBODY, no_new_privs, "65534 65534 65534 65534 65534 65534 1 1 0 0");
+		d.magic_etc = VFS_CAP_REVISION_2;
+		NEED(!setxattr("capable", "security.capability", &d, sizeof d, 0));
+		NEED_RUN("./capable", NOBODY, NULL, "65534 65534 65534 65534 65534 65534 1 0 0 2000");
+		NEED(!become(NOBODY));
+		NEED_ERR(setxattr("capable", "security.capability", &d, sizeof d, 0), EPERM);
+	END_CHILD;
+}
+
+TEST(uids_and_capabilities)
+{
+	struct caps c;
+
+	NEEDS_ROOT;
+	CHILD // setuid by root gives all up
+		NEED(!caps_get(&c) && c.e == full && c.p == full);
+		NEED(!syscall(SYS_setuid, 1000) && !caps_get(&c) && !c.e && !c.p);
+		NEED_ERR(syscall(SYS_setuid, 0), EPERM);
+		NEED_ERR(syscall(SYS_setreuid, 0, -1), EPERM);
+		NEED_ERR(syscall(SYS_setresuid, -1, -1, 0), EPERM);
+		NEED_ERR(syscall(SYS_setgroups, 0, NULL), EPERM);
+		NEED_ERR(syscall(SYS_setuid, -1), EINVAL);
+	END_CHILD;
+	CHILD // the effective id comes and goes
+		NEED(!syscall(SYS_setresuid, -1, 1000, -1) && !caps_get(&c) && !c.e && c.p == full);
+		NEED(prctl(PR_GET_DUMPABLE) == 0);
+		NEED(!syscall(SYS_setresuid, -1, 0, -1) && !caps_get(&c) && c.e == full);
+	END_CHILD;
+	CHILD // kept across setuid, but not effective
+		NEED(!prctl(PR_SET_KEEPCAPS, 1) && prctl(PR_GET_KEEPCAPS) == 1);
+		NEED_ERR(prctl(PR_SET_KEEPCAPS, 2), EINVAL);
+		NEED(!syscall(SYS_setuid, 1000) && !caps_get(&c) && !c.e && c.p == full);
+		NEED(!caps_set(CAP(CAP_SETUID), full, 0) && !syscall(SYS_setuid, 1234));
+		NEED(!caps_get(&c) && c.e == CAP(CAP_SETUID));
+	END_CHILD;
+	CHILD // no fixup at all
+		NEED(!prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP));
+		NEED(!syscall(SYS_setuid, 1000) && !caps_get(&c) && c.e == full);
+	END_CHILD;
+	CHILD // the file system id takes the capabilities of files
+		uint64_t fs = CAP(CAP_CHOWN) | CAP(CAP_DAC_OVERRIDE) | CAP(CAP_DAC_READ_SEARCH) | CAP(CAP_FOWNER) |
+			      CAP(CAP_FSETID) | CAP(CAP_LINUX_IMMUTABLE) | CAP(CAP_MKNOD) | CAP(CAP_MAC_OVERRIDE);
+		NEED(syscall(SYS_setfsuid, 1000) == 0 && syscall(SYS_setfsuid, -1) == 1000);
+		NEED(!caps_get(&c) && c.e == (full & ~fs) && c.p == full);
+		NEED(syscall(SYS_setfsuid, 0) == 1000 && !caps_get(&c) && c.e == full);
+		NEED(syscall(SYS_setfsgid, 5) == 0 && syscall(SYS_setfsgid, -1) == 5);
+	END_CHILD;
+	CHILD // saved ids
+		uid_t r, e, s;
+		NEED(!syscall(SYS_setreuid, 1000, 2000) && !syscall(SYS_getresuid, &r, &e, &s));
+		NEED(r == 1000 && e == 2000 && s == 2000);
+		NEED(!syscall(SYS_setreuid, 2000, 1000) && !syscall(SYS_getresuid, &r, &e, &s));
+		NEED(r == 2000 && e == 1000 && s == 1000);
+		NEED(!syscall(SYS_setreuid, -1, -1) && !syscall(SYS_setresuid, -1, 2000, -1));
+		NEED_ERR(syscall(SYS_setresuid, 3000, -1, -1), EPERM);
+		NEED_ERR(syscall(SYS_getresuid, &r, &e, 8), EFAULT);
+	END_CHILD;
+}
+
+TEST(capset_rules)
+{
+	struct __user_cap_header_struct h = {0x12345678, 0};
+	struct __user_cap_data_struct d[2] = {0};
+	struct caps c;
+
+	NEEDS_ROOT;
+	CHILD
+		NEED_ERR(syscall(SYS_capget, &h, d), EINVAL);
+		NEED(h.version == _LINUX_CAPABILITY_VERSION_3);
+		h.version = 0;
+		NEED(!syscall(SYS_capget, &h, NULL));
+		h.pid = -1;
+		NEED_ERR(syscall(SYS_capget, &h, d), EINVAL);
+		h.pid = 0x7ffffff;
+		NEED_ERR(syscall(SYS_capget, &h, d), ESRCH);
+		h.pid = getppid();
+		NEED_ERR(syscall(SYS_capset, &h, d), EPERM);
+		NEED_ERR(syscall(SYS_capget, 8, d), EFAULT);
+		h.pid = 0;
+		NEED_ERR(syscall(SYS_capset, &h, 8), EFAULT);
+		NEED(!caps_set(CAP(CAP_SETPCAP), CAP(CAP_SETPCAP) | CAP(CAP_KILL), CAP(CAP_CHOWN)));
+		NEED_ERR(caps_set(CAP(CAP_KILL), CAP(CAP_SETPCAP), 0), EPERM);
+		NEED_ERR(caps_set(0, CAP(CAP_CHOWN), 0), EPERM);
+		NEED(!prctl(PR_CAPBSET_DROP, CAP_NET_RAW) && prctl(PR_CAPBSET_READ, CAP_NET_RAW) == 0);
+		NEED_ERR(caps_set(CAP(CAP_SETPCAP), CAP(CAP_SETPCAP), CAP(CAP_NET_RAW)), EPERM);
+		NEED(!caps_set(0, CAP(CAP_KILL), CAP(CAP_CHOWN)));
+		NEED_ERR(caps_set(0, CAP(CAP_KILL), CAP(CAP_CHOWN) | CAP(CAP_FOWNER)), EPERM);
+		NEED(!caps_set(0, CAP(CAP_KILL), CAP(CAP_KILL)));
+		NEED_ERR(prctl(PR_CAPBSET_DROP, CAP_KILL), EPERM);
+		NEED_ERR(prctl(PR_CAPBSET_DROP, 64), EPERM);
+		NEED_ERR(prctl(PR_CAPBSET_READ, 64), EINVAL);
+		NEED(!caps_get(&c) && !c.e && c.p == CAP(CAP_KILL));
+	END_CHILD;
+}
+
+TEST(ambient_capabilities)
+{
+	struct caps c;
+
+	NEEDS_ROOT;
+	CHILD
+		NEED_ERR(prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_KILL, 0, 0), EPERM);
+		NEED(!caps_set(full, full, CAP(CAP_KILL)));
+		NEED(!prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_KILL, 0, 0));
+		NEED(prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, CAP_KILL, 0, 0) == 1);
+		NEED(prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, CAP_CHOWN, 0, 0) == 0);
+		NEED_ERR(prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, 64, 0, 0), EINVAL);
+		NEED_ERR(prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, CAP_KILL, 1, 0), EINVAL);
+		NEED_ERR(prctl(PR_CAP_AMBIENT, 9, CAP_KILL, 0, 0), EINVAL);
+		NEED_ERR(prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 1, 0, 0), EINVAL);
+		NEED(!caps_set(full, full, 0)); // no longer inheritable: not ambient either
+		NEED(prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, CAP_KILL, 0, 0) == 0);
+		NEED(!caps_set(full, full, CAP(CAP_KILL)));
+		NEED(!prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_KILL, 0, 0));
+		NEED(!prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0));
+		NEED(prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, CAP_KILL, 0, 0) == 0);
+		NEED(!prctl(PR_SET_SECUREBITS, SECBIT_NO_CAP_AMBIENT_RAISE));
+		NEED_ERR(prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_KILL, 0, 0), EPERM);
+		NEED(!prctl(PR_SET_SECUREBITS, 0));
+		NEED(!prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_KILL, 0, 0));
+		NEED(!prctl(PR_SET_KEEPCAPS, 1) && !syscall(SYS_setuid, 1000)); // kept, but not the ambient ones
+		NEED(prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, CAP_KILL, 0, 0) == 0);
+		NEED(!prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_KILL, 0, 0));
+		NEED(!scratch_enter() || errno);
+		char got[200];
+		int r = run_as("/proc/self/exe", 0, NULL, "1000 1000 1000 0 0 0 0 1 20 20", got);
+		NEED_EQ(r, 0);
+		NEED(!caps_get(&c));
+	END_CHILD;
+}
+
+TEST(securebits)
+{
+	NEEDS_ROOT;
+	CHILD
+		NEED(prctl(PR_GET_SECUREBITS) == 0);
+		NEED_ERR(prctl(PR_SET_SECUREBITS, 0x1000), EPERM);
+		NEED(!prctl(PR_SET_SECUREBITS, SECBIT_KEEP_CAPS | SECBIT_KEEP_CAPS_LOCKED | SECBIT_NOROOT));
+		NEED_ERR(prctl(PR_SET_KEEPCAPS, 0), EPERM);
+		NEED_ERR(prctl(PR_SET_SECUREBITS, SECBIT_NOROOT), EPERM);
+		NEED(!prctl(PR_SET_SECUREBITS, SECBIT_KEEP_CAPS | SECBIT_KEEP_CAPS_LOCKED));
+		NEED(!caps_set(0, full, 0));
+		NEED_ERR(prctl(PR_SET_SECUREBITS, SECBIT_KEEP_CAPS | SECBIT_KEEP_CAPS_LOCKED | SECBIT_NOROOT), EPERM);
+	END_CHILD;
+}
+
+TEST(capabilities_open_doors)
+{
+	struct stat st;
+
+	NEEDS_ROOT;
+	CHILD // root without capabilities is like anybody
+		NEED(!scratch_enter() && !mkdir("d", 0700) && !chown("d", 1000, 1000) && !touch("f", 0600));
+		NEED(!chown("f", 1000, 1000) && !touch("g", 0600) && !touch("d/in", 0644));
+		NEED(!caps_set(0, full, 0));
+		NEED_ERR(open("f", O_RDONLY), EACCES);
+		NEED_ERR(stat("d/in", &st), EACCES);
+		NEED_ERR(chmod("f", 0644), EPERM);
+		NEED_ERR(chown("g", 1, 1), EPERM);
+		NEED_ERR(mknod("null", S_IFCHR | 0666, 0x103), EPERM);
+		NEED_ERR(chroot("."), EPERM);
+		NEED_ERR(mount("x", "d", "tmpfs", 0, NULL), EPERM);
+		NEED_ERR(umount2(".", MNT_DETACH), EPERM);
+		NEED_ERR(sethostname("x", 1), EPERM);
+		NEED(!access("f", R_OK)); // access asks for the real user, whose set is the permitted one
+	END_CHILD;
+	CHILD // and others with one can do what it says
+		NEED(!scratch_enter() && !mkdir("d", 0700) && !touch("f", 0600) && !touch("d/in", 0600));
+		NEED(!chown("f", 0, 4711));
+		NEED(!prctl(PR_SET_KEEPCAPS, 1) && !syscall(SYS_setuid, 1000));
+		NEED_ERR(open("f", O_RDONLY), EACCES);
+		NEED(!caps_set(CAP(CAP_DAC_READ_SEARCH), full, 0));
+		NEED(open("f", O_RDONLY) >= 0 && !stat("d/in", &st));
+		NEED_ERR(open("f", O_WRONLY), EACCES);
+		NEED_ERR(access("f", R_OK), EACCES);
+		NEED(!caps_set(CAP(CAP_DAC_OVERRIDE), full, 0));
+		NEED(open("f", O_RDWR) >= 0);
+		NEED_ERR(execl("./f", "f", NULL), EACCES);
+		NEED_ERR(chmod("f", 0644), EPERM);
+		NEED(!caps_set(CAP(CAP_FOWNER), full, 0));
+		NEED(!chmod("f", 06711) && !stat("f", &st));
+		NEED_EQ(st.st_mode & 07777, 04711); // neither in the group nor CAP_FSETID
+		NEED(!caps_set(CAP(CAP_FOWNER) | CAP(CAP_FSETID), full, 0));
+		NEED(!chmod("f", 06711) && !stat("f", &st));
+		NEED_EQ(st.st_mode & 07777, 06711);
+		NEED_ERR(chown("f", 1000, -1), EPERM);
+		NEED(!caps_set(CAP(CAP_CHOWN), full, 0));
+		NEED_ERR(chown("f", 1000, 1000), EPERM); // it takes the set-ID bits, which is a chmod
+		NEED(!caps_set(CAP(CAP_CHOWN) | CAP(CAP_FOWNER), full, 0));
+		NEED(!chown("f", 1000, 1000) && !stat("f", &st));
+		NEED_EQ(st.st_mode & 07777, 0711);
+		NEED(!caps_set(CAP(CAP_MKNOD) | CAP(CAP_DAC_OVERRIDE), full, 0));
+		NEED(!mknod("null", S_IFCHR | 0666, 0x103));
+		NEED(!caps_set(CAP(CAP_SYS_CHROOT), full, 0));
+		NEED(!chroot("."));
+	END_CHILD;
+}
+
+static int down(const void *a, const void *b)
+{
+	return *(gid_t *)a < *(gid_t *)b ? 1 : -1;
+}
+
+TEST(groups)
+{
+	gid_t list[100], back[100];
+
+	NEEDS_ROOT;
+	for (int i = 0; i < 100; i++)
+		list[i] = (gid_t)(i * 7919 % 1009 + 1);
+	CHILD
+		NEED(!syscall(SYS_setgroups, 100, list) && syscall(SYS_getgroups, 0, NULL) == 100);
+		NEED(syscall(SYS_getgroups, 100, back) == 100);
+		for (int i = 1; i < 100; i++)
+			NEED(back[i - 1] < back[i]);
+		qsort(list, 100, sizeof *list, down);
+		for (int i = 0; i < 100; i++)
+			NEED(list[i] == back[99 - i]);
+		NEED_ERR(syscall(SYS_getgroups, 99, back), EINVAL);
+		NEED_ERR(syscall(SYS_getgroups, -1, back), EINVAL);
+		NEED_ERR(syscall(SYS_getgroups, 100, 8), EFAULT);
+		NEED_ERR(syscall(SYS_setgroups, 65537, list), EINVAL);
+		NEED_ERR(syscall(SYS_setgroups, 65536, 8), EFAULT);
+		NEED_ERR(syscall(SYS_setgroups, -1, list), EINVAL);
+		gid_t *many = calloc(65536, sizeof *many);
+		for (int i = 0; i < 65536; i++)
+			many[i] = (gid_t)(65536 - i);
+		NEED(!syscall(SYS_setgroups, 65536, many) && syscall(SYS_getgroups, 65536, many) == 65536);
+		NEED(many[0] == 1 && many[65535] == 65536);
+		NEED(!scratch_enter() && !touch("f", 0040) && !chown("f", 0, 4711));
+		NEED(!syscall(SYS_setuid, 1000) && open("f", O_RDONLY) >= 0);
+		NEED_ERR(open("f", O_WRONLY), EACCES);
+		NEED(!syscall(SYS_getgroups, 0, NULL) || 1);
+		NEED_ERR(syscall(SYS_setgroups, 0, NULL), EPERM);
+	END_CHILD;
+}
+
+TEST(prctl_surface)
+{
+	char name[16];
+	int v;
+
+	CHILD
+		NEED_ERR(prctl(-1), EINVAL);
+		NEED_ERR(prctl(PR_SET_PDEATHSIG, 65), EINVAL);
+		NEED(!prctl(PR_SET_PDEATHSIG, SIGUSR1) && !prctl(PR_GET_PDEATHSIG, &v) && v == SIGUSR1);
+		NEED_ERR(prctl(PR_GET_PDEATHSIG, 8), EFAULT);
+		NEED(prctl(PR_GET_DUMPABLE) == 1 && !prctl(PR_SET_DUMPABLE, 0) && !prctl(PR_GET_DUMPABLE));
+		NEED_ERR(prctl(PR_SET_DUMPABLE, 2), EINVAL);
+		NEED(!prctl(PR_SET_NAME, "a name that is far too long") && !prctl(PR_GET_NAME, name));
+		NEED(!strcmp(name, "a name that is "));
+		NEED_ERR(prctl(PR_SET_NAME, 8), EFAULT);
+		NEED(prctl(PR_GET_TIMING) == PR_TIMING_STATISTICAL && !prctl(PR_SET_TIMING, PR_TIMING_STATISTICAL));
+		NEED_ERR(prctl(PR_SET_TIMING, PR_TIMING_TIMESTAMP), EINVAL);
+		NEED(!prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0));
+		NEED_ERR(prctl(PR_GET_NO_NEW_PRIVS, 1, 0, 0, 0), EINVAL);
+		NEED_ERR(prctl(PR_SET_NO_NEW_PRIVS, 0, 0, 0, 0), EINVAL);
+		NEED_ERR(prctl(PR_SET_NO_NEW_PRIVS, 1, 1, 0, 0), EINVAL);
+		NEED(!prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) && prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1);
+		NEED(!prctl(PR_SET_CHILD_SUBREAPER, 1) && !prctl(PR_GET_CHILD_SUBREAPER, &v) && v == 1);
+		NEED(!prctl(PR_SET_TIMERSLACK, 4711) && prctl(PR_GET_TIMERSLACK) == 4711);
+		NEED(!prctl(PR_SET_TIMERSLACK, 0) && prctl(PR_GET_TIMERSLACK) == 50000);
+		NEED(!prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0) && prctl(PR_GET_THP_DISABLE, 0, 0, 0, 0) == 1);
+		NEED_ERR(prctl(PR_SET_THP_DISABLE, 1, 1, 0, 0), EINVAL);
+		NEED_ERR(prctl(PR_GET_THP_DISABLE, 1, 0, 0, 0), EINVAL);
+		NEED(!prctl(PR_TASK_PERF_EVENTS_DISABLE) && !prctl(PR_TASK_PERF_EVENTS_ENABLE));
+		NEED_ERR(prctl(PR_SET_UNALIGN, 0), EINVAL);
+		NEED_ERR(prctl(PR_SET_FPEMU, 0), EINVAL);
+		NEED_ERR(prctl(PR_SET_FPEXC, 0), EINVAL);
+		NEED_ERR(prctl(PR_SET_ENDIAN, 0), EINVAL);
+		NEED(prctl(PR_MCE_KILL_GET, 0, 0, 0, 0) == PR_MCE_KILL_DEFAULT);
+		NEED(!prctl(PR_MCE_KILL, PR_MCE_KILL_SET, PR_MCE_KILL_EARLY, 0, 0));
+		NEED(prctl(PR_MCE_KILL_GET, 0, 0, 0, 0) == PR_MCE_KILL_EARLY);
+		NEED(!prctl(PR_MCE_KILL, PR_MCE_KILL_CLEAR, 0, 0, 0));
+		NEED(prctl(PR_MCE_KILL_GET, 0, 0, 0, 0) == PR_MCE_KILL_DEFAULT);
+		NEED_ERR(prctl(PR_MCE_KILL, 5, 0, 0, 0), EINVAL);
+		NEED_ERR(prctl(PR_MCE_KILL_GET, 1, 0, 0, 0), EINVAL);
+		NEED(!prctl(PR_GET_TSC, &v) && v == PR_TSC_ENABLE);
+		NEED_ERR(prctl(PR_SET_TSC, 5), EINVAL);
+		NEED_ERR(prctl(PR_SET_SECCOMP, 7), EINVAL);
+		NEED(prctl(PR_GET_SECCOMP) == 0);
+		if (full & CAP(CAP_SYS_RESOURCE)) {
+			NEED(!prctl(PR_GET_IO_FLUSHER, 0, 0, 0, 0) && !prctl(PR_SET_IO_FLUSHER, 1, 0, 0, 0));
+			NEED(prctl(PR_GET_IO_FLUSHER, 0, 0, 0, 0) == 1);
+			NEED_ERR(prctl(PR_SET_IO_FLUSHER, 2, 0, 0, 0), EINVAL);
+		}
+		if (!geteuid())
+			NEED(!become(NOBODY));
+		NEED_ERR(prctl(PR_SET_IO_FLUSHER, 0, 0, 0, 0), EPERM);
+	END_CHILD;
+}
