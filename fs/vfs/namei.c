@@ -217,9 +217,9 @@ int namei_link(int olddir, const char *old, int newdir, const char *new, u32 at_
 		err = -EPERM;
 	else
 		err = link_checked(w.path.dentry->inode, d, from.dentry->inode);
+	if (!err && !list_empty(&from.dentry->inode->watches))
+		inotify_event(from.dentry->inode, IN_ATTRIB, 0, NULL); /* its number of links */
 	end_create(&w, d, err);
-	if (!err)
-		notify_dentry(from.dentry, IN_ATTRIB);
 out:
 	walk_end(&w);
 out_from:
@@ -246,6 +246,7 @@ static int remove_locked(struct inode *dir, struct dentry *d, bool rmdir)
 
 int namei_unlink(int dirfd, const char *path, bool rmdir)
 {
+	char name[NAME_LEN_MAX + 1];
 	struct inode *dir;
 	struct dentry *d;
 	struct walk w;
@@ -277,12 +278,12 @@ int namei_unlink(int dirfd, const char *path, bool rmdir)
 	if (!err)
 		err = remove_locked(dir, d, rmdir);
 	mutex_unlock(&dir->lock);
-	if (!err) {
-		if (!rmdir && !list_empty(&d->inode->watches))
-			inotify_event(d->inode, IN_ATTRIB, 0, NULL);
-		notify_name(dir, IN_DELETE, 0, d->name, rmdir);
-	}
-	dentry_put(d);
+	if (!err && !rmdir && !list_empty(&d->inode->watches))
+		inotify_event(d->inode, IN_ATTRIB, 0, NULL);
+	str_copy(name, d->name, sizeof name);
+	dentry_put(d); /* where this is the end of the inode, its own watchers hear of it first */
+	if (!err)
+		notify_name(dir, IN_DELETE, 0, name, rmdir);
 out:
 	walk_end(&w);
 	return err;

@@ -15,22 +15,23 @@ void notify_dentry_slow(struct dentry *d, u32 mask)
 {
 	struct inode *i = d->inode, *dir = NULL;
 	u32 isdir = S_ISDIR(i->mode) ? IN_ISDIR : 0;
+	u32 gone = d->flags & DENTRY_UNLINKED ? IN_EXCL_UNLINK : 0; /* some watchers do not care for it */
 	struct dentry *parent;
 	char name[NAME_LEN_MAX + 1];
 
 	rename_read_lock();
 	parent = d->parent;
-	if (parent != d && parent->inode && !(d->flags & DENTRY_UNLINKED)) {
+	if (parent != d && parent->inode) {
 		dir = parent->inode;
 		inode_get(dir);
 		str_copy(name, d->name, sizeof name);
 	}
 	rename_read_unlock();
-	if (!list_empty(&i->watches))
-		inotify_event(i, mask | isdir, 0, NULL);
 	if (dir) {
 		if (!list_empty(&dir->watches))
-			inotify_event(dir, mask | isdir, 0, name);
+			inotify_event(dir, mask | isdir | gone, 0, name);
 		inode_put(dir);
 	}
+	if (!list_empty(&i->watches))
+		inotify_event(i, mask | isdir, 0, NULL);
 }

@@ -123,16 +123,17 @@ static void tell(struct inode *sd, struct inode *td, struct inode *moved, struct
 
 	notify_name(sd, IN_MOVED_FROM, cookie, oldname, S_ISDIR(moved->mode));
 	notify_name(td, IN_MOVED_TO, cookie, newname, S_ISDIR(moved->mode));
+	/* What was replaced has a link less; that it is gone is told with its last reference. */
+	if (other && !(flags & RENAME_EXCHANGE) && !list_empty(&other->watches))
+		inotify_event(other, IN_ATTRIB | (S_ISDIR(other->mode) ? IN_ISDIR : 0), 0, NULL);
 	if (!list_empty(&moved->watches))
-		inotify_event(moved, IN_MOVE_SELF | (S_ISDIR(moved->mode) ? IN_ISDIR : 0), 0, NULL);
-	if (!other)
-		return;
-	if (flags & RENAME_EXCHANGE) {
+		inotify_event(moved, IN_MOVE_SELF, 0, NULL);
+	if (other && flags & RENAME_EXCHANGE) {
 		cookie = atomic_fetch_add_explicit(&next_cookie, 1, memory_order_relaxed);
 		notify_name(td, IN_MOVED_FROM, cookie, newname, S_ISDIR(other->mode));
 		notify_name(sd, IN_MOVED_TO, cookie, oldname, S_ISDIR(other->mode));
-	} else if (!list_empty(&other->watches)) {
-		inotify_event(other, S_ISDIR(other->mode) ? IN_DELETE_SELF | IN_ISDIR : IN_ATTRIB, 0, NULL);
+		if (!list_empty(&other->watches))
+			inotify_event(other, IN_MOVE_SELF, 0, NULL);
 	}
 }
 

@@ -112,6 +112,7 @@ void super_put(struct super *s)
 {
 	if (!refcount_put(&s->active))
 		return;
+	inotify_super_gone(s);
 	if (s->root) {
 		dcache_forget(s, s->root->inode, NULL, 0);
 		dentry_put(s->root);

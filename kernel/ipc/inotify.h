@@ -33,6 +33,7 @@ struct inotify_watch {
 	struct refcount ref;	     /* the group's tree, and events on their way */
 	struct rb_node node;	     /* group->watches */
 	struct list_head inode_node; /* inode->watches; guarded by the inode's lock of inotify_watch.c */
+	struct list_head all_node;   /* every watch, newest first; guarded by all_lock of inotify_watch.c */
 	struct inotify_group *group;
 	struct inode *inode; /* reference held until it leaves the inode */
 	int wd;

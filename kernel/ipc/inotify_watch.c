@@ -14,6 +14,8 @@
 
 static struct spinlock locks[NLOCKS];
 static _Atomic u32 watches;
+static struct spinlock all_lock; /* guards all_watches; taken alone */
+static LIST_HEAD(all_watches);
 
 static struct spinlock *inode_lock_of(const struct inode *i)
 {
@@ -46,6 +48,9 @@ void inotify_watch_remove(struct inotify_watch *w)
 	spin_lock(inode_lock_of(inode));
 	list_del_init(&w->inode_node);
 	spin_unlock(inode_lock_of(inode));
+	spin_lock(&all_lock);
+	list_del_init(&w->all_node);
+	spin_unlock(&all_lock);
 	inotify_queue(g, w->wd, IN_IGNORED, 0, NULL);
 	atomic_fetch_sub_explicit(&watches, 1, memory_order_relaxed);
 	inode_put(inode);
@@ -99,6 +104,9 @@ static void watch_insert(struct inotify_group *g, struct inotify_watch *w)
 	spin_lock(inode_lock_of(w->inode));
 	list_add_tail(&w->inode_node, &w->inode->watches);
 	spin_unlock(inode_lock_of(w->inode));
+	spin_lock(&all_lock);
+	list_add(&w->all_node, &all_watches);
+	spin_unlock(&all_lock);
 }
 
 /* With g->mutex held. A watch descriptor, or -errno. */
@@ -242,4 +250,32 @@ void inotify_event(struct inode *inode, u32 mask, u32 cookie, const char *name)
 	}
 	if (vec != inline_vec)
 		kfree(vec);
+}
+
+/* A watch of an inode of S, with a reference, and its last event; NULL: there is none left. */
+static struct inotify_watch *watch_of_super(struct super *s, u32 *mask)
+{
+	struct inotify_watch *w, *found = NULL;
+
+	spin_lock(&all_lock);
+	list_for_each_entry (w, &all_watches, all_node)
+		if (w->inode->super == s) {
+			refcount_get(&w->ref);
+			*mask = IN_UNMOUNT | (S_ISDIR(w->inode->mode) ? IN_ISDIR : 0);
+			found = w;
+			break;
+		}
+	spin_unlock(&all_lock);
+	return found;
+}
+
+void inotify_super_gone(struct super *s)
+{
+	struct inotify_watch *w;
+	u32 mask;
+
+	while ((w = watch_of_super(s, &mask))) {
+		watch_deliver(w, mask, 0, NULL);
+		inotify_watch_put(w);
+	}
 }

@@ -252,6 +252,8 @@ int vfs_mknod(const char *path, u32 mode, u64 rdev, struct path *out);
 
 /* inotify hook: MASK is IN_*; called by the VFS after the fact. Implemented in kernel/ipc/inotify.c. */
 void inotify_event(struct inode *inode, u32 mask, u32 cookie, const char *name);
+/* S is no longer mounted anywhere: watches on its inodes end with IN_UNMOUNT. */
+void inotify_super_gone(struct super *s);
 
 /* Boot: mount the root by the kernel words root= and rootfstype=, then /proc, /sys, /dev, /tmp ... Panics
  * without a root. */

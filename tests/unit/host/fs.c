@@ -140,6 +140,10 @@ __weak int chrdev_open(struct inode *i, struct file *f)
 	return -ENXIO;
 }
 
+__weak void inotify_super_gone(struct super *s)
+{
+}
+
 __weak void inotify_event(struct inode *inode, u32 mask, u32 cookie, const char *name)
 {
 	struct fs_host_event *e = &fs_host_events[fs_host_nevents++ % FS_HOST_EVENTS];
