@@ -190,10 +190,10 @@ int dhcp_parse(const void *msg, size_t len, u32 xid, const u8 mac[6], struct dhc
 		/* RFC 2131 4.4.5; a lease below a minute would keep us busy with nothing else. */
 		if (l->seconds && l->seconds < 60)
 			l->seconds = 60;
-		if (!l->t1 || l->t1 >= l->seconds)
-			l->t1 = l->seconds / 2;
-		if (!l->t2 || l->t2 >= l->seconds || l->t2 < l->t1)
+		if (!l->t2 || l->t2 >= l->seconds)
 			l->t2 = (u32)((u64)l->seconds * 7 / 8);
+		if (!l->t1 || l->t1 >= l->t2)
+			l->t1 = min(l->seconds / 2, l->t2);
 	} else {
 		l->t1 = l->t2 = ~0u;
 	}

@@ -136,19 +136,23 @@ static struct frag_queue *queue_find(struct frag_table *t, struct packet *p, u32
 	return q;
 }
 
-/* Put P in its place. 1 taken, 0 duplicate, -EINVAL: the queue is bad. */
+/* Put P in its place. 1 taken, 0 duplicate, -EINVAL: the queue is bad, and P not on it. */
 static int queue_insert(struct frag_table *t, struct frag_queue *q, struct packet *p, u32 off, bool more)
 {
-	u32 end = off + p->len;
+	u32 end = off + p->len, reach = 0;
 	struct list_head *at;
 
 	if (end > 65535 || (more && (p->len & 7)) || p->len == 0)
 		return -EINVAL;
-	if (!more) {
-		if (q->total && q->total != end)
-			return -EINVAL;
-		q->total = end;
+	if (!list_empty(&q->frags)) {
+		struct packet *last = list_last_entry(&q->frags, struct packet, node);
+
+		reach = *frag_off(last) + last->len;
 	}
+	if (q->total ? end > q->total || (!more && end != q->total) : !more && reach > end)
+		return -EINVAL; /* beyond the datagram's end */
+	if (!more)
+		q->total = end;
 	for (at = q->frags.prev; at != &q->frags; at = at->prev) {
 		struct packet *o = list_entry(at, struct packet, node);
 		u32 ooff = *frag_off(o), oend = ooff + o->len;
@@ -168,9 +172,6 @@ static int queue_insert(struct frag_table *t, struct frag_queue *q, struct packe
 	q->have += p->len;
 	q->mem += packet_truesize(p);
 	t->mem += packet_truesize(p);
-	p = list_last_entry(&q->frags, struct packet, node);
-	if (q->total && *frag_off(p) + p->len > q->total)
-		return -EINVAL;
 	return 1;
 }
 

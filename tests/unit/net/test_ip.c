@@ -167,6 +167,11 @@ static void test_hostile_fragments(void **st)
 	raw_fragment(4, 0, true, d, 13);
 	raw_fragment(5, 64, false, d, 8);
 	raw_fragment(5, 128, false, d, 8);
+	/* A piece beyond the end, when the end was known and when it comes after. */
+	raw_fragment(6, 64, false, d, 8);
+	raw_fragment(6, 128, true, d, 8);
+	raw_fragment(7, 128, true, d, 8);
+	raw_fragment(7, 64, false, d, 8);
 	assert_int_equal(sim_recv(y, in, 64, 0), -EAGAIN);
 	/* A flood of first fragments stays within the memory limit and is gone after the time-out. */
 	for (unsigned i = 0; i < 20000; i++)

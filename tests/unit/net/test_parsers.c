@@ -167,6 +167,14 @@ static void test_dhcp_messages(void **state)
 	assert_int_equal(l.routes[0].plen, 16);
 	assert_int_equal(l.routes[0].gateway, IP4(10, 0, 0, 9));
 	assert_string_equal(l.domain, ""); /* a name with a slash is none */
+	/* Times out of order are put in order: T1, T2, the end. */
+	memcpy(m + 1, good, sizeof(good));
+	memcpy((u8 *)(m + 1) + sizeof(good) - 1, "\x33\4\0\0\3\xe8\x3a\4\0\0\3\xd4\xff", 13);
+	assert_int_equal(dhcp_parse(buf, sizeof(buf), 99, mac, &l), DHCP_ACK);
+	assert_int_equal(l.seconds, 1000);
+	assert_int_equal(l.t2, 875);
+	assert_int_equal(l.t1, 500);
+	memcpy(m + 1, good, sizeof(good));
 	/* Cut anywhere: an error or a message without what was cut, never a read beyond. */
 	for (size_t n = sizeof(*m); n < sizeof(*m) + sizeof(good); n++) {
 		u8 *copy = malloc(n);
