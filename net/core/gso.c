@@ -58,12 +58,13 @@ int gso_send_segments(struct netdev *dev, struct packet *p)
 	u32 net_off = p->network_off - packet_headroom(p), tcp_off = p->transport_off - packet_headroom(p);
 	u32 hdr = tcp_off + ((struct tcphdr *)packet_transport(p))->doff * 4u;
 	u32 payload = p->len - hdr, mss = p->gso_size;
+	u32 front = PACKET_HEADROOM + (-net_off & 3); /* the IP header at a multiple of four */
 	int err = 0;
 	unsigned index = 0;
 
 	for (u32 off = 0; off < payload; off += mss, index++) {
 		u32 n = min(mss, payload - off);
-		struct packet *s = packet_alloc(PACKET_HEADROOM, hdr + n);
+		struct packet *s = packet_alloc(front, hdr + n);
 
 		if (!s) {
 			err = -ENOBUFS;
@@ -72,8 +73,8 @@ int gso_send_segments(struct netdev *dev, struct packet *p)
 		memcpy(packet_put(s, hdr), p->data, hdr);
 		packet_copy_bits(p, hdr + off, packet_put(s, n), n);
 		s->protocol = p->protocol;
-		s->network_off = (u16)(PACKET_HEADROOM + net_off);
-		s->transport_off = (u16)(PACKET_HEADROOM + tcp_off);
+		s->network_off = (u16)(front + net_off);
+		s->transport_off = (u16)(front + tcp_off);
 		s->ip_summed = PACKET_CSUM_PARTIAL;
 		s->csum_offset = offsetof(struct tcphdr, check);
 		fix_headers(s, net_off, tcp_off, off, off + n == payload, index);

@@ -139,9 +139,8 @@ u32 port_search_start(struct net_stack *net, const struct net_addr *src, const s
 		struct net_addr src, dst;
 		u64 port;
 	} key = {*src, *dst, dport};
-	static _Atomic u32 next; /* one counter for all destinations; the keyed hash hides it from each */
 
 	*count = net->port_high - net->port_low + 1u;
 	return (u32)siphash(&key, sizeof(key), &net->isn_key) +
-	       2 * atomic_fetch_add_explicit(&next, 1, memory_order_relaxed);
+	       2 * atomic_fetch_add_explicit(&net->port_next, 1, memory_order_relaxed);
 }

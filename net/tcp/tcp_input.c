@@ -224,7 +224,7 @@ drop:
 }
 
 /* The ACK that completes a handshake. False: the segment is done with. */
-static bool syn_recv_ack(struct tcp_sock *tp, struct packet *p, const struct tcphdr *th)
+static bool syn_recv_ack(struct tcp_sock *tp, struct packet *p, const struct tcphdr *th, u32 wnd)
 {
 	u32 ack = be32(th->ack_seq);
 
@@ -245,7 +245,7 @@ static bool syn_recv_ack(struct tcp_sock *tp, struct packet *p, const struct tcp
 	tp->retrans_start = 0;
 	tp->rtx_at = 0;
 	tp->rtx_kind = RTX_NONE;
-	tp->snd_wnd = be16(th->window) << tp->snd_wscale;
+	tp->snd_wnd = wnd;
 	tp->snd_wl1 = be32(th->seq);
 	tcp_set_state(tp, TCP_STATE_ESTABLISHED);
 	tcp_established(tp);
@@ -319,6 +319,7 @@ static void synchronized(struct tcp_sock *tp, struct packet *p, const struct tcp
 			 const struct tcp_options *o)
 {
 	u32 seq = be32(th->seq), hdr = th->doff * 4u, len = p->len - hdr, end;
+	u32 wnd = (u32)be16(th->window) << (th->syn ? 0 : tp->snd_wscale); /* RFC 7323 2.2 */
 	u64 now = clock_monotonic();
 	bool fin = th->fin, syn = th->syn;
 
@@ -347,7 +348,7 @@ static void synchronized(struct tcp_sock *tp, struct packet *p, const struct tcp
 		/* The ACK field of a probe below the window still counts. */
 		if (th->ack && !th->rst && !syn && end == seq && tp->state != TCP_STATE_SYN_RECV &&
 		    seq_lt(seq, tp->rcv_nxt) && seq_gt(seq, tp->rcv_nxt - 0x10000)) {
-			tcp_ack(tp, seq, be32(th->ack_seq), (u32)be16(th->window) << tp->snd_wscale, o, 0);
+			tcp_ack(tp, seq, be32(th->ack_seq), wnd, o, 0);
 			if (!fin_acked(tp))
 				goto drop;
 			tcp_push(tp);
@@ -369,13 +370,13 @@ static void synchronized(struct tcp_sock *tp, struct packet *p, const struct tcp
 	if (!th->ack)
 		goto drop;
 	if (tp->state == TCP_STATE_SYN_RECV) {
-		if (!syn_recv_ack(tp, p, th))
+		if (!syn_recv_ack(tp, p, th, wnd))
 			goto drop;
 	}
 	update_ts_recent(tp, o, seq, now);
 	tp->last_rx = now;
 	tp->segs_in++;
-	if (!tcp_ack(tp, seq, be32(th->ack_seq), (u32)be16(th->window) << tp->snd_wscale, o, len)) {
+	if (!tcp_ack(tp, seq, be32(th->ack_seq), wnd, o, len)) {
 		challenge(tp); /* it acknowledges what we never sent */
 		goto drop;
 	}

@@ -203,7 +203,9 @@ void tcp_keepalive_set(struct tcp_sock *tp)
 {
 	u64 idle_since = max(tp->last_rx, tp->last_tx);
 
-	if (TCP_IN(tp->state, TCPB(CLOSE) | TCPB(LISTEN) | TCPB(SYN_SENT) | TCPB(FIN_WAIT2)))
+	/* In FIN-WAIT-2 without a user the deadline is that of the socket's end. */
+	if (TCP_IN(tp->state, TCPB(CLOSE) | TCPB(LISTEN) | TCPB(SYN_SENT)) ||
+	    (tp->state == TCP_STATE_FIN_WAIT2 && socket_flag(tcp_socket(tp), SOCKF_DEAD)))
 		return;
 	if (!socket_flag(tcp_socket(tp), SOCKF_KEEPALIVE)) {
 		tp->keep_at = 0;

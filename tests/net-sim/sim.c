@@ -10,7 +10,9 @@
 #include "host/host_private.h"
 #include "kernel/alloc.h"
 #include "kernel/clock.h"
-#include "net/ip.h"
+#include "net/checksum.h"
+#include "net/gso.h"
+#include "net/ip6.h"
 
 u64 sim_rand(struct sim_rng *r)
 {
@@ -26,6 +28,7 @@ struct frame {
 	struct timer timer;
 	struct sim_link *link;
 	unsigned to;
+	bool corrupt;
 	u32 len;
 	u8 data[];
 };
@@ -40,6 +43,8 @@ static void arrive(struct timer *t)
 	p = f->link->down ? NULL : packet_alloc(2, f->len);
 	if (p) {
 		memcpy(packet_put(p, f->len), f->data, f->len);
+		if (f->link->observe && !f->corrupt)
+			f->link->observe(f->link, 1 - f->to, f->data, f->len, true, f->link->observe_arg);
 		net_enter();
 		netdev_receive(&h->dev, p);
 		net_leave();
@@ -58,9 +63,10 @@ static void launch(struct sim_link *l, unsigned from, const u8 *data, u32 len, u
 	f->to = 1 - from;
 	f->len = len;
 	memcpy(f->data, data, len);
-	if (corrupt && len > ETH_HDR_LEN && data[12] == 8 &&
-	    data[13] == 0) { /* IP only: ARP has no checksum */
-		u32 at_byte = (u32)sim_range(&l->rng, ETH_HDR_LEN, len - 1);
+	f->corrupt = corrupt && len > ETH_HDR_LEN && (data[12] != 8 || data[13] == 0);
+	if (f->corrupt) { /* what a checksum covers: not ARP, not the front of an IPv6 header */
+		u32 from = data[12] == 8 ? ETH_HDR_LEN : ETH_HDR_LEN + 8,
+		    at_byte = (u32)sim_range(&l->rng, from, len - 1);
 
 		f->data[at_byte] ^= (u8)(1u << sim_range(&l->rng, 0, 7));
 		l->corrupted++;
@@ -85,21 +91,98 @@ static void finish_checksum(struct packet *p, u8 *frame, u32 len)
 	frame[p->csum_start + p->csum_offset + 1] = (u8)sum;
 }
 
+static int tracing = -1;
+
 /* A line for each TCP frame, for SIM_TRACE=1. */
 static void trace(struct sim_link *l, unsigned side, const u8 *f, u32 len)
 {
-	const u8 *t = f + 34;
+	bool v4 = f[12] == 8 && f[13] == 0 && f[23] == 6, v6 = f[12] == 0x86 && len > 54 && f[20] == 6;
+	const u8 *t = f + (v4 ? 34 : 54);
+	u32 n = v4 ? (u32)(f[16] << 8 | f[17]) - 20 : (u32)(f[18] << 8 | f[19]);
 
-	if (len < 54 || f[12] != 8 || f[13] || f[23] != 6) {
-		fprintf(stderr, "%12.6f %c: %u bytes, type %02x%02x\n", (double)clock_monotonic() / 1e9,
-			'a' + side, len, f[12], f[13]);
-		return;
+	fprintf(stderr, "%12.6f %c: ", (double)clock_monotonic() / 1e9, 'a' + side);
+	if (!v4 && !v6)
+		fprintf(stderr, "%u bytes, type %02x%02x\n", len, f[12], f[13]);
+	else
+		fprintf(stderr, "seq %u ack %u len %u win %u %s%s%s%s%s\n",
+			(u32)t[4] << 24 | t[5] << 16 | t[6] << 8 | t[7],
+			(u32)t[8] << 24 | t[9] << 16 | t[10] << 8 | t[11], n - (t[12] >> 4) * 4u,
+			t[14] << 8 | t[15], t[13] & 2 ? "S" : "", t[13] & 1 ? "F" : "", t[13] & 4 ? "R" : "",
+			t[13] & 8 ? "P" : "", t[13] & 16 ? "." : "");
+}
+
+void sim_fix_tcp_checksum(u8 *frame, u32 len)
+{
+	bool v4 = frame[12] == 8;
+	u32 at = ETH_HDR_LEN + (v4 ? (frame[ETH_HDR_LEN] & 15) * 4u : 40u);
+	u32 n = v4 ? (u32)(frame[16] << 8 | frame[17]) + ETH_HDR_LEN - at : len - at;
+	struct net_addr src, dst;
+	u16 sum = 0;
+
+	if (v4) {
+		u32 a[2];
+
+		memcpy(a, frame + 26, 8);
+		src = addr_v4(a[0]);
+		dst = addr_v4(a[1]);
+	} else {
+		memcpy(&src, frame + 22, 16);
+		memcpy(&dst, frame + 38, 16);
 	}
-	fprintf(stderr, "%12.6f %c: seq %u ack %u len %u win %u %s%s%s%s%s\n",
-		(double)clock_monotonic() / 1e9, 'a' + side, (u32)t[4] << 24 | t[5] << 16 | t[6] << 8 | t[7],
-		(u32)t[8] << 24 | t[9] << 16 | t[10] << 8 | t[11],
-		(f[16] << 8 | f[17]) - 20 - (t[12] >> 4) * 4, t[14] << 8 | t[15], t[13] & 2 ? "S" : "",
-		t[13] & 1 ? "F" : "", t[13] & 4 ? "R" : "", t[13] & 8 ? "P" : "", t[13] & 16 ? "." : "");
+	memcpy(frame + at + 16, &sum, 2);
+	sum = csum_fold(csum_partial(frame + at, n, csum_pseudo(&src, &dst, n, IPPROTO_TCP)));
+	memcpy(frame + at + 16, &sum, 2);
+}
+
+/* The router's answer to a packet that its next link cannot take (RFC 792, 4443 3.2). */
+static void too_big(struct sim_link *l, unsigned side, const u8 *frame, u32 len)
+{
+	bool v4 = frame[12] == 8;
+	u32 ip = v4 ? 20 : 40, quote = min(len - ETH_HDR_LEN, v4 ? 28u : 1232u),
+	    n = ETH_HDR_LEN + ip + 8 + quote;
+	u8 *o = calloc(1, n), *ic = o + ETH_HDR_LEN + ip;
+	u16 sum;
+
+	memcpy(o, frame + 6, 6);
+	memcpy(o + 12, frame + 12, 2);
+	memcpy(ic + 8, frame + ETH_HDR_LEN, quote);
+	ic[0] = v4 ? 3 : 2;
+	ic[1] = v4 ? 4 : 0;
+	ic[6] = (u8)(l->path_mtu >> 8);
+	ic[7] = (u8)l->path_mtu;
+	if (v4) {
+		u32 router = IP4(10, 0, 0, 9);
+
+		memcpy(o + 14, (u8[]){0x45, 0, 0, (u8)(n - ETH_HDR_LEN), 0, 0, 0, 0, 64, 1}, 10);
+		memcpy(o + 26, &router, 4);
+		memcpy(o + 30, frame + 26, 4);
+		sum = ip_checksum(o + 14, 20);
+		memcpy(o + 24, &sum, 2);
+		sum = ip_checksum(ic, 8 + quote);
+	} else {
+		struct net_addr from = {.b = {0xfd, [15] = 9}}, to;
+
+		memcpy(&to, frame + 22, 16);
+		memcpy(o + 14, (u8[]){0x60, 0, 0, 0, (u8)((8 + quote) >> 8), (u8)(8 + quote), 58, 64}, 8);
+		memcpy(o + 22, &from, 16);
+		memcpy(o + 38, &to, 16);
+		sum = csum_fold(
+			csum_partial(ic, 8 + quote, csum_pseudo(&from, &to, 8 + quote, IPPROTO_ICMPV6)));
+	}
+	memcpy(ic + 2, &sum, 2);
+	launch(l, 1 - side, o, n, clock_monotonic() + l->p.delay_ns, false);
+	free(o);
+}
+
+/* True: the frame is longer than the path takes, and gone. */
+static bool beyond_path(struct sim_link *l, unsigned side, const u8 *frame, u32 len)
+{
+	if (!l->path_mtu || len <= l->path_mtu + ETH_HDR_LEN)
+		return false;
+	if (!l->blackhole && (frame[12] != 8 || (frame[20] & 0x40)))
+		too_big(l, side, frame, len);
+	l->lost++;
+	return true;
 }
 
 static int transmit(struct netdev *dev, struct packet *p)
@@ -107,17 +190,26 @@ static int transmit(struct netdev *dev, struct packet *p)
 	struct sim_host *h = dev->priv;
 	struct sim_link *l = h->link;
 	u64 now = clock_monotonic(), at;
-	u8 *frame = malloc(p->len);
+	u8 *frame;
 	u32 len = p->len;
 
+	if (p->gso_size) /* the device cuts it up */
+		return gso_send_segments(dev, p);
+	frame = malloc(len);
 	if (!frame)
 		abort();
 	packet_copy_bits(p, 0, frame, len);
 	finish_checksum(p, frame, len);
 	packet_free(p);
 	l->frames++;
-	if (getenv("SIM_TRACE"))
+	if (unlikely(tracing < 0))
+		tracing = getenv("SIM_TRACE") != NULL;
+	if (tracing)
 		trace(l, h->side, frame, len);
+	if (l->observe)
+		l->observe(l, h->side, frame, len, false, l->observe_arg);
+	if (beyond_path(l, h->side, frame, len))
+		goto out;
 	if (l->filter && !l->filter(l, h->side, frame, len, l->filter_arg))
 		goto out;
 	if (l->down || sim_chance(&l->rng, l->p.loss)) {
@@ -152,6 +244,16 @@ out:
 
 static const struct netdev_ops sim_ops = {.transmit = transmit};
 
+static int offer_ipv6(struct sim_host *h)
+{
+	struct net_addr net6 = {.b = {0xfd}};
+	struct if_addr a = {.addr = net6, .plen = 64, .valid_until = ~0ull, .preferred_until = ~0ull};
+	struct route r = {.dst = net6, .plen = 64, .type = RTN_UNICAST, .dev = &h->dev};
+
+	a.addr.b[15] = (u8)(h->side + 1);
+	return ip6_stack_init(&h->net) || if_addr_add(&h->dev, &a) || route_add(&h->net, &r, false);
+}
+
 static void host_up(struct sim_host *h, struct sim_link *l, unsigned side, const struct sim_link_params *p)
 {
 	struct if_addr a = {.addr = addr_v4(IP4(10, 0, 0, side + 1)),
@@ -177,7 +279,7 @@ static void host_up(struct sim_host *h, struct sim_link *l, unsigned side, const
 		abort();
 	r.dev = &h->dev;
 	r.src = a.addr;
-	if (route_add(&h->net, &r, false))
+	if (route_add(&h->net, &r, false) || (p->ipv6 && offer_ipv6(h)))
 		abort();
 	l->end[side] = h;
 }
@@ -276,6 +378,21 @@ int sim_setopt(struct socket *s, int level, int opt, int v)
 	if (level == SOL_SOCKET)
 		return socket_set_option(s, opt, &v, sizeof(v));
 	return s->ops->setsockopt(s, level, opt, &v, sizeof(v));
+}
+
+int sim_sockaddr(const struct socket *s, unsigned side, u16 port, struct __kernel_sockaddr_storage *ss)
+{
+	struct sockaddr_in6 six = {.sin6_family = AF_INET6, .sin6_port = be16(port)};
+	struct sockaddr_in four = in_addr(IP4(10, 0, 0, side + 1), port);
+
+	if (s->family == AF_INET) {
+		memcpy(ss, &four, sizeof(four));
+		return sizeof(four);
+	}
+	six.sin6_addr.s6_addr[0] = 0xfd;
+	six.sin6_addr.s6_addr[15] = (u8)(side + 1);
+	memcpy(ss, &six, sizeof(six));
+	return sizeof(six);
 }
 
 /* AF_UNIX needs the file system, which is not part of this library. */

@@ -28,6 +28,7 @@ struct sim_link_params {
 	u64 bits_per_second;		      /* 0: any */
 	unsigned queue;			      /* frames that wait for a slow link; 0: any number */
 	u32 mtu, features;
+	bool ipv6; /* offer it, with fd00::1 and fd00::2 */
 };
 
 struct sim_host {
@@ -46,12 +47,18 @@ struct sim_link {
 	u64 frames, lost, duplicated, corrupted, reordered;
 	u64 in_flight;
 	bool down;
-	/* Look at, or drop (false), a frame that SIDE sends; may be NULL. */
-	bool (*filter)(struct sim_link *, unsigned side, const u8 *frame, u32 len, void *arg);
-	void *filter_arg;
+	u32 path_mtu;	/* a router in between drops longer IP packets; 0: none */
+	bool blackhole; /* ... and does not say so */
+	/* Look at, change or drop (false) a frame that SIDE sends; may be NULL. */
+	bool (*filter)(struct sim_link *, unsigned side, u8 *frame, u32 len, void *arg);
+	/* See every frame that SIDE sends, before the filter, and (DELIVERED) again when it comes out whole
+	 * at the other end; may be NULL. */
+	void (*observe)(struct sim_link *, unsigned side, const u8 *frame, u32 len, bool delivered,
+			void *arg);
+	void *filter_arg, *observe_arg;
 };
 
-/* Two hosts, 10.0.0.1 and 10.0.0.2 (and link-local IPv6 when offered), joined by LINK. */
+/* Two hosts, 10.0.0.1 and 10.0.0.2, joined by LINK. */
 void sim_pair(struct sim_host *a, struct sim_host *b, struct sim_link *link, const struct sim_link_params *p,
 	      u64 seed);
 void sim_pair_destroy(struct sim_host *a, struct sim_host *b, struct sim_link *link);
@@ -68,3 +75,7 @@ ssize_t sim_send(struct socket *s, const void *buf, size_t n, u32 flags);
 ssize_t sim_recv(struct socket *s, void *buf, size_t n, u32 flags);
 ssize_t sim_sendto(struct socket *s, const void *buf, size_t n, u32 v4, u16 port);
 int sim_setopt(struct socket *s, int level, int opt, int v);
+/* The address of host SIDE for sockets of S's family; returns its length. */
+int sim_sockaddr(const struct socket *s, unsigned side, u16 port, struct __kernel_sockaddr_storage *ss);
+/* Redo the TCP checksum of an IPv4 or IPv6 frame that was changed. */
+void sim_fix_tcp_checksum(u8 *frame, u32 len);

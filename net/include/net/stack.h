@@ -83,6 +83,7 @@ struct net_stack {
 	struct ip6_stack *ip6; /* NULL: IPv6 is not offered */
 	_Atomic u64 mib[MIB_MAX];
 	_Atomic u16 ip_id[64];
+	_Atomic u32 port_next; /* one counter for all destinations; the keyed hash hides it from each */
 
 	/* Figures that an administrator may change (/proc/sys/net). */
 	u8 default_ttl;

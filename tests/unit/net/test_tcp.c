@@ -591,7 +591,7 @@ static void test_time_wait_reuse(void **st)
 }
 
 /* A router in between whose next link takes 1000 bytes: it says so, and the sender obeys. */
-static bool narrow(struct sim_link *l, unsigned side, const u8 *f, u32 len, void *arg)
+static bool narrow(struct sim_link *l, unsigned side, u8 *f, u32 len, void *arg)
 {
 	unsigned *told = arg;
 
