@@ -128,6 +128,7 @@ static const struct file_ops slave_fops = {
 	.poll = tty_file_poll,
 	.ioctl = slave_ioctl,
 	.release = slave_release,
+	.async = FILE_ASYNC,
 };
 
 int pty_open_slave(struct file *f, u32 index)
@@ -363,6 +364,7 @@ static const struct file_ops master_fops = {
 	.poll = master_poll,
 	.ioctl = master_ioctl,
 	.release = master_release,
+	.async = FILE_ASYNC,
 };
 
 /* A pair that nobody uses, in its first state. With ptys_lock held. ERR_PTR(-ENOSPC, -ENOMEM). */

@@ -129,6 +129,7 @@ static const struct file_ops stream_ops = {
 	.ioctl = stream_ioctl,
 	.fsync = stream_fsync,
 	.release = stream_release,
+	.async = FILE_ASYNC,
 };
 
 int stream_open(struct file *f, struct chardev *cd)

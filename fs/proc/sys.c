@@ -367,6 +367,7 @@ static const struct pseudo_entry fs_entries[] = {
 	PROC_FILE("file-nr", 0444, file_nr_show),
 	NUMBER("nr_open", 0444, nr_open, 0, 0),
 	PROC_FILE("dentry-state", 0444, dentry_state_show),
+	NUMBER("dir-notify-enable", 0644, dnotify_enable, 0, 1),
 	PROC_RW("pipe-max-size", 0644, pipe_max_show, pipe_max_store),
 	NUMBER("pipe-user-pages-soft", 0644, kept_pipe_soft, 0, ~0ull),
 	NUMBER("pipe-user-pages-hard", 0644, kept_pipe_hard, 0, ~0ull),

@@ -75,6 +75,7 @@ static void file_release(struct file *f)
 		notify_dentry(f->path.dentry, file_writable(f) ? IN_CLOSE_WRITE : IN_CLOSE_NOWRITE);
 	if (!list_empty(&f->epoll_items))
 		epoll_file_released(f);
+	sigio_released(f);
 	locks_remove_file(f);
 	if (f->ops && f->ops->release)
 		f->ops->release(f);

@@ -81,7 +81,7 @@ SYSCALL_DEFINE3(dup3, int, oldfd, int, newfd, int, flags)
 	return dup_to(oldfd, newfd, flags & O_CLOEXEC);
 }
 
-static long set_flags(struct file *f, u32 arg)
+static long set_flags(int fd, struct file *f, u32 arg)
 {
 	u32 old = f->flags, new = (old & ~(u32)SETFL_MASK) | (arg & SETFL_MASK);
 	int err = 0;
@@ -92,6 +92,8 @@ static long set_flags(struct file *f, u32 arg)
 		err = f->ops->set_flags(f, new);
 	else if (!f->ops->set_flags && new &O_DIRECT && !(old & O_DIRECT) && !(f->inode && f->inode->cache))
 		err = -EINVAL;
+	if (!err && (new ^ old) & FASYNC && f->ops->async)
+		err = sigio_enable(f, fd, new &FASYNC);
 	if (!err)
 		f->flags = new;
 	return err;
@@ -127,6 +129,21 @@ static long record_lock(int fd, struct file *f, unsigned cmd, struct flock __app
 	return -EBADF;
 }
 
+static long set_owner(struct file *f, int who)
+{
+	if (who == INT32_MIN)
+		return -EINVAL;
+	return who < 0 ? sigio_set_owner(f, F_OWNER_PGRP, (u32)-who)
+		       : sigio_set_owner(f, F_OWNER_PID, (u32)who);
+}
+
+static long get_owner(struct file *f)
+{
+	int type, id = (int)sigio_owner(f, &type);
+
+	return type == F_OWNER_PGRP ? -id : id;
+}
+
 static long set_owner_ex(struct file *f, const struct f_owner_ex __app *arg)
 {
 	struct f_owner_ex o;
@@ -135,15 +152,14 @@ static long set_owner_ex(struct file *f, const struct f_owner_ex __app *arg)
 		return -EFAULT;
 	if (o.type != F_OWNER_TID && o.type != F_OWNER_PID && o.type != F_OWNER_PGRP)
 		return -EINVAL;
-	f->owner_pid = o.type == F_OWNER_PGRP ? -o.pid : o.pid;
-	return 0;
+	return sigio_set_owner(f, o.type, (u32)o.pid);
 }
 
 static long get_owner_ex(struct file *f, struct f_owner_ex __app *arg)
 {
-	struct f_owner_ex o = {.type = f->owner_pid < 0 ? F_OWNER_PGRP : F_OWNER_PID,
-			       .pid = f->owner_pid < 0 ? -f->owner_pid : f->owner_pid};
+	struct f_owner_ex o;
 
+	o.pid = (int)sigio_owner(f, &o.type);
 	return put_app(o, arg);
 }
 
@@ -153,7 +169,7 @@ static long fcntl_file(int fd, struct file *f, unsigned cmd, u64 arg)
 
 	switch (cmd) {
 	case F_SETFL:
-		return set_flags(f, (u32)arg);
+		return set_flags(fd, f, (u32)arg);
 	case F_GETLK:
 	case F_SETLK:
 	case F_SETLKW:
@@ -162,23 +178,19 @@ static long fcntl_file(int fd, struct file *f, unsigned cmd, u64 arg)
 	case F_OFD_SETLKW:
 		return record_lock(fd, f, cmd, (struct flock __app *)arg);
 	case F_SETOWN:
-		if ((int)arg == INT32_MIN)
-			return -EINVAL;
-		f->owner_pid = (s32)arg;
-		return 0;
+		return set_owner(f, (int)arg);
 	case F_GETOWN:
-		return f->owner_pid;
+		return get_owner(f);
 	case F_SETOWN_EX:
 		return set_owner_ex(f, (const struct f_owner_ex __app *)arg);
 	case F_GETOWN_EX:
 		return get_owner_ex(f, (struct f_owner_ex __app *)arg);
 	case F_SETSIG:
-		if (arg > 64)
-			return -EINVAL;
-		f->owner_signal = (u32)arg;
-		return 0;
+		return sigio_set_signal(f, arg);
 	case F_GETSIG:
-		return f->owner_signal;
+		return sigio_signal(f);
+	case F_NOTIFY:
+		return dnotify_fcntl(fd, f, (u32)arg);
 	case F_GETLEASE:
 		return F_UNLCK;
 	case F_ADD_SEALS:
@@ -235,13 +247,13 @@ SYSCALL_DEFINE2(flock, int, fd, unsigned, op)
 }
 
 /* FIONBIO and FIOASYNC: a flag by an int. */
-static long ioctl_flag(struct file *f, u32 flag, const int __app *arg)
+static long ioctl_flag(int fd, struct file *f, u32 flag, const int __app *arg)
 {
 	int on;
 
 	if (get_app(on, arg))
 		return -EFAULT;
-	return set_flags(f, on ? f->flags | flag : f->flags & ~flag);
+	return set_flags(fd, f, on ? f->flags | flag : f->flags & ~flag);
 }
 
 static long ioctl_regular(struct file *f, unsigned cmd, u64 arg)
@@ -278,10 +290,10 @@ SYSCALL_DEFINE3(ioctl, int, fd, unsigned, cmd, u64, arg)
 		ret = fd_cloexec_set(fd, false);
 		break;
 	case FIONBIO:
-		ret = ioctl_flag(f, O_NONBLOCK, (const int __app *)arg);
+		ret = ioctl_flag(fd, f, O_NONBLOCK, (const int __app *)arg);
 		break;
 	case FIOASYNC:
-		ret = ioctl_flag(f, FASYNC, (const int __app *)arg);
+		ret = ioctl_flag(fd, f, FASYNC, (const int __app *)arg);
 		break;
 	default:
 		ret = -ENOTTY;

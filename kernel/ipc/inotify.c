@@ -52,9 +52,14 @@ static bool queue_append(struct inotify_group *g, struct inotify_queued *e)
 void inotify_queue(struct inotify_group *g, int wd, u32 mask, u32 cookie, const char *name)
 {
 	size_t len = name ? strlen(name) : 0;
-	struct inotify_queued *e = kmalloc(sizeof *e + len);
+	struct inotify_queued *e;
 	bool taken;
 
+	if (g->deliver) {
+		g->deliver(g, mask);
+		return;
+	}
+	e = kmalloc(sizeof *e + len);
 	if (e) {
 		*e = (struct inotify_queued){.wd = wd, .mask = mask, .cookie = cookie, .name_len = (u32)len};
 		memcpy(e->name, name ? name : "", len);
@@ -183,22 +188,7 @@ static void inotify_release(struct file *f)
 {
 	struct inotify_group *g = f->priv;
 
-	for (;;) {
-		struct inotify_watch *w = NULL;
-		struct rb_node *r;
-
-		mutex_lock(&g->mutex);
-		r = rb_first(&g->watches);
-		if (r) {
-			w = rb_entry(r, struct inotify_watch, node);
-			refcount_get(&w->ref);
-		}
-		mutex_unlock(&g->mutex);
-		if (!w)
-			break;
-		inotify_watch_remove(w);
-		inotify_watch_put(w);
-	}
+	inotify_watch_drop_all(g);
 	atomic_fetch_sub_explicit(&instances, 1, memory_order_relaxed);
 	inotify_group_put(g);
 }
@@ -209,9 +199,10 @@ static const struct file_ops inotify_ops = {
 	.ioctl = inotify_ioctl,
 	.fdinfo = inotify_fdinfo,
 	.release = inotify_release,
+	.async = FILE_ASYNC,
 };
 
-static struct inotify_group *group_create(void)
+struct inotify_group *inotify_group_create(void)
 {
 	struct inotify_group *g = kzalloc(sizeof *g);
 
@@ -237,7 +228,7 @@ static long inotify_create(u32 flags)
 		return -EINVAL;
 	if (atomic_fetch_add_explicit(&instances, 1, memory_order_relaxed) >= inotify_max_instances)
 		goto uncount;
-	g = group_create();
+	g = inotify_group_create();
 	fd = -ENOMEM;
 	if (!g)
 		goto uncount;

@@ -27,6 +27,9 @@ struct inotify_group {
 	size_t bytes; /* that reading all events would give */
 	struct inotify_queued overflow;
 	struct waitq waitq;
+	/* dnotify.c: called instead of queueing an event, by a group that belongs to a directory's file. */
+	void (*deliver)(struct inotify_group *, u32 mask);
+	struct dnotify *dnotify;
 };
 
 struct inotify_watch {
@@ -41,6 +44,7 @@ struct inotify_watch {
 	bool attached; /* still in the tree; guarded by group->mutex */
 };
 
+struct inotify_group *inotify_group_create(void); /* NULL: no memory */
 void inotify_group_put(struct inotify_group *g);
 /* Append an event, unless it repeats the last one. Thread context. */
 void inotify_queue(struct inotify_group *g, int wd, u32 mask, u32 cookie, const char *name);
@@ -49,4 +53,11 @@ void inotify_watch_remove(struct inotify_watch *w);
 void inotify_watch_put(struct inotify_watch *w);
 /* inotify_add_watch on PATH (a kernel string) and inotify_rm_watch: the watch descriptor or 0, or -errno. */
 int inotify_watch_path(struct inotify_group *g, const char *path, u32 mask);
+int inotify_watch_inode(struct inotify_group *g, struct inode *inode, u32 mask);
 int inotify_watch_drop(struct inotify_group *g, int wd);
+void inotify_watch_drop_all(struct inotify_group *g);
+
+/* dnotify.c and sigio.c: the request for signals about a directory that hangs on its file. */
+struct dnotify **sigio_lock_dnotify(struct file *f); /* NULL: no memory */
+void sigio_unlock_dnotify(struct file *f);
+void dnotify_end(struct dnotify *d);

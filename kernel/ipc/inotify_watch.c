@@ -129,7 +129,7 @@ static int watch_add(struct inotify_group *g, struct inode *inode, u32 mask)
 	return w->wd;
 }
 
-static int watch_set(struct inotify_group *g, struct inode *inode, u32 mask)
+int inotify_watch_inode(struct inotify_group *g, struct inode *inode, u32 mask)
 {
 	u32 keep = (mask & (IN_ALL_EVENTS | IN_ONESHOT | IN_EXCL_UNLINK)) | IN_UNMOUNT;
 	struct inotify_watch *w;
@@ -161,7 +161,7 @@ int inotify_watch_path(struct inotify_group *g, const char *path, u32 mask)
 	else
 		ret = inode_permission(p.dentry->inode, MAY_READ);
 	if (!ret)
-		ret = watch_set(g, p.dentry->inode, mask);
+		ret = inotify_watch_inode(g, p.dentry->inode, mask);
 	path_put(&p);
 	return ret;
 }
@@ -180,6 +180,26 @@ int inotify_watch_drop(struct inotify_group *g, int wd)
 	inotify_watch_remove(w);
 	inotify_watch_put(w);
 	return 0;
+}
+
+void inotify_watch_drop_all(struct inotify_group *g)
+{
+	for (;;) {
+		struct inotify_watch *w = NULL;
+		struct rb_node *r;
+
+		mutex_lock(&g->mutex);
+		r = rb_first(&g->watches);
+		if (r) {
+			w = rb_entry(r, struct inotify_watch, node);
+			refcount_get(&w->ref);
+		}
+		mutex_unlock(&g->mutex);
+		if (!w)
+			break;
+		inotify_watch_remove(w);
+		inotify_watch_put(w);
+	}
 }
 
 static bool watch_wants(const struct inotify_watch *w, u32 mask)

@@ -280,4 +280,5 @@ const struct file_ops pipe_ops = {
 	.fcntl = pipe_file_fcntl,
 	.set_flags = pipe_set_flags,
 	.release = pipe_file_release,
+	.async = FILE_ASYNC,
 };

@@ -67,6 +67,7 @@ const struct file_ops socket_file_ops = {
 	.ioctl = socket_ioctl,
 	.release = socket_file_release,
 	.fdinfo = socket_file_fdinfo,
+	.async = FILE_ASYNC | FILE_ASYNC_URGENT,
 };
 
 struct file *socket_file_create(struct socket *s, u32 flags)

@@ -290,18 +290,21 @@ long socket_ioctl(struct file *f, unsigned cmd, unsigned long arg)
 {
 	struct socket *s = f->priv;
 	void __app *p = (void __app *)arg;
-	int v = 0, err;
+	int v = 0, type, err;
 
 	switch (cmd) {
 	case FIOSETOWN:
 	case SIOCSPGRP:
 		if (get_app(v, (int __app *)p))
 			return -EFAULT;
-		f->owner_pid = (u32)v;
-		return 0;
+		if (v == INT32_MIN)
+			return -EINVAL;
+		return v < 0 ? sigio_set_owner(f, F_OWNER_PGRP, (u32)-v)
+			     : sigio_set_owner(f, F_OWNER_PID, (u32)v);
 	case FIOGETOWN:
 	case SIOCGPGRP:
-		return put_app((int)f->owner_pid, (int __app *)p);
+		v = (int)sigio_owner(f, &type);
+		return put_app(type == F_OWNER_PGRP ? -v : v, (int __app *)p);
 	case SIOCGSTAMP_OLD:
 	case (unsigned)SIOCGSTAMP_NEW:
 		return get_stamp(s, p, false);

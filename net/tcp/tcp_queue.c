@@ -339,7 +339,7 @@ void tcp_urgent(struct tcp_sock *tp, const struct tcphdr *th, const struct packe
 	tp->urg_valid = true;
 	tp->urg_have = tp->urg_byte_read = false;
 	tp->rcv_up = ptr;
-	socket_wake(tcp_socket(tp), EPOLLPRI);
+	socket_wake(tcp_socket(tp), EPOLLPRI | EPOLLRDBAND); /* SIGURG: kernel/sigio.h */
 data:
 	if (tp->urg_valid && !tp->urg_have && seq_le(seq, tp->rcv_up)) {
 		u32 off = tp->rcv_up - seq + hdr;

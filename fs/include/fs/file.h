@@ -8,6 +8,7 @@
 #include "kernel/mutex.h"
 #include "kernel/poll.h"
 #include "kernel/rcu.h"
+#include "kernel/sigio.h"
 #include "kernel/spinlock.h"
 #include <linux/fcntl.h>
 
@@ -15,6 +16,7 @@ struct dentry;
 struct file;
 struct inode;
 struct mount;
+struct sigio;
 struct thread;
 struct vma;
 
@@ -53,6 +55,7 @@ struct file_ops {
 	long (*fcntl)(struct file *, unsigned cmd, unsigned long arg);
 	/* fstat(2) of a file without an inode: adjust what the generic code filled in (mode, size). NULL: nothing to add */
 	void (*getattr)(struct file *, struct statx *);
+	u32 async; /* FILE_ASYNC ...: kernel/sigio.h */
 };
 
 struct file {
@@ -70,8 +73,7 @@ struct file {
 	u64 anon_id;		/* socket:[id], pipe:[id] */
 	struct list_head epoll_items; /* epoll's registrations of this file; guarded by epoll_lock */
 	struct spinlock epoll_lock;
-	s32 owner_pid;		/* F_SETOWN; negative: a process group */
-	u32 owner_signal;	/* F_SETSIG; 0: SIGIO */
+	_Atomic(struct sigio *) sigio; /* owner and signals (kernel/sigio.h); NULL until somebody asks for them */
 	u64 rx_ready, version;	/* ops' own */
 	u64 ra_next;		/* page cache: index that a sequential reader would ask for next */
 	u32 ra_pages;		/* page cache: current read-ahead window, 0 when access looks random */

@@ -90,8 +90,9 @@ static void test_fcntl_flags(void **state)
 	assert_int_equal(SYS(fcntl, fd, F_GETFL), O_RDWR | O_APPEND | O_LARGEFILE);
 	assert_int_equal(SYS(fcntl, fd, F_SETFL, O_NONBLOCK | O_CREAT | O_WRONLY), 0);
 	assert_int_equal(SYS(fcntl, fd, F_GETFL), O_RDWR | O_NONBLOCK | O_LARGEFILE);
-	assert_int_equal(SYS(fcntl, fd, F_SETOWN, -5), 0);
-	assert_int_equal(SYS(fcntl, fd, F_GETOWN), -5);
+	assert_int_equal(SYS(fcntl, fd, F_SETOWN, -5), -ESRCH);
+	assert_int_equal(SYS(fcntl, fd, F_SETOWN, INT32_MIN), -EINVAL);
+	assert_int_equal(SYS(fcntl, fd, F_GETOWN), 0);
 	assert_int_equal(SYS(fcntl, fd, F_SETSIG, 65), -EINVAL);
 	assert_int_equal(SYS(fcntl, fd, F_GETPIPE_SZ), -EBADF);
 	assert_int_equal(SYS(fcntl, fd, 9999), -EINVAL);

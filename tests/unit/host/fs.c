@@ -156,6 +156,41 @@ __weak void epoll_file_released(struct file *f)
 {
 }
 
+__weak void sigio_released(struct file *f)
+{
+}
+
+__weak int sigio_enable(struct file *f, int fd, bool on)
+{
+	return 0;
+}
+
+__weak int sigio_set_owner(struct file *f, int type, u32 id)
+{
+	return id ? -ESRCH : 0;
+}
+
+__weak u32 sigio_owner(struct file *f, int *type)
+{
+	*type = F_OWNER_TID;
+	return 0;
+}
+
+__weak int sigio_set_signal(struct file *f, u64 sig)
+{
+	return sig > 64 ? -EINVAL : 0;
+}
+
+__weak int sigio_signal(struct file *f)
+{
+	return 0;
+}
+
+__weak int dnotify_fcntl(int fd, struct file *f, u32 mask)
+{
+	return -EINVAL;
+}
+
 struct thread;
 int signal_send_thread(struct thread *t, int sig, const void *info);
 __weak int signal_send_thread(struct thread *t, int sig, const void *info)
