@@ -314,3 +314,13 @@ static u32 pid_nlink(const struct pseudo_ctx *ctx __maybe_unused)
 
 static const struct pseudo_dir pid_dir = {.entries = pid_entries, .check = thread_check, .nlink = pid_nlink};
 const struct pseudo_entry proc_pid_dir = PROC_DIR(NULL, 0555, &pid_dir);
+
+struct process *proc_file_process(struct file *f)
+{
+	struct process *p;
+
+	if (!f->inode || !pseudo_inode_is(f->inode, &proc_pid_dir))
+		return ERR_PTR(-EBADF);
+	p = proc_process(pseudo_inode_ctx(f->inode));
+	return p ? p : ERR_PTR(-ESRCH);
+}

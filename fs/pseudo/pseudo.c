@@ -11,6 +11,11 @@ const struct pseudo_ctx *pseudo_inode_ctx(const struct inode *i)
 	return &pseudo_inode(i)->ctx;
 }
 
+bool pseudo_inode_is(const struct inode *i, const struct pseudo_entry *entry)
+{
+	return (i->ops == &fixed_dir_ops || i->ops == &dynamic_dir_ops) && pseudo_inode(i)->entry == entry;
+}
+
 static const struct inode_ops *ops_of(const struct pseudo_entry *e)
 {
 	switch (e->mode & S_IFMT) {

@@ -4,6 +4,7 @@
 #include "base/format.h"
 #include "base/string.h"
 #include "fs/file.h"
+#include "fs/pseudo.h"
 #include "kernel/syscall.h"
 #include "proc.h"
 #include <linux/capability.h>
@@ -132,6 +133,22 @@ static int signal_info(int sig, const siginfo_t __app *uinfo, struct process *p,
 	return 0;
 }
 
+/* A pidfd, or the directory /proc/PID: that was how this call began, and what takes no pidfd_open. */
+static struct process *target_get(int fd)
+{
+	struct process *p = pidfd_get(fd, NULL);
+	struct file *f;
+
+	if (!IS_ERR(p))
+		return p;
+	f = fd_get(fd);
+	if (!f)
+		return p;
+	p = proc_file_process(f);
+	file_put(f);
+	return p;
+}
+
 SYSCALL_DEFINE4(pidfd_send_signal, int, pidfd, int, sig, const siginfo_t __app *, uinfo, unsigned, flags)
 {
 	struct process *p;
@@ -140,7 +157,7 @@ SYSCALL_DEFINE4(pidfd_send_signal, int, pidfd, int, sig, const siginfo_t __app *
 
 	if (flags)
 		return -EINVAL;
-	p = pidfd_get(pidfd, NULL);
+	p = target_get(pidfd);
 	if (IS_ERR(p))
 		return PTR_ERR(p);
 	ret = sig < 0 || sig > SIG_MAX ? -EINVAL : signal_info(sig, uinfo, p, &info);

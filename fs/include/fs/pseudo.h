@@ -104,6 +104,10 @@ struct pseudo_fs {
 int pseudo_register(struct pseudo_fs *fs);
 /* The context of an inode of a pseudo file system. */
 const struct pseudo_ctx *pseudo_inode_ctx(const struct inode *i);
+/* Is this inode an instance of directory ENTRY? Any inode. */
+bool pseudo_inode_is(const struct inode *i, const struct pseudo_entry *entry);
+/* The process whose directory /proc/PID F is, with a reference: for pidfd_send_signal. ERR_PTR(-EBADF, -ESRCH). */
+struct process *proc_file_process(struct file *f);
 /* Operations of generated text files, for open functions that need more than show: set F up for ENTRY's show
  * and store. */
 int pseudo_open_text(struct file *f, const struct pseudo_entry *entry, const struct pseudo_ctx *ctx);
