@@ -3,7 +3,7 @@
 
 import struct
 
-PT_LOAD, PT_DYNAMIC, PT_INTERP = 1, 2, 3
+PT_LOAD, PT_DYNAMIC, PT_INTERP, PT_NOTE = 1, 2, 3, 4
 ET_EXEC, ET_DYN = 2, 3
 EM_X86_64 = 62
 DT_NEEDED, DT_STRTAB, DT_STRSZ, DT_SONAME, DT_RPATH, DT_RUNPATH = 1, 5, 10, 14, 15, 29
@@ -94,3 +94,30 @@ def is_elf(path):
             return f.read(4) == b"\x7fELF"
     except OSError:
         return False
+
+
+def pvh_entry(path):
+    """The physical address at which a hypervisor starts the kernel PATH (Xen's ELF note 18), or None."""
+    try:
+        with open(path, "rb") as f:
+            header = f.read(64)
+            (phoff,) = struct.unpack_from("<Q", header, 32)
+            size, count = struct.unpack_from("<HH", header, 54)
+            f.seek(phoff)
+            table = f.read(size * count)
+            for i in range(count):
+                kind, _, offset, _, _, length = struct.unpack_from("<IIQQQQ", table, i * size)
+                if kind != PT_NOTE:
+                    continue
+                f.seek(offset)
+                notes = f.read(min(length, 1 << 16))
+                at = 0
+                while at + 12 <= len(notes):
+                    names, descs, number = struct.unpack_from("<III", notes, at)
+                    value = at + 12 + (names + 3 & ~3)
+                    if number == 18 and notes[at + 12 : at + 16] == b"Xen\0":
+                        return int.from_bytes(notes[value : value + min(descs, 8)], "little")
+                    at = value + (descs + 3 & ~3)
+    except (OSError, struct.error):
+        pass
+    return None

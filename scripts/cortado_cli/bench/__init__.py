@@ -12,14 +12,15 @@ from .. import accel, ui
 from ..errors import UsageError
 from ..manage import print_table
 
-NAMES = ("boot", "memory", "http")
+NAMES = ("boot", "kernel", "memory", "http")
 
 
 class Row:
-    """One measurement: NAME with its UNIT, and the samples of each system."""
+    """One measurement: NAME with its UNIT, and the samples of each system. TARGET: what part of Linux's value Cortado's is
+    meant to be."""
 
-    def __init__(self, name, unit, lower_is_better=True):
-        self.name, self.unit, self.lower = name, unit, lower_is_better
+    def __init__(self, name, unit, lower_is_better=True, target=None):
+        self.name, self.unit, self.lower, self.target = name, unit, lower_is_better, target
         self.samples = {}
 
     def add(self, system, value):
@@ -29,19 +30,44 @@ class Row:
         values = self.samples.get(system)
         return statistics.median(values) if values else None
 
+    def ratio(self):
+        """Cortado's median as a part of Linux's."""
+        ours, theirs = self.median("cortado"), self.median("linux")
+        return ours / theirs if ours and theirs else None
+
+    def record(self):
+        found = {"unit": self.unit, "lower_is_better": self.lower, "samples": self.samples,
+                 "median": {s: self.median(s) for s in self.samples}}
+        if self.target:
+            found.update(ratio=self.ratio(), target_ratio=self.target)
+        return found
+
 
 def show(rows, systems):
-    table = [("",) + tuple(systems) + ("better",)]
+    aims = any(row.target for row in rows)
+    table = [("",) + tuple(systems) + (("ratio", "target") if aims else ("better",))]
     for row in rows:
         cells, best = [], None
         for system in systems:
             value = row.median(system)
-            cells.append("-" if value is None else "%s %s (%s..%s)" % (_number(value), row.unit, _number(min(row.samples[system])),
-                                                                     _number(max(row.samples[system]))))
+            cells.append("-" if value is None else _cell(value, row, row.samples[system]))
             if value is not None and (best is None or (value < best[0]) == row.lower):
                 best = (value, system)
-        table.append((row.name,) + tuple(cells) + (best[1] if best else "-",))
+        if aims:
+            last = (_fraction(row.ratio()), _fraction(row.target))
+        else:
+            last = (best[1] if best else "-",)
+        table.append((row.name,) + tuple(cells) + last)
     print_table(table)
+
+
+def _cell(value, row, samples):
+    text = _number(value) + (" " + row.unit if row.unit else "")
+    return text if len(samples) == 1 else "%s (%s..%s)" % (text, _number(min(samples)), _number(max(samples)))
+
+
+def _fraction(ratio):
+    return "-" if ratio is None else "1/%.1f" % (1 / ratio)
 
 
 def _number(value):
@@ -65,8 +91,7 @@ def main(ns):
         rows, systems = module.measure(kind)
         show(rows, systems)
         print(flush=True)
-        result["benchmarks"][name] = {row.name: {"unit": row.unit, "lower_is_better": row.lower, "samples": row.samples,
-                                                 "median": {s: row.median(s) for s in row.samples}} for row in rows}
+        result["benchmarks"][name] = {row.name: row.record() for row in rows}
     if ns.json:
         with open(ns.json, "w") as f:
             json.dump(result, f, indent=2, sort_keys=True)
