@@ -12,6 +12,7 @@
 #include "kernel/log.h"
 #include "kernel/percpu.h"
 #include "kernel/process.h"
+#include "kernel/sched.h"
 #include "kernel/syscall_table.h"
 #include "kernel/thread.h"
 #include "trace.h"
@@ -43,26 +44,28 @@ static long __noinline __cold syscall_missing(u32 nr)
 void syscall_dispatch(struct regs *regs)
 {
 	u32 nr = regs_syscall_number(regs);
+	struct thread *t = current;
 	syscall_fn fn;
 
-	current->syscalls++;
+	sched_account_enter_kernel();
+	t->syscalls++;
 	if (unlikely(nr >= syscall_count)) {
 		regs_set_result(regs, syscall_missing(nr));
-		return;
+		goto out;
 	}
 	this_cpu(syscall_calls).n[nr]++;
 	fn = syscall_table[nr];
 	if (unlikely(!fn)) {
-		if (thread_test_flag(current, THREAD_TRACE))
+		if (thread_test_flag(t, THREAD_TRACE))
 			trace_missing(nr, regs);
 		regs_set_result(regs, syscall_missing(nr));
-		return;
-	}
-	if (unlikely(thread_test_flag(current, THREAD_TRACE))) {
+	} else if (unlikely(thread_test_flag(t, THREAD_TRACE))) {
 		trace_syscall(nr, fn, regs);
-		return;
+	} else {
+		regs_set_result(regs, fn(SYSCALL_ARGS(regs)));
 	}
-	regs_set_result(regs, fn(SYSCALL_ARGS(regs)));
+out:
+	sched_account_leave_kernel();
 }
 
 u64 syscall_calls_total(unsigned nr)

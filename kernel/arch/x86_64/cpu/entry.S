@@ -2,25 +2,34 @@
 /* Every way into and out of the kernel (DESIGN D2). All code runs in ring 0; what tells an application from the kernel
  * is the half of the address space that RIP lies in.
  *
- *  - SYSCALL: on the application's stack with interrupts off; switch to the thread's kernel stack at once.
+ *  - SYSCALL: on the application's stack; switch to the thread's kernel stack at once. Interrupts are on.
  *  - Exceptions and interrupts: on an IST stack with interrupts off; check where the frame shall go, copy it there
  *    (top of the kernel stack for an application, below the interrupted RSP for the kernel), leave the IST.
  *  - Double fault, NMI, machine check: stay on their IST stack.
  *
- * Return to an application after a system call is POPFQ (IF and TF clear), load RSP, STI, JMP: STI's shadow covers the
- * jump, so no interrupt comes on the application's stack before RIP is in the lower half. Everything else is IRETQ. */
+ * Return to an application after a system call is loading registers, RSP last, and JMP. Everything else is IRETQ. */
 
 #include "arch/asm.h"
 
 #define VECTOR_STUB_SIZE 16
 
 /* struct regs (arch/thread.h) */
-#define R_RCX	 (11 * 8)
-#define R_R11	 (6 * 8)
-#define R_RAX	 (10 * 8)
-#define R_RIP	 (18 * 8)
-#define R_RFLAGS (20 * 8)
-#define R_RSP	 (21 * 8)
+#define R_R10	   (7 * 8)
+#define R_R9	   (8 * 8)
+#define R_R8	   (9 * 8)
+#define R_RAX	   (10 * 8)
+#define R_RCX	   (11 * 8)
+#define R_RDX	   (12 * 8)
+#define R_RSI	   (13 * 8)
+#define R_RDI	   (14 * 8)
+#define R_ORIG_RAX (15 * 8)
+#define R_RIP	   (18 * 8)
+#define R_RFLAGS   (20 * 8)
+#define R_RSP	   (21 * 8)
+
+#define RFLAGS_IF	 0x200
+#define THREAD_WORK_MASK 0x17 /* kernel/thread.h; traps.c checks that it is the same */
+#define SYSCALL_SIZE	 2
 
 	.section .percpu, "aw"
 	.align 8
@@ -70,13 +79,54 @@ scratch_irq:	.quad 0
 	popq %rdi
 .endm
 
-/* ---- system calls ---- */
+/* ---- system calls ----
+ *
+ * Interrupts stay on all the way: turning them off and on costs more than the rest of a short call. So an interrupt may
+ * come where the state is neither the application's nor the kernel's. Those places are in one window, syscall_exit to
+ * syscall_entry_end, and LEAVE_IST asks leave_window what an interrupt there means:
+ *  - the entry before it has the kernel's stack: as if the application had not executed SYSCALL yet;
+ *  - the exit up to its last instruction: it starts over, since the interrupt may have left work to do. RSP stays at the
+ *    frame all the time, so the frame is whole;
+ *  - the last jump: the application was interrupted. */
 
 	.align 64
+/* RSP = frame. What C code preserves is still the application's, unless sigreturn or exec changed the frame: they leave
+ * -1 as the call's number. A signal handler or a restart shows in RIP. */
+syscall_exit:
+	movq %gs:current_thread(%rip), %rax
+	movq R_RIP(%rsp), %rcx
+	movl R_RFLAGS(%rsp), %r11d
+	testl $THREAD_WORK_MASK, (%rax)	/* struct thread.flags */
+	jnz syscall_exit_slow
+	cmpq R_RCX(%rsp), %rcx
+	jne syscall_exit_slow
+	cmpq $0, R_ORIG_RAX(%rsp)
+	jl syscall_exit_slow
+	testl $(RFLAGS_TF | RFLAGS_DF | RFLAGS_NT | RFLAGS_AC), %r11d
+	jnz syscall_exit_slow
+	/* The arithmetic flags are all that differs: POPFQ is dear. OF by an addition, the others by SAHF. */
+	movl %r11d, %eax
+	shll $8, %eax
+	btl $19, %eax
+	setc %al
+	addb $127, %al
+	sahf
+	movq R_RDI(%rsp), %rdi
+	movq R_RSI(%rsp), %rsi
+	movq R_RDX(%rsp), %rdx
+	movq R_RAX(%rsp), %rax
+	movq R_R8(%rsp), %r8
+	movq R_R9(%rsp), %r9
+	movq R_R10(%rsp), %r10
+	movq R_RSP(%rsp), %rsp
+syscall_exit_jump:
+	jmp *%rcx
+
 	.globl syscall_entry
 syscall_entry:
 	movq %rsp, %gs:scratch_rsp(%rip)
 	movq %gs:kstack_top(%rip), %rsp
+syscall_entry_end:
 	pushq $KERNEL_SS
 	pushq %gs:scratch_rsp(%rip)
 	pushq %r11
@@ -86,38 +136,37 @@ syscall_entry:
 	pushq $0		/* error */
 	pushq %rax		/* orig_rax */
 	PUSH_GPRS %rax
-	xorl %ebp, %ebp
 	movq %rsp, %rdi
+	btl $9, %r11d		/* the application may have executed CLI */
+	jnc 1f
+	call syscall_dispatch
+	jmp syscall_exit
+1:	orl $RFLAGS_IF, R_RFLAGS(%rsp)
 	sti
-	call syscall_enter	/* returns with interrupts off */
-	/* The short way out needs what SYSCALL left in RCX and R11: signal handlers, exec and sigreturn change them. */
-	movq R_RIP(%rsp), %rcx
-	movq R_RFLAGS(%rsp), %r11
-	cmpq R_RCX(%rsp), %rcx
-	jne return_iret
-	cmpq R_R11(%rsp), %r11
-	jne return_iret
-	popq %r15
-	popq %r14
-	popq %r13
-	popq %r12
-	popq %rbp
+	call syscall_dispatch
+	jmp syscall_exit
+
+syscall_exit_slow:
+	cli
+	movq %rsp, %rdi
+	call exit_to_app
+	jmp return_iret
+
+/* RAX = an IST frame whose RIP is in the window: change it as said above. All other registers are kept. */
+leave_window:
+	pushq %rbx
+	leaq syscall_exit_jump(%rip), %rbx
+	cmpq %rbx, 16(%rax)
+	ja 1f
+	movq %rcx, %rbx
+	je 2f
+	leaq syscall_exit(%rip), %rbx
+	jmp 2f
+1:	movq %r11, 32(%rax)
+	leaq -SYSCALL_SIZE(%rcx), %rbx
+2:	movq %rbx, 16(%rax)
 	popq %rbx
-	addq $8, %rsp
-	popq %r10
-	popq %r9
-	popq %r8
-	popq %rax
-	addq $8, %rsp
-	popq %rdx
-	popq %rsi
-	popq %rdi
-	andl $~(RFLAGS_TF | 0x200), %r11d
-	pushq %r11
-	popfq
-	movq R_RSP - 15 * 8(%rsp), %rsp
-	sti
-	jmp *%rcx
+	ret
 
 /* ---- return with every register from the frame at RSP; interrupts off ---- */
 	.globl return_iret
@@ -135,9 +184,19 @@ return_iret:
 	movq %rsp, %rax
 	cmpq $0, 16(%rax)
 	js 1f
-	movq %gs:kstack_top(%rip), %rsp
+3:	movq %gs:kstack_top(%rip), %rsp
 	jmp 2f
-1:	movq 40(%rax), %rsp	/* the kernel was interrupted: its stack, if there is room on it */
+1:	pushq %rbx
+	leaq syscall_exit(%rip), %rbx
+	negq %rbx
+	addq 16(%rax), %rbx
+	cmpq $(syscall_entry_end - syscall_exit), %rbx
+	popq %rbx
+	jae 4f
+	call leave_window
+	cmpq $0, 16(%rax)
+	jns 3b
+4:	movq 40(%rax), %rsp	/* the kernel was interrupted: its stack, if there is room on it */
 	subq $1024, %rsp
 	cmpq %gs:kstack_low(%rip), %rsp
 	jb stack_overflow

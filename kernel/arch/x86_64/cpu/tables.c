@@ -127,5 +127,5 @@ void cpu_init_tables(unsigned cpu)
 	tables_load(t);
 	wrmsr(MSR_STAR, (u64)KERNEL_CS << 32);
 	wrmsr(MSR_LSTAR, (u64)syscall_entry);
-	wrmsr(MSR_FMASK, RFLAGS_IF | RFLAGS_DF | RFLAGS_TF | RFLAGS_NT | RFLAGS_AC);
+	wrmsr(MSR_FMASK, RFLAGS_DF | RFLAGS_TF | RFLAGS_NT | RFLAGS_AC);
 }

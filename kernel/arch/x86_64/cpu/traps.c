@@ -158,13 +158,11 @@ void interrupt_dispatch(struct regs *r)
 		exit_to_app(r);
 }
 
-void syscall_enter(struct regs *r)
-{
-	sched_account_enter_kernel();
-	syscall_dispatch(r);
-	arch_irq_disable();
-	exit_to_app(r);
-}
+/* What the way out of a system call in entry.S relies on. */
+_Static_assert(offsetof(struct thread, flags) == 0, "entry.S");
+_Static_assert(THREAD_WORK_MASK == 0x17, "entry.S");
+_Static_assert(offsetof(struct regs, r10) == 7 * 8 && offsetof(struct regs, rdi) == 14 * 8, "entry.S");
+_Static_assert(offsetof(struct regs, orig_rax) == 15 * 8 && offsetof(struct regs, rsp) == 21 * 8, "entry.S");
 
 /* Interrupts off on entry and return. The loop sees to it that nothing is pending at the moment of return. */
 void exit_to_app(struct regs *r)

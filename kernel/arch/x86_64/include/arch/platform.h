@@ -60,6 +60,5 @@ void trap_dispatch(struct regs *regs);
 void interrupt_dispatch(struct regs *regs);
 void nmi_dispatch(struct regs *regs);
 void double_fault(struct regs *regs) __attribute__((noreturn));
-void syscall_enter(struct regs *regs);
 bool extable_fixup(struct regs *regs); /* kernel/arch/x86_64/mm */
 void backtrace_print(u64 rbp, u64 rip);
