@@ -1,6 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Vector state (see arch/fpu.h). Saved with XSAVEOPT, XSAVE or FXSAVE, whichever the CPU has; always in the standard
- * format, whose layout signal frames and debuggers know (Intel SDM vol. 1, 13.4; Linux's uapi asm/sigcontext.h). */
+ * format, whose layout signal frames and debuggers know (Intel SDM vol. 1, 13.4; Linux's uapi asm/sigcontext.h).
+ *
+ * Saving and loading is the dearest part of a switch, and many threads wake up, make a few calls and sleep again without
+ * touching a vector register. So a thread starts its turn with CR0.TS set; its first vector instruction traps (#NM) and
+ * loads the state. One that trapped in LAZY_TURNS turns in a row is a user of vectors: it gets its state at the switch,
+ * and no trap, for the next EAGER_TURNS turns, after which its habits are looked at anew.
+ *
+ * Invariants, for the thread T that runs on a CPU (T->arch.fpu not NULL): TS clear: the registers are T's, and T is
+ * fpu_owner. TS set: T's state is in its area, whole. A thread that is not running has its state in its area; the
+ * registers hold the same if it is fpu_owner of the CPU that it names. Kernel threads leave TS and registers alone. */
 
 #include "arch/asm.h"
 #include "arch/fpu.h"
@@ -34,6 +43,11 @@ static struct slab_cache *area_cache;
 static u8 *initial; /* image of the initial state */
 /* The thread whose state this CPU's registers hold (perhaps no longer running). */
 DEFINE_PER_CPU(struct thread *, fpu_owner);
+static DEFINE_PER_CPU(bool, fpu_off); /* CR0.TS is set */
+static u64 cr0;			      /* of all CPUs, TS clear */
+
+#define LAZY_TURNS  3
+#define EAGER_TURNS 100
 
 static void xsetbv(u64 v)
 {
@@ -42,7 +56,9 @@ static void xsetbv(u64 v)
 
 void fpu_init_cpu(void)
 {
-	write_cr0((read_cr0() & ~(u64)(CR0_EM | CR0_TS)) | CR0_MP | CR0_NE);
+	cr0 = (read_cr0() & ~(u64)(CR0_EM | CR0_TS)) | CR0_MP | CR0_NE;
+	write_cr0(cr0);
+	this_cpu(fpu_off) = false;
 	write_cr4(read_cr4() | CR4_OSFXSR | CR4_OSXMMEXCPT | (method != FPU_FXSAVE ? CR4_OSXSAVE : 0));
 	if (method != FPU_FXSAVE)
 		xsetbv(xcr0);
@@ -105,9 +121,58 @@ static void area_restore(const void *area)
 		__asm__ volatile("xrstor64 (%0)" ::"r"(area), "a"((u32)xcr0), "d"((u32)(xcr0 >> 32)) : "memory");
 }
 
+/* Without the short cuts of XSAVEOPT, which leaves out what an area holds already. */
+static void area_save_whole(void *area)
+{
+	if (method == FPU_FXSAVE)
+		area_save(area);
+	else
+		__asm__ volatile("xsave64 (%0)" ::"r"(area), "a"((u32)xcr0), "d"((u32)(xcr0 >> 32)) : "memory");
+}
+
+static void fpu_on(void)
+{
+	if (this_cpu(fpu_off)) {
+		__asm__ volatile("clts");
+		this_cpu(fpu_off) = false;
+	}
+}
+
+/* The registers become T's, the running thread's. Interrupts off. */
+static void claim(struct thread *t)
+{
+	fpu_on();
+	if (this_cpu(fpu_owner) == t && t->arch.fpu_cpu == cpu_id())
+		return;
+	area_restore(t->arch.fpu);
+	this_cpu(fpu_owner) = t;
+	t->arch.fpu_cpu = cpu_id();
+}
+
+/* The running thread's state becomes AREA's. */
+static void load(const void *area)
+{
+	u64 flags = arch_irq_save();
+
+	fpu_on();
+	area_restore(area);
+	this_cpu(fpu_owner) = current;
+	current->arch.fpu_cpu = cpu_id();
+	arch_irq_restore(flags);
+}
+
+bool fpu_trap(void)
+{
+	if (!this_cpu(fpu_off) || !current->arch.fpu)
+		return false;
+	claim(current);
+	return true;
+}
+
 void *fpu_area_create(bool inherit_live)
 {
 	u8 *area = slab_zalloc(area_cache);
+	u64 flags;
 
 	if (!area)
 		return NULL;
@@ -115,12 +180,11 @@ void *fpu_area_create(bool inherit_live)
 		memcpy(area, initial, area_size);
 		return area;
 	}
-	/* XSAVEOPT into an area that never was loaded would skip unchanged components: use the plain form. */
-	u64 flags = arch_irq_save();
-	if (method == FPU_FXSAVE)
-		area_save(area);
+	flags = arch_irq_save();
+	if (this_cpu(fpu_off))
+		memcpy(area, current->arch.fpu, area_size);
 	else
-		__asm__ volatile("xsave64 (%0)" ::"r"(area), "a"((u32)xcr0), "d"((u32)(xcr0 >> 32)) : "memory");
+		area_save_whole(area);
 	arch_irq_restore(flags);
 	return area;
 }
@@ -131,34 +195,33 @@ void fpu_area_free(void *area)
 		slab_free(area_cache, area);
 }
 
-/* Called with interrupts off. Kernel threads leave the registers alone, so an application that is switched out and back
- * in on the same CPU with only kernel threads in between is not loaded again. */
+/* Called with interrupts off. */
 void fpu_switch(struct thread *prev, struct thread *next)
 {
-	if (prev->arch.fpu && this_cpu(fpu_owner) == prev)
-		area_save(prev->arch.fpu);
-	if (next->arch.fpu && (this_cpu(fpu_owner) != next || next->arch.fpu_cpu != cpu_id())) {
-		area_restore(next->arch.fpu);
-		this_cpu(fpu_owner) = next;
-		next->arch.fpu_cpu = cpu_id();
+	struct arch_thread *p = &prev->arch, *n = &next->arch;
+
+	if (p->fpu) {
+		if (this_cpu(fpu_off)) {
+			p->fpu_turns = 0;
+		} else {
+			area_save(p->fpu);
+			if (++p->fpu_turns > EAGER_TURNS)
+				p->fpu_turns = 0;
+		}
+	}
+	if (!n->fpu)
+		return;
+	if (n->fpu_turns >= LAZY_TURNS) {
+		claim(next);
+	} else if (!this_cpu(fpu_off)) {
+		write_cr0(cr0 | CR0_TS);
+		this_cpu(fpu_off) = true;
 	}
 }
 
 void fpu_reset(void)
 {
-	u64 flags = arch_irq_save();
-
-	area_restore(initial);
-	this_cpu(fpu_owner) = current;
-	current->arch.fpu_cpu = cpu_id();
-	arch_irq_restore(flags);
-}
-
-/* A thread that ends may not be found as owner by a later one at the same address. Its own CPU, interrupts off. */
-void fpu_forget(struct thread *t)
-{
-	if (this_cpu(fpu_owner) == t)
-		this_cpu(fpu_owner) = NULL;
+	load(initial);
 }
 
 size_t fpu_frame_size(void)
@@ -176,10 +239,8 @@ int fpu_save_app(void __app *frame)
 	if (!area)
 		return -EFAULT;
 	u64 flags = arch_irq_save();
-	if (method == FPU_FXSAVE)
-		__asm__ volatile("fxsave64 (%0)" ::"r"(area) : "memory");
-	else
-		__asm__ volatile("xsave64 (%0)" ::"r"(area), "a"((u32)xcr0), "d"((u32)(xcr0 >> 32)) : "memory");
+	claim(current);
+	area_save_whole(area);
 	arch_irq_restore(flags);
 
 	if (method != FPU_FXSAVE) {
@@ -242,11 +303,7 @@ int fpu_restore_app(const void __app *frame)
 		memset(header + 1, 0, 56); /* XCOMP_BV and reserved words must be zero or XRSTOR faults */
 	}
 	*(u32 *)(area + MXCSR_OFFSET) &= mxcsr_mask;
-	u64 flags = arch_irq_save();
-	area_restore(area);
-	this_cpu(fpu_owner) = current;
-	current->arch.fpu_cpu = cpu_id();
-	arch_irq_restore(flags);
+	load(area);
 out:
 	slab_free(area_cache, area);
 	return err;

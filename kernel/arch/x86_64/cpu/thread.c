@@ -43,6 +43,8 @@ int arch_thread_init_app(struct thread *t, const struct regs *regs, u64 sp, bool
 	t->arch.fpu = fpu_area_create(current->arch.fpu != NULL);
 	if (!t->arch.fpu)
 		return -ENOMEM;
+	t->arch.fpu_cpu = ~0u;
+	t->arch.fpu_turns = current->arch.fpu_turns; /* likely of the same habits */
 	*r = *regs;
 	r->rax = 0;
 	if (sp)

@@ -131,6 +131,8 @@ void trap_dispatch(struct regs *r)
 		enter_from_app();
 	if (r->vector == 14) {
 		page_fault(r, cr2);
+	} else if (r->vector == 7 && app && fpu_trap()) {
+		/* goes on with its vector registers loaded */
 	} else if (!app) {
 		if (!extable_fixup(r))
 			kernel_trap_panic(r, cr2);

@@ -14,7 +14,7 @@ void fpu_init_cpu(void);
 void *fpu_area_create(bool inherit_live);
 void fpu_area_free(void *area);
 void fpu_switch(struct thread *prev, struct thread *next);
-void fpu_forget(struct thread *t);
+bool fpu_trap(void); /* #NM of an application, interrupts off: true when it may go on now */
 int fpu_exception_code(bool simd); /* FPE_* of the pending x87 or SIMD exception */
 
 /* Signal frames: standard-format XSAVE image (or a bare FXSAVE one), 64-byte aligned, with the software-reserved words

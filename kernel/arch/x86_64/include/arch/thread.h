@@ -19,8 +19,9 @@ struct regs {
 struct arch_thread {
 	u64 sp;	     /* kernel RSP while switched out */
 	u64 fs_base; /* live in the MSR while running */
-	u32 fpu_cpu; /* CPU whose registers last held this thread's vector state */
-	void *fpu;   /* XSAVE (or FXSAVE) area, 64-byte aligned; the live state is in the registers while running */
+	u32 fpu_cpu; /* CPU whose registers last held this thread's vector state; ~0: none */
+	u32 fpu_turns; /* on the CPU, in a row, in which it used vector registers (cpu/fpu.c) */
+	void *fpu;   /* XSAVE (or FXSAVE) area, 64-byte aligned; the state while it is not in the registers */
 	u64 fault_addr, fault_error, fault_vector; /* last exception, for the signal frame */
 };
 
