@@ -51,7 +51,9 @@ def _newest(folder):
 
 def _build(elf):
     setup.require("gcc", "make", "linux-libc-dev")
-    words = ["make", "-s", "-C", paths.ROOT, "-j%d" % (os.cpu_count() or 1), "BUILD=" + os.path.dirname(elf)]
+    # Relative, as plain `make` has it: the dependencies that one writes are for the other, too.
+    folder = os.path.relpath(os.path.dirname(elf), paths.ROOT)
+    words = ["make", "-s", "-C", paths.ROOT, "-j%d" % (os.cpu_count() or 1), "BUILD=" + folder]
     with ui.step("building the kernel"):
         done = subprocess.run(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     if done.returncode != 0:
