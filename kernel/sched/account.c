@@ -2,13 +2,15 @@
 /* CPU time of threads, processes and CPUs, and the load average.
  *
  * A thread's total is exact: the run queue adds up what it runs, to the ns of clock_monotonic(). The share
- * spent in the kernel is sampled, for two clock reads a system call would double the cheap ones: after each
- * switch to a thread its next four stays in the kernel are timed, then every sixteenth, which counts for
- * sixteen. The stay in which it was switched in is timed from the switch. user = total - system. */
+ * spent in the kernel is sampled, for two clock reads a system call would double the cheap ones: the first
+ * stays in the kernel are timed one by one, then every sixteenth, which counts for sixteen. A long sleep
+ * starts that anew, so that threads that seldom run are seen exactly. A stay that goes on after a switch is
+ * timed, with its weight, while the thread runs. user = total - system. */
 #include "sched_internal.h"
 
 #define EXACT_ENTRIES 4
 #define SAMPLE_MASK   15u
+#define LONG_SLEEP    (10 * NSEC_PER_MSEC)
 
 #define LOAD_SHIFT  11
 #define LOAD_PERIOD (5 * NSEC_PER_SEC)
@@ -53,8 +55,10 @@ void sched_account_leave_sampled(void)
 
 void account_switch_out(struct thread *t, u64 now)
 {
+	t->se.sampled_stay = t->se.system_start;
 	if (t->se.system_start)
 		end_sample(t, now);
+	t->se.switched_out = now;
 	atomic_store_explicit(&t->se.exec_start, 0, memory_order_release);
 }
 
@@ -67,10 +71,14 @@ void account_switch_in(struct thread *t, u64 now)
 	atomic_thread_fence(memory_order_release);
 	atomic_store_explicit(&se->exec_start, now, memory_order_relaxed);
 	atomic_store_explicit(&se->time_seq, seq + 2, memory_order_release);
-	se->entries = 0;
-	se->sample_mask = 0;
-	se->sample_weight = 1;
-	if (thread_test_flag(t, THREAD_KERNEL) || atomic_load_explicit(&hooks_in_use, memory_order_relaxed))
+	if (now - se->switched_out > LONG_SLEEP) {
+		se->entries = 0;
+		se->sample_mask = 0;
+		se->sample_weight = 1;
+		se->sampled_stay = true;
+	}
+	if (se->sampled_stay &&
+	    (thread_test_flag(t, THREAD_KERNEL) || atomic_load_explicit(&hooks_in_use, memory_order_relaxed)))
 		se->system_start = now;
 }
 

@@ -88,7 +88,7 @@ static void rq_check_preempt(struct runqueue *rq, struct thread *t, u64 now)
 	} else if (t->se.policy == SCHED_OTHER && eevdf_preempts(&rq->fair, &t->se.fair)) {
 		if (now - curr->se.picked_at >= SCHED_WAKE_GRAIN)
 			rq_resched(rq);
-		else
+		else if (curr->se.handoffs < SCHED_HANDOFFS) /* else it will sleep by itself: no timer for that */
 			rq->slice_end = min(rq->slice_end, curr->se.picked_at + SCHED_WAKE_GRAIN);
 	}
 }

@@ -74,7 +74,9 @@ struct sched_entity {
 	_Atomic u64 exec_start;	   /* 0 while off the CPU */
 	_Atomic u64 system_sum;
 	u64 system_start;	   /* a sampled stay in the kernel began; 0: none */
-	u32 entries;		   /* kernel entries since it got the CPU */
+	u64 switched_out;	   /* when it left the CPU last */
+	bool sampled_stay;	   /* the stay in the kernel in which it left the CPU is timed */
+	u32 entries;		   /* kernel entries since it last slept long */
 	u32 sample_mask;	   /* which of them are timed: kernel/sched/account.c */
 	u32 sample_weight;	   /* how many entries the timed one stands for */
 	_Atomic u64 voluntary, involuntary; /* context switches */

@@ -26,11 +26,6 @@ static bool calibrated_by_pit;
 
 /* ---- reading ---- */
 
-static inline u64 scale(u64 delta, u64 mult, u32 shift)
-{
-	return (u64)(((unsigned __int128)delta * mult) >> shift);
-}
-
 u64 clock_monotonic(void)
 {
 	u32 seq;
@@ -38,8 +33,7 @@ u64 clock_monotonic(void)
 
 	do {
 		seq = __atomic_load_n(&vvar.seq, __ATOMIC_ACQUIRE);
-		u64 tsc = arch_cycles_ordered();
-		ns = vvar.mono_base + (tsc > vvar.tsc_base ? scale(tsc - vvar.tsc_base, vvar.mult, vvar.shift) : 0);
+		ns = vvar_elapsed(&vvar, arch_cycles_ordered()) + vvar.mono_base;
 		__atomic_thread_fence(__ATOMIC_ACQUIRE);
 	} while (unlikely(seq & 1 || seq != __atomic_load_n(&vvar.seq, __ATOMIC_RELAXED)));
 	return ns;
@@ -87,13 +81,12 @@ static void set_frequency(u64 hz)
 {
 	u64 flags = spin_lock_irqsave(&update_lock);
 	u64 tsc = arch_cycles_ordered();
-	u64 now = vvar.mono_base + (vvar.mult ? scale(tsc - vvar.tsc_base, vvar.mult, vvar.shift) : 0);
+	u64 now = vvar.mono_base + vvar_elapsed(&vvar, tsc);
 
 	vvar_begin();
 	vvar.tsc_base = tsc;
 	vvar.mono_base = now;
-	vvar.shift = 32;
-	vvar.mult = mul_div(NSEC_PER_SEC, 1ull << 32, hz);
+	vvar.mult = mul_div(NSEC_PER_SEC, 1ull << VVAR_SHIFT, hz);
 	vvar_end();
 	tsc_khz = hz / 1000;
 	spin_unlock_irqrestore(&update_lock, flags);

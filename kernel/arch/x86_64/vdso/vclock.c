@@ -18,33 +18,33 @@ static long fallback(long nr, long a, long b)
 	return ret;
 }
 
-/* False when the TSC is no clock here. *OFFSET is what turns monotonic time into the clock wanted. */
-static bool read_clock(u64 *ns, const u64 *offset)
+/* Monotonic time plus *OFFSET, which is one of the page's. The TSC must be usable. */
+static inline u64 read_clock(const u64 *offset)
 {
 	u32 seq;
+	u64 ns;
 
-	if (!shared.tsc_usable)
-		return false;
 	do {
-		while ((seq = __atomic_load_n(&shared.seq, __ATOMIC_ACQUIRE)) & 1)
+		while (__builtin_expect((seq = __atomic_load_n(&shared.seq, __ATOMIC_ACQUIRE)) & 1, 0))
 			__builtin_ia32_pause();
-		u64 tsc = arch_cycles_ordered(), base = shared.tsc_base;
-
-		*ns = shared.mono_base +
-		      (tsc > base ? (u64)(((unsigned __int128)(tsc - base) * shared.mult) >> shared.shift) : 0) +
-		      (offset ? *offset : 0);
+		ns = vvar_elapsed(&shared, arch_cycles_ordered()) + shared.mono_base + *offset;
 		__atomic_thread_fence(__ATOMIC_ACQUIRE);
-	} while (seq != __atomic_load_n(&shared.seq, __ATOMIC_RELAXED));
-	return true;
+	} while (__builtin_expect(seq != __atomic_load_n(&shared.seq, __ATOMIC_RELAXED), 0));
+	return ns;
 }
 
 int __vdso_clock_gettime(int clock, struct __kernel_timespec *ts);
 int __vdso_clock_gettime(int clock, struct __kernel_timespec *ts)
 {
-	const u64 *offset = NULL;
+	const u64 *offset;
 	u64 ns;
 
 	switch (clock) {
+	case CLOCK_MONOTONIC:
+	case CLOCK_MONOTONIC_COARSE:
+	case CLOCK_MONOTONIC_RAW:
+		offset = &shared.mono_offset;
+		break;
 	case CLOCK_REALTIME:
 	case CLOCK_REALTIME_COARSE:
 		offset = &shared.wall_offset;
@@ -52,18 +52,17 @@ int __vdso_clock_gettime(int clock, struct __kernel_timespec *ts)
 	case CLOCK_BOOTTIME:
 		offset = &shared.boot_offset;
 		break;
-	case CLOCK_MONOTONIC:
-	case CLOCK_MONOTONIC_COARSE:
-	case CLOCK_MONOTONIC_RAW:
-		break;
 	default:
-		return (int)fallback(__NR_clock_gettime, clock, (long)ts);
+		goto call;
 	}
-	if (!read_clock(&ns, offset))
-		return (int)fallback(__NR_clock_gettime, clock, (long)ts);
+	if (__builtin_expect(!shared.tsc_usable, 0))
+		goto call;
+	ns = read_clock(offset);
 	ts->tv_sec = (long long)(ns / NS);
 	ts->tv_nsec = (long long)(ns % NS);
 	return 0;
+call:
+	return (int)fallback(__NR_clock_gettime, clock, (long)ts);
 }
 
 int __vdso_gettimeofday(struct __kernel_old_timeval *tv, struct timezone *tz);
@@ -71,9 +70,10 @@ int __vdso_gettimeofday(struct __kernel_old_timeval *tv, struct timezone *tz)
 {
 	u64 ns;
 
-	if (tz || !read_clock(&ns, &shared.wall_offset))
+	if (tz || !shared.tsc_usable)
 		return (int)fallback(__NR_gettimeofday, (long)tv, (long)tz);
 	if (tv) {
+		ns = read_clock(&shared.wall_offset);
 		tv->tv_sec = (long)(ns / NS);
 		tv->tv_usec = (long)(ns % NS / 1000);
 	}
@@ -85,8 +85,9 @@ long __vdso_time(long *t)
 {
 	u64 ns;
 
-	if (!read_clock(&ns, &shared.wall_offset))
+	if (!shared.tsc_usable)
 		return fallback(__NR_time, (long)t, 0);
+	ns = read_clock(&shared.wall_offset);
 	if (t)
 		*t = (long)(ns / NS);
 	return (long)(ns / NS);
