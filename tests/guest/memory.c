@@ -300,6 +300,13 @@ TEST(locking)
 	munmap(p, 4 * 4096);
 }
 
+// Where a unikernel's direct map has its code at the latest, whatever the system: not to be written.
+TEST(kernel_code_is_read_only)
+{
+	for (unsigned long at = 0xffff800000100000; at < 0xffff8000001a0000; at += 0x10000)
+		EXPECT_EQ(touch((char *)at, true), SIGSEGV);
+}
+
 // One allocation that cannot be met fails; it neither hangs nor ends the program.
 TEST(out_of_memory)
 {

@@ -95,6 +95,34 @@ static void map_direct(u64 start, u64 end, bool huge)
 	}
 }
 
+/* The lowest-level entry of PA in the direct map, where larger pages make way for smaller ones. */
+static pte_t *direct_entry(u64 pa)
+{
+	pte_t *table = phys_to_virt(kernel_root);
+
+	for (unsigned l = PT_LEVELS - 1; l; l--) {
+		pte_t *e = &table[pt_index(DIRECT_MAP_BASE + pa, l)], *below;
+		u64 base = pte_phys(*e), phys;
+
+		if (*e & PTE_PS) {
+			phys = table_page(true);
+			below = phys_to_virt(phys);
+			for (u64 i = 0; i < PT_ENTRIES; i++)
+				below[i] = (base + i * PT_SIZE(l - 1)) | KERNEL_DATA | (l > 1 ? PTE_PS : 0);
+			*e = phys | PTE_P | PTE_W | PTE_A;
+		}
+		table = phys_to_virt(pte_phys(*e));
+	}
+	return &table[pt_index(DIRECT_MAP_BASE + pa, 0)];
+}
+
+/* What the image maps read-only cannot be written by its alias in the direct map either. */
+static void protect_direct(const char *from, const char *to)
+{
+	for (u64 pa = virt_to_phys(from), end = virt_to_phys(to); pa < end; pa += PAGE_SIZE)
+		*direct_entry(pa) &= ~(pte_t)(PTE_W | PTE_D);
+}
+
 static void map_image(const char *from, const char *to, pte_t rights)
 {
 	for (u64 va = (u64)from; va < (u64)to; va += PAGE_SIZE)
@@ -117,6 +145,7 @@ void arch_kernel_tables_init(const struct boot_info *bi)
 	map_image(__text_start, __text_end, 0);
 	map_image(__rodata_start, __rodata_end, PTE_NX);
 	map_image(__data_start, __image_end, PTE_W | PTE_D | PTE_NX);
+	protect_direct(__text_start, __rodata_end);
 	kernel_entry(VMALLOC_BASE, PT_LEVELS - 2, true);
 	arch_kernel_tables_init_cpu();
 }
