@@ -28,6 +28,9 @@
 
 typedef unsigned long long ull;
 
+DECLARE_COUNTER(vm_minor_faults);
+DECLARE_COUNTER(vm_major_faults);
+
 static int text_show(struct seq *s, const struct pseudo_ctx *ctx)
 {
 	seq_puts(s, ctx->arg);
@@ -97,18 +100,12 @@ static int memory_current(struct seq *s, const struct pseudo_ctx *ctx)
 
 static int memory_stat(struct seq *s, const struct pseudo_ctx *ctx)
 {
-	u64 file, active, minor = 0, major = 0;
+	u64 file, active, major = counter_read(&vm_major_faults);
 	struct memory_stats m;
-	struct process *p;
 
 	memory_stats(&m);
 	file = m.page_cache > m.shmem ? m.page_cache - m.shmem : 0;
 	active = file > m.reclaimable ? file - m.reclaimable : 0;
-	for (u32 pid = 1; (p = process_next(pid)); process_put(p)) {
-		pid = p->pid + 1;
-		minor += p->min_faults + p->child_min_faults;
-		major += p->maj_faults + p->child_maj_faults;
-	}
 	const struct {
 		const char *name;
 		u64 pages;
@@ -141,7 +138,8 @@ static int memory_stat(struct seq *s, const struct pseudo_ctx *ctx)
 	};
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
 		seq_printf(s, "%s %llu\n", rows[i].name, (ull)rows[i].pages << PAGE_SHIFT);
-	seq_printf(s, "pgfault %llu\npgmajfault %llu\n", (ull)(minor + major), (ull)major);
+	seq_printf(s, "pgfault %llu\npgmajfault %llu\n", (ull)(counter_read(&vm_minor_faults) + major),
+		   (ull)major);
 	return 0;
 }
 
@@ -150,7 +148,7 @@ static u64 counted(const char *name)
 {
 	for (struct counter *c = __start_counters; c < __stop_counters; c++)
 		if (!strcmp(c->name, name))
-			return c->value;
+			return counter_read(c);
 	return 0;
 }
 

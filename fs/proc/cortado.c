@@ -10,7 +10,7 @@
 static int counters_show(struct seq *s, const struct pseudo_ctx *ctx __maybe_unused)
 {
 	for (struct counter *c = __start_counters; c < __stop_counters; c++)
-		seq_printf(s, "%s %llu\n", c->name, (unsigned long long)c->value);
+		seq_printf(s, "%s %llu\n", c->name, (unsigned long long)counter_read(c));
 	return 0;
 }
 

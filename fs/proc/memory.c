@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* /proc/{meminfo,vmstat,zoneinfo,buddyinfo}: memory of the whole system. The balloon's pages count as used:
  * they are part of the VM's memory, and not free. */
+#include "kernel/counter.h"
 #include "kernel/page.h"
 #include "kernel/vm.h"
 #include "proc.h"
 #include "system.h"
+
+DECLARE_COUNTER(vm_minor_faults);
+DECLARE_COUNTER(vm_major_faults);
 
 static u64 positive(s64 n)
 {
@@ -13,7 +17,7 @@ static u64 positive(s64 n)
 
 /* Sums over all processes. */
 struct process_sums {
-	u64 mapped, minor, major;
+	u64 mapped;
 };
 
 static void sum_processes(struct process_sums *sum)
@@ -25,8 +29,6 @@ static void sum_processes(struct process_sums *sum)
 		struct vmspace *vm = process_get_vm(p);
 
 		pid = p->pid + 1;
-		sum->minor += p->min_faults + p->child_min_faults;
-		sum->major += p->maj_faults + p->child_maj_faults;
 		if (vm) {
 			sum->mapped += positive(vm->rss_file) + positive(vm->rss_shmem);
 			vmspace_put(vm);
@@ -148,8 +150,8 @@ int proc_vmstat(struct seq *s, const struct pseudo_ctx *ctx __maybe_unused)
 		{"pgpgout", 0},
 		{"pswpin", 0},
 		{"pswpout", 0},
-		{"pgfault", sums.minor + sums.major},
-		{"pgmajfault", sums.major},
+		{"pgfault", counter_read(&vm_minor_faults) + counter_read(&vm_major_faults)},
+		{"pgmajfault", counter_read(&vm_major_faults)},
 	};
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
 		seq_printf(s, "%s %llu\n", rows[i].name, (unsigned long long)rows[i].value);

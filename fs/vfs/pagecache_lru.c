@@ -9,7 +9,8 @@
 #include "pagecache_internal.h"
 #include "kernel/counter.h"
 
-static DEFINE_COUNTER(pagecache_reclaimed, "page cache pages freed to make room");
+DEFINE_COUNTER(pagecache_reclaimed, "page cache pages freed to make room");
+DEFINE_COUNTER(pagecache_scanned, "page cache pages that reclaim looked at");
 static DEFINE_COUNTER(pagecache_reclaim_short, "reclaim runs that freed less than was asked");
 
 static struct spinlock lru_lock;
@@ -61,28 +62,24 @@ static struct page *take_candidate(u64 *scan)
 
 u64 pagecache_reclaim(u64 n)
 {
-	u64 freed = 0, scan;
+	u64 freed = 0, scan, start;
 	struct page *p;
 
 	spin_lock(&lru_lock);
-	scan = min(lru_pages * 2, n * 64 + 1024);
-	while (freed < n) {
-		struct page_cache *c;
-
-		p = take_candidate(&scan);
-		if (!p) {
-			spin_unlock(&lru_lock);
-			counter_inc(&pagecache_reclaim_short);
-			return freed;
-		}
+	scan = start = min(lru_pages * 2, n * 64 + 1024);
+	while (freed < n && (p = take_candidate(&scan))) {
 		/* On the list with its cache's lock held it cannot leave the cache. */
-		c = p->cache;
+		struct page_cache *c = p->cache;
+
 		if (pagecache_evict_locked(c, p))
 			freed++;
 		mutex_unlock(&c->lock);
 		spin_lock(&lru_lock);
 	}
 	spin_unlock(&lru_lock);
+	if (freed < n)
+		counter_inc(&pagecache_reclaim_short);
 	counter_add(&pagecache_reclaimed, freed);
+	counter_add(&pagecache_scanned, start - scan);
 	return freed;
 }

@@ -7,6 +7,7 @@
 #include "kernel/balloon_pages.h"
 
 static u64 (*deflate)(u64 pages);
+static void (*hint)(void);
 static _Atomic u64 held; /* pages in the balloon */
 
 struct page *page_take_unreported(unsigned order)
@@ -60,9 +61,9 @@ static struct page *take_backed(unsigned *order)
 	}
 }
 
-/* What inflation leaves to the guest, as shares of what the guest keeps. Without some free memory every allocation would
- * deflate the balloon again; without the files in use the application would read them over and over. Beyond that the
- * application has to give something back first, which is the agent's business. */
+/* What inflation leaves to the guest, as shares of what the guest keeps. Without some free memory every
+ * allocation would deflate the balloon again; without the files in use the application would read them over
+ * and over. Beyond that the application has to give something back first, which is the agent's business. */
 #define FREE_SHARE  24
 #define CACHE_SHARE 8
 
@@ -118,6 +119,17 @@ void balloon_page_return(struct page *p, unsigned order)
 void balloon_register_deflate(u64 (*fn)(u64 pages))
 {
 	deflate = fn;
+}
+
+void balloon_register_hint(void (*fn)(void))
+{
+	hint = fn;
+}
+
+void balloon_block_freed(void)
+{
+	if (hint)
+		hint();
 }
 
 u64 balloon_deflate(u64 pages)

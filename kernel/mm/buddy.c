@@ -241,6 +241,8 @@ void buddy_give(struct page *p, unsigned order, bool unbacked)
 	}
 	p = s->map + (idx - s->first);
 	link_block(p, order, unbacked);
+	if (order >= PAGEBLOCK_ORDER && !unbacked)
+		balloon_block_freed();
 }
 
 void buddy_give_range(u64 start, u64 end)

@@ -16,6 +16,40 @@
 DEFINE_COUNTER(fault_oom, "page faults that found no memory after reclaim");
 DEFINE_COUNTER(fault_stack_grown, "faults that grew a stack");
 
+struct fault_counts {
+	u64 minor, major;
+};
+static DEFINE_PER_CPU(struct fault_counts, fault_counts);
+
+static u64 minor_total(void)
+{
+	u64 n = 0;
+
+	for (unsigned cpu = 0; cpu < cpu_count; cpu++)
+		n += READ_ONCE(per_cpu_ptr(&fault_counts, cpu)->minor);
+	return n;
+}
+
+static u64 major_total(void)
+{
+	u64 n = 0;
+
+	for (unsigned cpu = 0; cpu < cpu_count; cpu++)
+		n += READ_ONCE(per_cpu_ptr(&fault_counts, cpu)->major);
+	return n;
+}
+
+DEFINE_COUNTER_SUM(vm_minor_faults, minor_total, "page faults served from memory");
+DEFINE_COUNTER_SUM(vm_major_faults, major_total, "page faults that waited for a device");
+
+void fault_count_major(void)
+{
+	current->maj_faults++;
+	this_cpu(fault_counts).major++;
+	current->min_faults--; /* counted as one on entry, perhaps on another CPU: the sums are right */
+	this_cpu(fault_counts).minor--;
+}
+
 u32 fault_batch_max = 16;
 #define BATCH_LIMIT 64
 
@@ -289,6 +323,7 @@ int vm_handle_fault(struct vmspace *vm, u64 addr, bool write, bool exec, bool fr
 	int err;
 
 	current->min_faults++;
+	this_cpu(fault_counts).minor++;
 	if (addr >= APP_LIMIT) {
 		*sig = SIGSEGV;
 		*code = SEGV_MAPERR;

@@ -119,10 +119,8 @@ int vma_fault_file(struct vma *v, u64 addr, u32 flags, pte_t *pmd)
 	 * a major fault. */
 	f.page = cache ? pagecache_peek(cache, f.pgoff) : NULL;
 	if (!f.page) {
-		if (cache) {
-			current->maj_faults++;
-			current->min_faults--; /* counted as one on entry */
-		}
+		if (cache && !cache->unevictable)
+			fault_count_major();
 		err = v->ops->fault(&f);
 		if (err)
 			return err;

@@ -3,8 +3,12 @@
  * mapping reserves its pages when it is made, so its faults do not fail; vma->priv tells that it still holds
  * a reservation (a forked child does not: its copies come from what is free, or give SIGBUS). A pool page is
  * a compound block marked by page->priv. */
+#include "kernel/counter.h"
 #include "kernel/log.h"
 #include "vm_internal.h"
+
+DEFINE_COUNTER(hugetlb_allocs, "2 MiB pages added to the pool");
+DEFINE_COUNTER(hugetlb_failures, "2 MiB pages wanted for the pool that could not be had");
 
 static struct spinlock pool_lock;
 static struct page *pool; /* free pages, through cache; guarded by pool_lock, as are the counts */
@@ -35,8 +39,11 @@ u64 hugetlb_resize(u64 n)
 	while (READ_ONCE(total) < n) {
 		struct page *p = page_alloc(HUGE_SHIFT - PAGE_SHIFT, PAGE_MOVABLE);
 
-		if (!p)
+		if (!p) {
+			counter_inc(&hugetlb_failures);
 			break;
+		}
+		counter_inc(&hugetlb_allocs);
 		p->priv = &pool_mark;
 		spin_lock(&pool_lock);
 		total++;

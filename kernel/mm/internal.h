@@ -96,6 +96,8 @@ u64 page_reclaim(u64 n);
 u64 page_cpu_lists(void); /* pages on the per-CPU lists of all CPUs */
 /* kernel/mm/balloon_pages.c: ask the balloon for PAGES; returns how many it gave back */
 u64 balloon_deflate(u64 pages);
+/* A backed block of 2 MiB or more is free. Buddy lock held */
+void balloon_block_freed(void);
 void page_drain_cpu(void); /* this CPU's lists go back to the buddy */
 
 /* kernel/mm/slab.c */

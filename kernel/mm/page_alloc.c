@@ -8,6 +8,7 @@
 #include "base/string.h"
 #include "fs/pagecache.h"
 #include "internal.h"
+#include "kernel/balloon_pages.h"
 #include "kernel/counter.h"
 #include "kernel/log.h"
 #include "kernel/vm.h"
@@ -43,12 +44,11 @@ void page_alloc_init_cpu(void)
 }
 
 #ifdef DEBUG
-#define POISON_BYTE 0xfd
 static char poison_mark;
 
 static void poison(struct page *p, unsigned order)
 {
-	memset(page_to_virt(p), POISON_BYTE, PAGE_SIZE << order);
+	memset(page_to_virt(p), PAGE_POISON_BYTE, PAGE_SIZE << order);
 	for (unsigned i = 0; i < 1u << order; i++)
 		p[i].priv = &poison_mark;
 }
@@ -61,7 +61,7 @@ static void check_poison(struct page *p, unsigned order)
 		if (p[i].priv != &poison_mark)
 			continue;
 		for (unsigned k = 0; k < PAGE_SIZE / 8; k += 7)
-			if (w[k] != 0x0101010101010101ull * POISON_BYTE)
+			if (w[k] != 0x0101010101010101ull * PAGE_POISON_BYTE)
 				panic("check_poison: free page %#llx was written at %u",
 				      (unsigned long long)page_to_phys(p + i), k * 8);
 		p[i].priv = NULL;

@@ -151,6 +151,7 @@ enum fault_flags { FAULT_WRITE = 1, FAULT_EXEC = 2 };
 /* Resolve one fault in V, locked for reading. 0, -EAGAIN (look again), -ENOMEM, -EFAULT (beyond the end),
  * -EIO, -EACCES. */
 int vma_fault(struct vma *v, u64 addr, u32 flags);
+void fault_count_major(void); /* the fault under way had to wait for a device */
 extern u32 fault_batch_max;
 /* Bring in [START, END), as far as mapped: mlock, MAP_POPULATE, MADV_POPULATE. 0, -ENOMEM (a hole), -EFAULT,
  * -EAGAIN ... */

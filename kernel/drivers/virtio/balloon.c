@@ -27,8 +27,7 @@
 #define QUEUE_SIZE     64u
 #define SHORT_RETRY    (500 * NSEC_PER_MSEC) /* nothing to take: look again after */
 #define OOM_HOLD_OFF   (2 * NSEC_PER_SEC)
-#define REPORT_MIN     (2 * NSEC_PER_SEC)
-#define REPORT_MAX     (8 * NSEC_PER_SEC)
+#define REPORT_DELAY   (2 * NSEC_PER_SEC) /* memory that is in use again by then need not go to the host */
 #define ANSWER_WAIT_NS (5 * NSEC_PER_SEC)
 #define TAKE_ORDER     9u /* 2 MiB blocks first */
 
@@ -293,46 +292,45 @@ static u64 adjust(struct virtio_balloon *vb)
 	return now + SHORT_RETRY;
 }
 
-void balloon_free_hint(void)
+/* A free 2 MiB block that the host backs came into being. Called below the allocator's lock. */
+static void free_hint(void)
 {
 	struct virtio_balloon *vb = balloon;
 
-	if (vb && vb->report && !atomic_load_explicit(&vb->report_hint, memory_order_relaxed) &&
+	if (!atomic_load_explicit(&vb->report_hint, memory_order_relaxed) &&
 	    !atomic_exchange(&vb->report_hint, true))
 		waitq_wake_all(&vb->wake);
 }
 
-/* The pace of reporting: soon after a pass that found something, ever more rarely when passes find nothing.
- */
-static u64 report_next(struct virtio_balloon *vb, u64 *interval)
+static bool hinted(struct virtio_balloon *vb)
 {
-	bool hinted = atomic_exchange(&vb->report_hint, false);
-
-	if (balloon_report_pass(vb) || hinted)
-		*interval = REPORT_MIN;
-	else
-		*interval = min(2 * *interval, (u64)REPORT_MAX);
-	return clock_monotonic() + *interval;
+	return vb->report && atomic_load(&vb->report_hint);
 }
 
 static void balloon_thread(void *arg)
 {
 	struct virtio_balloon *vb = arg;
-	u64 again = 0, interval = REPORT_MIN, report_at = vb->report ? clock_monotonic() + REPORT_MIN : ~0ull;
+	u64 again = 0, report_at = ~0ull;
 
 	for (;;) {
 		u64 now;
 
 		(void)wait_event_until(&vb->wake,
-				       atomic_load(&vb->config_changed) || atomic_load(&vb->stats_wanted),
+				       atomic_load(&vb->config_changed) || atomic_load(&vb->stats_wanted) ||
+					       (report_at == ~0ull && hinted(vb)),
 				       min(again, report_at));
 		if (atomic_exchange(&vb->stats_wanted, false))
 			balloon_stats_answer(vb);
 		now = clock_monotonic();
 		if (atomic_exchange(&vb->config_changed, false) || now >= again)
 			again = adjust(vb);
-		if (now >= report_at)
-			report_at = report_next(vb, &interval);
+		if (now >= report_at) {
+			atomic_store(&vb->report_hint, false);
+			balloon_report_pass(vb);
+			report_at = ~0ull;
+		}
+		if (report_at == ~0ull && hinted(vb))
+			report_at = now + REPORT_DELAY;
 		cond_resched();
 	}
 }
@@ -416,6 +414,15 @@ static int balloon_probe(struct virtio_device *dev)
 	err = vb->inflate_pfns && vb->deflate_pfns ? setup_queues(vb) : -ENOMEM;
 	if (err)
 		goto fail;
+	vb->report_hint = true; /* what boot has left */
+#ifdef DEBUG
+	if (virtio_has(dev, VIRTIO_BALLOON_F_PAGE_POISON)) {
+		u32 poison = PAGE_POISON_BYTE * 0x01010101u;
+
+		virtio_config_write(dev, offsetof(struct virtio_balloon_config, poison_val), &poison,
+				    sizeof poison);
+	}
+#endif
 	virtio_ready(dev);
 	if (vb->stats)
 		err = balloon_stats_init(vb);
@@ -429,6 +436,8 @@ static int balloon_probe(struct virtio_device *dev)
 	__atomic_store_n(&balloon, vb, __ATOMIC_RELEASE);
 	if (virtio_has(dev, VIRTIO_BALLOON_F_DEFLATE_ON_OOM))
 		balloon_register_deflate(deflate_on_oom);
+	if (vb->report)
+		balloon_register_hint(free_hint);
 	return 0;
 fail:
 	if (!virtio_device_stop(dev)) {
@@ -439,11 +448,18 @@ fail:
 	return err;
 }
 
+/* Only the debugging kernel fills free pages, and only such a driver is to claim it. */
+#ifdef DEBUG
+#define POISON_FEATURE BIT(VIRTIO_BALLOON_F_PAGE_POISON)
+#else
+#define POISON_FEATURE 0
+#endif
+
 static const struct virtio_driver balloon_driver = {
 	.name = "virtio-balloon",
 	.id = VIRTIO_ID_BALLOON,
 	.features = BIT(VIRTIO_BALLOON_F_MUST_TELL_HOST) | BIT(VIRTIO_BALLOON_F_STATS_VQ) |
-		    BIT(VIRTIO_BALLOON_F_DEFLATE_ON_OOM) | BIT(VIRTIO_BALLOON_F_REPORTING),
+		    BIT(VIRTIO_BALLOON_F_DEFLATE_ON_OOM) | BIT(VIRTIO_BALLOON_F_REPORTING) | POISON_FEATURE,
 	.probe = balloon_probe,
 	.config_changed = balloon_config_changed,
 };

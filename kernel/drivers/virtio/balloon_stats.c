@@ -8,15 +8,27 @@
 #include "kernel/counter.h"
 #include "kernel/page.h"
 
-/* The fault counters are the memory manager's. */
-extern struct counter vm_minor_faults __weak, vm_major_faults __weak;
+/* Tags of virtio 1.3, which the header may not know yet; a host that does not know them passes them over. */
+enum {
+	STAT_OOM_KILL = VIRTIO_BALLOON_S_HTLB_PGFAIL + 1,
+	STAT_ALLOC_STALL,
+	STAT_ASYNC_SCAN,
+	STAT_DIRECT_SCAN,
+	STAT_ASYNC_RECLAIM,
+	STAT_DIRECT_RECLAIM,
+	STATS
+};
+
+DECLARE_COUNTER(vm_minor_faults);
+DECLARE_COUNTER(vm_major_faults);
+DECLARE_COUNTER(oom_kills);
+DECLARE_COUNTER(page_reclaim_runs);
+DECLARE_COUNTER(pagecache_scanned);
+DECLARE_COUNTER(pagecache_reclaimed);
+DECLARE_COUNTER(hugetlb_allocs);
+DECLARE_COUNTER(hugetlb_failures);
 
 static struct virtio_balloon_stat *stats; /* the one buffer */
-
-static u64 counter_read(struct counter *c)
-{
-	return c ? atomic_load_explicit(&c->value, memory_order_relaxed) : 0;
-}
 
 static void give(struct virtio_balloon *vb)
 {
@@ -34,8 +46,14 @@ static void give(struct virtio_balloon *vb)
 	STAT(VIRTIO_BALLOON_S_MEMTOT, m.total << PAGE_SHIFT);
 	STAT(VIRTIO_BALLOON_S_AVAIL, (m.free + m.reclaimable) << PAGE_SHIFT);
 	STAT(VIRTIO_BALLOON_S_CACHES, m.page_cache << PAGE_SHIFT);
-	STAT(VIRTIO_BALLOON_S_HTLB_PGALLOC, 0);
-	STAT(VIRTIO_BALLOON_S_HTLB_PGFAIL, 0);
+	STAT(VIRTIO_BALLOON_S_HTLB_PGALLOC, counter_read(&hugetlb_allocs));
+	STAT(VIRTIO_BALLOON_S_HTLB_PGFAIL, counter_read(&hugetlb_failures));
+	STAT(STAT_OOM_KILL, counter_read(&oom_kills));
+	STAT(STAT_ALLOC_STALL, counter_read(&page_reclaim_runs));
+	STAT(STAT_ASYNC_SCAN, 0); /* nothing reclaims in the background */
+	STAT(STAT_DIRECT_SCAN, counter_read(&pagecache_scanned));
+	STAT(STAT_ASYNC_RECLAIM, 0);
+	STAT(STAT_DIRECT_RECLAIM, counter_read(&pagecache_reclaimed));
 #undef STAT
 	seg = (struct vq_segment){virt_to_phys(stats), n * (u32)sizeof *stats};
 	if (!vq_add(vb->stats, &seg, 1, 0, stats))
@@ -44,7 +62,7 @@ static void give(struct virtio_balloon *vb)
 
 int balloon_stats_init(struct virtio_balloon *vb)
 {
-	stats = kcalloc(VIRTIO_BALLOON_S_NR, sizeof *stats);
+	stats = kcalloc(STATS, sizeof *stats);
 	if (!stats)
 		return -ENOMEM;
 	give(vb);

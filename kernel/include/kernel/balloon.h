@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The memory balloon, as the agent and /proc see it. All figures are of what the guest keeps: boot_bytes is the VM's RAM,
- * target_bytes what the host asks us to shrink to, actual_bytes where we are. Without a balloon device all three
- * are equal. Owner: kernel/drivers/virtio/balloon.c. */
+/* The memory balloon, as the agent and /proc see it. All figures are of what the guest keeps: boot_bytes is
+ * the VM's RAM, target_bytes what the host asks us to shrink to, actual_bytes where we are. Without a balloon
+ * device all three are equal. Owner: kernel/drivers/virtio/balloon.c. */
 #pragma once
 
 #include "base/types.h"
@@ -17,7 +17,3 @@ struct balloon_state {
 
 void balloon_state(struct balloon_state *out); /* any context */
 extern struct waitq balloon_waitq; /* woken (EPOLLIN | EPOLLPRI) when target or actual size changed */
-
-/* The page allocator may say that free 2 MiB blocks have come into being: a report to the host then follows in a while. Any
- * context; a few instructions when one is due already. */
-void balloon_free_hint(void);
