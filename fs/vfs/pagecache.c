@@ -229,7 +229,7 @@ static int enter_run(struct page_cache *c, u64 *index, u64 end, u64 must, struct
 				break;
 			continue;
 		}
-		p = page_alloc(0, PAGE_MOVABLE | (i == must ? 0 : PAGE_NORECLAIM));
+		p = page_alloc(0, PAGE_MOVABLE | (i == must ? 0 : PAGE_NORETRY));
 		err = p ? enter_locked(c, p, i, PAGE_LOCKED) : -ENOMEM;
 		if (err) {
 			if (p)
