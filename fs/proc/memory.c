@@ -9,6 +9,16 @@
 
 DECLARE_COUNTER(vm_minor_faults);
 DECLARE_COUNTER(vm_major_faults);
+DECLARE_COUNTER(pagecache_scanned);
+DECLARE_COUNTER(pagecache_reclaimed);
+DECLARE_COUNTER(page_reclaim_runs);
+DECLARE_COUNTER(oom_kills);
+DECLARE_COUNTER(hugetlb_allocs);
+DECLARE_COUNTER(hugetlb_failures);
+DECLARE_COUNTER(thp_faults);
+DECLARE_COUNTER(thp_fallbacks);
+DECLARE_COUNTER(thp_collapses);
+DECLARE_COUNTER(thp_splits);
 
 static u64 positive(s64 n)
 {
@@ -152,6 +162,16 @@ int proc_vmstat(struct seq *s, const struct pseudo_ctx *ctx __maybe_unused)
 		{"pswpout", 0},
 		{"pgfault", counter_read(&vm_minor_faults) + counter_read(&vm_major_faults)},
 		{"pgmajfault", counter_read(&vm_major_faults)},
+		{"pgscan_direct", counter_read(&pagecache_scanned)},
+		{"pgsteal_direct", counter_read(&pagecache_reclaimed)},
+		{"allocstall_normal", counter_read(&page_reclaim_runs)},
+		{"oom_kill", counter_read(&oom_kills)},
+		{"htlb_buddy_alloc_success", counter_read(&hugetlb_allocs)},
+		{"htlb_buddy_alloc_fail", counter_read(&hugetlb_failures)},
+		{"thp_fault_alloc", counter_read(&thp_faults)},
+		{"thp_fault_fallback", counter_read(&thp_fallbacks)},
+		{"thp_collapse_alloc", counter_read(&thp_collapses)},
+		{"thp_split_pmd", counter_read(&thp_splits)},
 	};
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
 		seq_printf(s, "%s %llu\n", rows[i].name, (unsigned long long)rows[i].value);

@@ -221,7 +221,7 @@ static void status_memory(struct seq *s, struct vmspace *vm)
 	kb(s, "VmLib", 0);
 	kb(s, "VmPTE", pages_of(&vm->pt_pages));
 	kb(s, "VmSwap", 0);
-	kb(s, "HugetlbPages", 0);
+	kb(s, "HugetlbPages", pages_of(&vm->hugetlb_pages));
 	seq_printf(s, "CoreDumping:\t0\nTHP_enabled:\t%d\n", thp_policy_get() != THP_NEVER);
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* /sys/kernel: the policies of memory management. */
+#include "kernel/counter.h"
 #include "kernel/vm.h"
 #include "sysfs.h"
 
@@ -38,6 +39,7 @@ static int enabled_store(const struct pseudo_ctx *ctx, const char *text, size_t 
 	if (choice < 0)
 		return choice;
 	thp_policy_set((enum thp_policy)choice);
+	thp_rescan();
 	return 0;
 }
 
@@ -67,12 +69,66 @@ static int pmd_size_show(struct seq *s, const struct pseudo_ctx *ctx)
 	return 0;
 }
 
+static int tunable_show(struct seq *s, const struct pseudo_ctx *ctx)
+{
+	seq_printf(s, "%u\n", READ_ONCE(*(u32 *)ctx->arg));
+	return 0;
+}
+
+static int tunable_store(const struct pseudo_ctx *ctx, const char *text, size_t n)
+{
+	u32 *value = (u32 *)(uintptr_t)ctx->arg;
+	const char *end;
+	u64 v = str_to_u64(text, &end);
+
+	if (end == text || (*end && *end != '\n') || v > 0xffffffff ||
+	    (value == &thp_tunables.max_ptes_none && v >= HUGE_SIZE / PAGE_SIZE) ||
+	    (value == &thp_tunables.pages_to_scan && !v))
+		return -EINVAL;
+	WRITE_ONCE(*value, (u32)v);
+	thp_rescan();
+	return 0;
+}
+
+static int collapsed_show(struct seq *s, const struct pseudo_ctx *ctx)
+{
+	seq_printf(s, "%llu\n", (unsigned long long)counter_read(ctx->arg));
+	return 0;
+}
+
+DECLARE_COUNTER(thp_collapses);
+DECLARE_COUNTER(thp_scans);
+
+#define TUNABLE(n, field)                                                                        \
+	{                                                                                        \
+		.name = n, .mode = S_IFREG | 0644, .show = tunable_show, .store = tunable_store, \
+		.arg = (void *)&thp_tunables.field                                               \
+	}
+#define COUNT(n, c)                                                                            \
+	{                                                                                      \
+		.name = n, .mode = S_IFREG | 0444, .show = collapsed_show, .arg = (void *)&(c) \
+	}
+static const struct pseudo_entry khugepaged_entries[] = {
+	TUNABLE("pages_to_scan", pages_to_scan),
+	TUNABLE("scan_sleep_millisecs", scan_sleep_ms),
+	TUNABLE("alloc_sleep_millisecs", alloc_sleep_ms),
+	TUNABLE("max_ptes_none", max_ptes_none),
+	ATTR_TEXT("max_ptes_shared", "0\n"),
+	ATTR_TEXT("max_ptes_swap", "0\n"),
+	ATTR_TEXT("defrag", "0\n"),
+	COUNT("pages_collapsed", thp_collapses),
+	COUNT("full_scans", thp_scans),
+	{0},
+};
+static const struct pseudo_dir khugepaged_dir = {.entries = khugepaged_entries};
+
 static const struct pseudo_entry thp_entries[] = {
 	ATTR_RW("enabled", enabled_show, enabled_store),
 	ATTR_RW("defrag", defrag_show, defrag_store),
 	ATTR("hpage_pmd_size", pmd_size_show),
 	ATTR_TEXT("shmem_enabled", "always within_size advise [never] deny force\n"),
 	ATTR_TEXT("use_zero_page", "0\n"),
+	DIR("khugepaged", &khugepaged_dir),
 	{0},
 };
 static const struct pseudo_dir thp_dir = {.entries = thp_entries};

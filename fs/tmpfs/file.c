@@ -158,7 +158,7 @@ static int add_seals(struct inode *i, u32 seals)
 	return 0;
 }
 
-static long tmpfs_fcntl(struct file *f, unsigned cmd, unsigned long arg)
+long tmpfs_fcntl(struct file *f, unsigned cmd, unsigned long arg)
 {
 	struct inode *i = f->inode;
 	int err;

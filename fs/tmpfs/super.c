@@ -29,6 +29,8 @@ static void tmpfs_evict(struct inode *i)
 	atomic_fetch_sub_explicit(&ts->used_inodes, 1, memory_order_relaxed);
 	if (!ti)
 		return;
+	if (i->flags & INODE_HUGETLB)
+		tmpfs_huge_evict(i);
 	if (i->cache)
 		pagecache_destroy(i->cache);
 	if (S_ISDIR(i->mode))
@@ -137,6 +139,9 @@ static int parse_option(const char *word, size_t len, u64 ram_pages, struct tmpf
 		o->uid = (u32)v;
 	} else if (klen == 3 && !memcmp(word, "gid", 3)) {
 		o->gid = (u32)v;
+	} else if (klen == 8 && (!memcmp(word, "pagesize", 8) || !memcmp(word, "min_size", 8))) {
+		if (word[0] == 'p' && v != HUGE_SIZE)
+			return -EINVAL;
 	} else {
 		return -EINVAL;
 	}
@@ -218,6 +223,8 @@ struct inode *tmpfs_inode_new(struct super *s, const struct inode *dir, u32 mode
 		pagecache_init(&ti->cache, i, &tmpfs_cache_ops);
 		ti->cache.seals = F_SEAL_SEAL;
 		i->cache = &ti->cache;
+		if (ts->huge)
+			tmpfs_huge_init(i);
 		break;
 	case S_IFDIR:
 		i->ops = &tmpfs_dir_ops;
@@ -246,7 +253,7 @@ struct super *tmpfs_super_make(const struct fs_type *t, const char *options, boo
 	int err;
 
 	memory_stats(&m);
-	if (!memfd)
+	if (!memfd && t != &hugetlbfs_type)
 		o.blocks = o.inodes = max(m.total / 2, 16ull);
 	err = parse_options(options, m.total, &o);
 	if (err)
@@ -257,10 +264,12 @@ struct super *tmpfs_super_make(const struct fs_type *t, const char *options, boo
 	ts->max_blocks = o.blocks;
 	ts->max_inodes = o.inodes;
 	ts->memfd = memfd;
+	ts->huge = t == &hugetlbfs_type;
 	ts->next_ino = 1;
 	spin_init(&ts->doomed_lock);
 	list_init(&ts->doomed);
-	s = super_create(t, &tmpfs_super_ops, TMPFS_MAGIC, PAGE_SIZE);
+	s = super_create(t, &tmpfs_super_ops, ts->huge ? HUGETLBFS_MAGIC : TMPFS_MAGIC,
+			 ts->huge ? HUGE_SIZE : PAGE_SIZE);
 	if (!s) {
 		kfree(ts);
 		return ERR_PTR(-ENOMEM);
@@ -286,9 +295,12 @@ static struct super *tmpfs_mount(const struct fs_type *t, const char *source, u3
 }
 
 struct fs_type tmpfs_type = {.name = "tmpfs", .nodev = true, .mount = tmpfs_mount};
+struct fs_type hugetlbfs_type = {.name = "hugetlbfs", .nodev = true, .mount = tmpfs_mount};
 
 static int tmpfs_init(void)
 {
-	return fs_register(&tmpfs_type);
+	int err = fs_register(&tmpfs_type);
+
+	return err ? err : fs_register(&hugetlbfs_type);
 }
 INITCALL(tmpfs_init, INIT_FS);

@@ -15,7 +15,8 @@ struct tmpfs_super {
 	u64 max_inodes; /* 0: no limit */
 	_Atomic u64 used_inodes;
 	_Atomic u64 next_ino;
-	bool memfd;		     /* the internal instance */
+	bool memfd;		     /* an internal instance */
+	bool huge;		     /* hugetlbfs: files of 2 MiB pages */
 	struct spinlock doomed_lock; /* guards doomed, draining */
 	struct list_head doomed;     /* entries of directories that go with the file system */
 	bool draining;
@@ -44,6 +45,8 @@ struct tmpfs_inode {
 	struct page_cache cache;
 	struct rb_root names, positions; /* directories */
 	u64 next_pos;
+	void *huge;		 /* hugetlb.c: tree of pages; guarded by cache.lock, as is the next */
+	u64 huge_count;		 /* pages in it */
 	char *target;		 /* symbolic links */
 	struct list_head xattrs; /* guarded by the inode's lock */
 	u32 xattr_bytes;
@@ -62,7 +65,7 @@ static inline struct tmpfs_inode *tmpfs_inode(const struct inode *i)
 extern const struct inode_ops tmpfs_dir_ops, tmpfs_file_inode_ops, tmpfs_link_ops, tmpfs_special_ops;
 extern const struct file_ops tmpfs_dir_fops, tmpfs_file_ops;
 extern const struct page_cache_ops tmpfs_cache_ops;
-extern struct fs_type tmpfs_type;
+extern struct fs_type tmpfs_type, hugetlbfs_type;
 
 /* super.c: a new inode with one reference and no name. ERR_PTR(-ENOSPC, -ENOMEM). DIR may be NULL. */
 struct inode *tmpfs_inode_new(struct super *s, const struct inode *dir, u32 mode, u64 rdev);
@@ -74,6 +77,10 @@ void tmpfs_dir_doom(struct inode *dir); /* at unmount: let go of all entries */
 /* file.c */
 int tmpfs_setattr(struct inode *i, const struct inode_attr *a);
 int tmpfs_getattr(struct inode *i, struct statx *out);
+long tmpfs_fcntl(struct file *f, unsigned cmd, unsigned long arg);
+/* hugetlb.c */
+void tmpfs_huge_init(struct inode *i);	/* a new regular file, its cache set up */
+void tmpfs_huge_evict(struct inode *i); /* free its pages */
 /* xattr.c */
 ssize_t tmpfs_getxattr(struct inode *i, const char *name, void *buf, size_t size);
 int tmpfs_setxattr(struct inode *i, const char *name, const void *buf, size_t size, int flags);

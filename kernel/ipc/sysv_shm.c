@@ -39,6 +39,12 @@ static struct segment *segment_of_vma(const struct vma *v)
 	return v->file->priv;
 }
 
+/* The operations of the mappings below. */
+static const struct vm_ops *memory_ops(const struct vma *v)
+{
+	return v->file->inode->flags & INODE_HUGETLB ? &hugetlb_vm_ops : &pagecache_vm_ops;
+}
+
 static void segment_attached(struct segment *s)
 {
 	mutex_lock(&s->lock);
@@ -51,16 +57,14 @@ static void segment_attached(struct segment *s)
 static void shm_vma_open(struct vma *v)
 {
 	segment_attached(segment_of_vma(v));
-	if (pagecache_vm_ops.open)
-		pagecache_vm_ops.open(v);
+	memory_ops(v)->open(v);
 }
 
 static void shm_vma_close(struct vma *v)
 {
 	struct segment *s = segment_of_vma(v);
 
-	if (pagecache_vm_ops.close)
-		pagecache_vm_ops.close(v);
+	memory_ops(v)->close(v);
 	mutex_lock(&s->lock);
 	s->attached--;
 	s->dtime = seconds_now();
@@ -72,24 +76,18 @@ static void shm_vma_close(struct vma *v)
 
 static int shm_vma_fault(struct vm_fault *f)
 {
-	return pagecache_vm_ops.fault(f);
-}
-
-static int shm_vma_mkwrite(struct vm_fault *f)
-{
-	return pagecache_vm_ops.page_mkwrite ? pagecache_vm_ops.page_mkwrite(f) : 0;
+	return memory_ops(f->vma)->fault(f);
 }
 
 static const struct vm_ops shm_vm_ops = {
 	.fault = shm_vma_fault,
-	.page_mkwrite = shm_vma_mkwrite,
 	.open = shm_vma_open,
 	.close = shm_vma_close,
 };
 
 static int shm_mmap(struct file *f, struct vma *v)
 {
-	int err = pagecache_file_mmap(f, v);
+	int err = f->inode->fops->mmap(f, v);
 
 	if (err)
 		return err;
@@ -123,36 +121,46 @@ static struct file *attach_file(struct segment *s, u32 flags)
 
 static long segment_create(int key, size_t size, int flags)
 {
+	bool huge = flags & SHM_HUGETLB;
+	unsigned shift;
 	char name[16];
 	struct segment *s;
 	int err;
 
 	if (!size || size > SEGMENT_MAX)
 		return -EINVAL;
-	if (flags & SHM_HUGETLB)
-		return -ENOMEM; /* the pool of huge pages serves MAP_HUGETLB only */
+	shift = (unsigned)flags >> SHM_HUGE_SHIFT & SHM_HUGE_MASK;
+	if (huge && shift && shift != HUGE_SHIFT)
+		return -EINVAL;
+	if (huge && current_process()->euid)
+		return -EPERM;
 	s = kzalloc(sizeof *s);
 	if (!s)
 		return -ENOMEM;
 	mutex_init(&s->lock);
 	snprintf(name, sizeof name, "SYSV%08x", (unsigned)key);
-	s->file = shmem_file_create(name, ALIGN_UP(size, PAGE_SIZE), 0);
+	s->file = huge ? hugetlb_file_create(name, ALIGN_UP(size, HUGE_SIZE))
+		       : shmem_file_create(name, ALIGN_UP(size, PAGE_SIZE), 0);
 	if (IS_ERR(s->file)) {
 		err = (int)PTR_ERR(s->file);
 		kfree(s);
 		return err;
 	}
+	err = huge ? hugetlb_file_reserve(s->file) : 0;
+	if (err)
+		goto fail;
 	s->size = size;
 	s->ctime = seconds_now();
 	s->creator = current_process()->pid;
 	err = sysv_insert(&shm_segments, &s->object, key, (u32)flags);
-	if (err) {
-		file_put(s->file);
-		kfree(s);
-		return err;
-	}
+	if (err)
+		goto fail;
 	shm_pages_total += DIV_ROUND_UP(size, PAGE_SIZE);
 	return s->object.id;
+fail:
+	file_put(s->file);
+	kfree(s);
+	return err;
 }
 
 SYSCALL_DEFINE3(shmget, int, key, size_t, size, int, flags)

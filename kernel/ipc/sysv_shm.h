@@ -6,18 +6,20 @@
 #include <asm/shmbuf.h>
 
 /* linux/shm.h needs libc's headers. */
-#define SHM_RDONLY   010000
-#define SHM_RND	     020000
-#define SHM_REMAP    040000
-#define SHM_EXEC     0100000
-#define SHM_HUGETLB  04000
-#define SHM_DEST     01000
-#define SHM_LOCKED   02000
-#define SHM_LOCK     11
-#define SHM_UNLOCK   12
-#define SHM_STAT     13
-#define SHM_INFO     14
-#define SHM_STAT_ANY 15
+#define SHM_RDONLY     010000
+#define SHM_RND	       020000
+#define SHM_REMAP      040000
+#define SHM_EXEC       0100000
+#define SHM_HUGETLB    04000
+#define SHM_HUGE_SHIFT 26
+#define SHM_HUGE_MASK  0x3f
+#define SHM_DEST       01000
+#define SHM_LOCKED     02000
+#define SHM_LOCK       11
+#define SHM_UNLOCK     12
+#define SHM_STAT       13
+#define SHM_INFO       14
+#define SHM_STAT_ANY   15
 struct shm_info {
 	int used_ids;
 	unsigned long shm_tot, shm_rss, shm_swp, swap_attempts, swap_successes;

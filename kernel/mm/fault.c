@@ -107,6 +107,8 @@ static int fault_anon(struct vma *v, u64 addr, pte_t *pmd)
 	spin_unlock(lock);
 	if (used)
 		atomic_fetch_add_explicit(&v->vm->rss_anon, used, memory_order_relaxed);
+	if (thp_suitable(v, ALIGN_DOWN(addr, HUGE_SIZE)))
+		thp_missed();
 out:
 	for (u32 i = used; i < got; i++)
 		page_free(pages[i], 0);

@@ -26,6 +26,10 @@ static int copy_large(struct vma *child, u64 a, pte_t *pmd, pte_t e)
 	if (pte_writable(e))
 		pte_clear_bits(pmd, PTE_W);
 	pte_write(to, e & ~PTE_W);
+	if (child->flags & VMA_HUGETLB) {
+		atomic_fetch_add_explicit(&vm->hugetlb_pages, HUGE_PAGES, memory_order_relaxed);
+		return 0;
+	}
 	atomic_fetch_add_explicit(&vm->rss_anon, HUGE_PAGES, memory_order_relaxed);
 	atomic_fetch_add_explicit(&vm->huge_pages, HUGE_PAGES, memory_order_relaxed);
 	return 0;

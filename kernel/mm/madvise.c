@@ -159,13 +159,15 @@ static int advise_flags(struct vmspace *vm, u64 start, u64 end, int advice)
 
 			v = full ? ERR_PTR(-ENOMEM) : vma_isolate(vm, a, e);
 			if (IS_ERR(v)) {
-				result = -EAGAIN;
+				result = PTR_ERR(v) == -EINVAL ? -EINVAL : -EAGAIN;
 				break;
 			}
 			rwlock_write_lock(&v->lock);
 			v->flags = (u32)flags;
 			rwlock_write_unlock(&v->lock);
 			vma_merge(v);
+			if (advice == MADV_HUGEPAGE)
+				thp_missed();
 		} else if (flags < 0) {
 			result = (int)flags;
 			break;
@@ -191,7 +193,7 @@ static int advise_collapse(struct vmspace *vm, u64 start, u64 end)
 		if (v && vma_anonymous(v) && !(v->flags & (VMA_NOHUGEPAGE | VMA_HUGETLB)) &&
 		    v->end - a >= HUGE_SIZE) {
 			rwlock_write_lock(&v->lock);
-			err = thp_collapse(v, a);
+			err = thp_collapse(v, a, 0);
 			rwlock_write_unlock(&v->lock);
 		}
 		if (err && !result)

@@ -48,6 +48,11 @@ int vm_check_limits(struct vmspace *vm, u32 flags, u64 pages)
 	return 0;
 }
 
+static bool file_is_hugetlb(const struct file *f)
+{
+	return f->inode && f->inode->flags & INODE_HUGETLB;
+}
+
 static u64 mapped_pages(struct vmspace *vm, u64 start, u64 end)
 {
 	u64 pages = 0;
@@ -68,28 +73,28 @@ static bool range_free(struct vmspace *vm, u64 addr, u64 len)
 /* A free place for LEN bytes, the hint's if possible. */
 static long place(struct vmspace *vm, u64 hint, u64 len, u32 flags, bool anon)
 {
-	u64 addr;
+	bool huge = flags & MAP_HUGETLB;
+	u64 addr, align = huge ? HUGE_SIZE : PAGE_SIZE;
 
 	if (flags & MAP_32BIT) {
-		addr = vm_find_gap(vm, len, LOW_MAP_START, LOW_MAP_END, PAGE_SIZE);
+		addr = vm_find_gap(vm, len, LOW_MAP_START, LOW_MAP_END, align);
 		return addr ? (long)addr : -ENOMEM;
 	}
 	if (hint) {
-		hint = max(ALIGN_UP(hint, PAGE_SIZE), (u64)MMAP_MIN_ADDR);
+		hint = max(ALIGN_UP(hint, align), ALIGN_UP((u64)MMAP_MIN_ADDR, align));
 		if (vm_range_ok(hint, len) && range_free(vm, hint, len))
 			return (long)hint;
 	}
 	addr = 0;
-	if (flags & MAP_HUGETLB)
+	if (huge)
 		addr = vm_find_gap(vm, len, MMAP_MIN_ADDR, vm->mmap_base, HUGE_SIZE);
 	else if (anon && len >= HUGE_SIZE && thp_policy_get() != THP_NEVER && !(flags & MAP_STACK))
 		addr = vm_find_gap(vm, len, MMAP_MIN_ADDR, vm->mmap_base, HUGE_SIZE);
-	if (!addr && !(flags & MAP_HUGETLB))
+	if (!addr && !huge)
 		addr = vm_find_gap(vm, len, MMAP_MIN_ADDR, vm->mmap_base, PAGE_SIZE);
 	/* Above the base there is only the stack; last resort. */
 	if (!addr)
-		addr = vm_find_gap(vm, len, MMAP_MIN_ADDR, APP_LIMIT,
-				   flags & MAP_HUGETLB ? HUGE_SIZE : PAGE_SIZE);
+		addr = vm_find_gap(vm, len, MMAP_MIN_ADDR, APP_LIMIT, align);
 	return addr ? (long)addr : -ENOMEM;
 }
 
@@ -183,7 +188,7 @@ static int map_new(struct vmspace *vm, u64 addr, u64 len, u32 f, struct file *fi
 	vm_store(v->end, addr + len);
 	v->flags = f;
 	v->pgoff = pgoff;
-	if (f & VMA_HUGETLB)
+	if (f & VMA_HUGETLB && !(f & VMA_SHARED))
 		v->priv = f & VMA_NORESERVE ? NULL : v; /* holds a reservation */
 	if (file) {
 		file_get(file);
@@ -223,7 +228,8 @@ static long map_locked(struct vmspace *vm, u64 addr, u64 len, u32 prot, u32 flag
 	err = check_mlock_limit(vm, (u32)f, PAGES(len));
 	if (!err)
 		err = vm_check_limits(vm, (u32)f, PAGES(len) > gone ? PAGES(len) - gone : 0);
-	if (!err && f & VMA_HUGETLB && !(f & VMA_NORESERVE))
+	/* A shared mapping's pages are its file's, which reserves them. */
+	if (!err && (f & (VMA_HUGETLB | VMA_NORESERVE | VMA_SHARED)) == VMA_HUGETLB)
 		err = hugetlb_reserve(len / HUGE_SIZE);
 	if (err)
 		return err;
@@ -231,7 +237,7 @@ static long map_locked(struct vmspace *vm, u64 addr, u64 len, u32 prot, u32 flag
 	if (!err)
 		err = map_new(vm, (u64)at, len, (u32)f, file, anon ? PAGES((u64)at) : PAGES(off));
 	if (err) {
-		if (f & VMA_HUGETLB && !(f & VMA_NORESERVE))
+		if ((f & (VMA_HUGETLB | VMA_NORESERVE | VMA_SHARED)) == VMA_HUGETLB)
 			hugetlb_unreserve(len / HUGE_SIZE);
 		return err;
 	}
@@ -244,6 +250,7 @@ long vm_mmap(struct vmspace *vm, u64 addr, u64 len, u32 prot, u32 flags, struct 
 {
 	struct file *shmem = NULL;
 	struct vma *dead = NULL;
+	u64 align;
 	u32 f = 0;
 	long at;
 
@@ -251,29 +258,38 @@ long vm_mmap(struct vmspace *vm, u64 addr, u64 len, u32 prot, u32 flags, struct 
 		return -EINVAL;
 	if (off & ~PAGE_MASK)
 		return -EINVAL;
-	len = ALIGN_UP(len, flags & MAP_HUGETLB && !file ? HUGE_SIZE : PAGE_SIZE);
+	if (flags & MAP_HUGETLB) {
+		u32 shift = flags >> MAP_HUGE_SHIFT & MAP_HUGE_MASK;
+
+		if (file ? !file_is_hugetlb(file) : shift && shift != HUGE_SHIFT)
+			return -EINVAL;
+	}
+	if (file && file_is_hugetlb(file)) {
+		flags |= MAP_HUGETLB;
+		if (off & (HUGE_SIZE - 1))
+			return -EINVAL;
+	}
+	align = flags & MAP_HUGETLB ? HUGE_SIZE : PAGE_SIZE;
+	len = ALIGN_UP(len, align);
 	if (!len || len > APP_LIMIT)
 		return -ENOMEM;
 	if (PAGES(off) + PAGES(len) < PAGES(off) || off + len < off)
 		return -EOVERFLOW;
 	if (flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)) {
-		if (addr & (flags & MAP_HUGETLB && !file ? HUGE_SIZE - 1 : ~PAGE_MASK))
+		if (addr & (align - 1))
 			return -EINVAL;
 		if (!vm_range_ok(addr, len))
 			return -ENOMEM;
 		if (addr < MMAP_MIN_ADDR)
 			return -EPERM;
 	}
-	if (file)
-		flags &= ~(u32)MAP_HUGETLB;
 	if (!file && (flags & MAP_TYPE) == MAP_SHARED_VALIDATE)
 		flags = (flags & ~(u32)MAP_TYPE) | MAP_SHARED;
 	if (!file && (flags & MAP_TYPE) == MAP_SHARED) {
-		if (flags & MAP_HUGETLB)
-			return -ENOMEM; /* the pool serves private mappings only */
 		if (flags & MAP_GROWSDOWN)
 			return -EINVAL;
-		shmem = shmem_file_create("dev/zero", len, flags & MAP_NORESERVE);
+		shmem = flags & MAP_HUGETLB ? hugetlb_file_create("anon_hugepage", len)
+					    : shmem_file_create("dev/zero", len, flags & MAP_NORESERVE);
 		if (IS_ERR(shmem))
 			return PTR_ERR(shmem);
 		file = shmem;

@@ -14,6 +14,12 @@ void vm_release_dead(struct vma *dead)
 	}
 }
 
+/* Does E map a page of the mapping's own, which a reservation was used up for? */
+static bool holds_private(pte_t e)
+{
+	return !pte_none(e) && phys_to_page(pte_phys(e))->flags & PAGE_ANON;
+}
+
 /* Give back the reserved pages of [START, END) that were never brought in. */
 static void release_reservation(struct vma *v, u64 start, u64 end)
 {
@@ -25,7 +31,7 @@ static void release_reservation(struct vma *v, u64 start, u64 end)
 		pte_t *pmd = pt_next(v->vm, a, &next);
 
 		next = min(next, end);
-		if (!pmd || pte_none(pte_read(pmd)))
+		if (!pmd || !holds_private(pte_read(pmd)))
 			unused += (next - a) / HUGE_SIZE;
 	}
 	hugetlb_unreserve(unused);

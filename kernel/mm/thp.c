@@ -236,7 +236,7 @@ static bool collapse_copy(pte_t *table, struct page *head)
 	return true;
 }
 
-int thp_collapse(struct vma *v, u64 haddr)
+int thp_collapse(struct vma *v, u64 haddr, u32 flags)
 {
 	struct vmspace *vm = v->vm;
 	pte_t *pmd = pt_make(vm, haddr, 1), e;
@@ -249,7 +249,7 @@ int thp_collapse(struct vma *v, u64 haddr)
 	e = pte_read(pmd);
 	if (pte_large(e))
 		return 0;
-	head = block_alloc(0);
+	head = block_alloc(flags);
 	if (!head)
 		return -ENOMEM;
 	tlb_batch_begin(&b, vm, HUGE_PAGES);

@@ -218,7 +218,7 @@ void tlb_batch_begin(struct tlb_batch *b, struct vmspace *vm, u64 expect)
 	b->tables = false;
 	b->n = 0;
 	b->tables_list = NULL;
-	b->anon = b->file = b->shmem = b->huge = 0;
+	b->anon = b->file = b->shmem = b->huge = b->hugetlb = 0;
 	b->pages = b->small;
 	b->max = TLB_BATCH_MAX;
 	b->store = expect > 2 * TLB_BATCH_MAX ? page_alloc(0, PAGE_NORETRY) : NULL;
@@ -312,6 +312,7 @@ void tlb_batch_flush(struct tlb_batch *b)
 	add_count(&b->vm->rss_file, &b->file);
 	add_count(&b->vm->rss_shmem, &b->shmem);
 	add_count(&b->vm->huge_pages, &b->huge);
+	add_count(&b->vm->hugetlb_pages, &b->hugetlb);
 	b->start = ~0ull;
 	b->end = 0;
 	b->tables = false;

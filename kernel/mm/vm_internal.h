@@ -100,8 +100,8 @@ struct tlb_batch {
 	unsigned n, max;
 	struct page **pages; /* `small`, or a page's worth */
 	struct page *store;
-	struct page *tables_list;    /* through priv */
-	s64 anon, file, shmem, huge; /* pages unmapped, to be taken off the counts */
+	struct page *tables_list;	      /* through priv */
+	s64 anon, file, shmem, huge, hugetlb; /* pages unmapped, to be taken off the counts */
 	struct page *small[TLB_BATCH_MAX];
 };
 /* EXPECT: pages that may come; a hint. */
@@ -142,9 +142,11 @@ bool thp_suitable(const struct vma *v, u64 haddr);
 int thp_fault(struct vma *v, u64 haddr, pte_t *pmd); /* 0; -EAGAIN: use small pages */
 int thp_write_fault(struct vma *v, u64 haddr, pte_t *pmd, pte_t old);
 int thp_split(struct vmspace *vm, u64 haddr, pte_t *pmd);
-void thp_get(struct page *head);	    /* one more large entry maps it */
-void thp_put(struct page *head);	    /* one less */
-int thp_collapse(struct vma *v, u64 haddr); /* v->lock written. 0; -EINVAL, -ENOMEM, -EAGAIN */
+void thp_get(struct page *head); /* one more large entry maps it */
+void thp_put(struct page *head); /* one less */
+/* v->lock written, vm->lock held. FLAGS for the allocation. 0; -EINVAL, -ENOMEM, -EAGAIN */
+int thp_collapse(struct vma *v, u64 haddr, u32 flags);
+void thp_missed(void); /* khugepaged.c: small pages came where a large one was wanted. Any context */
 
 /* fault.c */
 enum fault_flags { FAULT_WRITE = 1, FAULT_EXEC = 2 };
@@ -165,8 +167,6 @@ void reclaim_remove_space(
 	struct vmspace *vm); /* the space is going: reclaim leaves it alone when this returns */
 
 /* hugetlb.c */
-int hugetlb_reserve(u64 pages); /* 2 MiB pages; -ENOMEM */
-void hugetlb_unreserve(u64 pages);
 int hugetlb_fault(struct vma *v, u64 haddr, u32 flags, pte_t *pmd);
 bool hugetlb_free(struct page *head); /* a pool page with no mapping left: true when it was one */
 

@@ -315,10 +315,13 @@ void vma_set_bounds(struct vma *v, u64 start, u64 end, u64 pgoff)
 
 struct vma *vma_split(struct vma *v, u64 addr)
 {
-	struct vma *upper = vma_alloc(v->vm);
+	struct vma *upper;
 	u64 end = v->end;
 	int err;
 
+	if (v->flags & VMA_HUGETLB && !IS_ALIGNED(addr, HUGE_SIZE))
+		return ERR_PTR(-EINVAL);
+	upper = vma_alloc(v->vm);
 	if (!upper)
 		return ERR_PTR(-ENOMEM);
 	ASSERT(v->start < addr && addr < v->end);

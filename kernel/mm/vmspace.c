@@ -104,7 +104,7 @@ void vmspace_put(struct vmspace *vm)
 	tlb_leave_all(vm);
 	unmap_everything(vm);
 	ASSERT(!vm->nvmas && vm->pt_pages == 1);
-	ASSERT(!vm->rss_anon && !vm->rss_file && !vm->rss_shmem && !vm->huge_pages);
+	ASSERT(!vm->rss_anon && !vm->rss_file && !vm->rss_shmem && !vm->huge_pages && !vm->hugetlb_pages);
 	page_free(phys_to_page(vm->root), 0);
 	if (vm->cpus != &vm->cpus_inline)
 		kfree(vm->cpus);

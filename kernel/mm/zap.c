@@ -61,7 +61,7 @@ static void zap_table(struct tlb_batch *b, struct vma *v, pte_t e, u64 start, u6
 	spin_unlock(lock);
 }
 
-static void zap_large(struct tlb_batch *b, u64 haddr, pte_t *pmd)
+static void zap_large(struct tlb_batch *b, const struct vma *v, u64 haddr, pte_t *pmd)
 {
 	struct vmspace *vm = b->vm;
 	pte_t old;
@@ -74,8 +74,12 @@ static void zap_large(struct tlb_batch *b, u64 haddr, pte_t *pmd)
 	if (!pte_large(old))
 		return;
 	tlb_batch_range(b, haddr, haddr + HUGE_SIZE);
-	b->anon += HUGE_PAGES;
-	b->huge += HUGE_PAGES;
+	if (v->flags & VMA_HUGETLB) {
+		b->hugetlb += HUGE_PAGES;
+	} else {
+		b->anon += HUGE_PAGES;
+		b->huge += HUGE_PAGES;
+	}
 	if (tlb_batch_large(b, phys_to_page(pte_phys(old))))
 		tlb_batch_flush(b);
 }
@@ -93,10 +97,10 @@ int zap_range(struct tlb_batch *b, struct vma *v, u64 start, u64 end, u32 flags)
 		if (pte_large(e)) {
 			u64 haddr = ALIGN_DOWN(a, HUGE_SIZE);
 
-			if (flags & ZAP_FILE_ONLY)
+			if (flags & ZAP_FILE_ONLY && phys_to_page(pte_phys(e))->flags & PAGE_ANON)
 				continue;
 			if (a == haddr && next <= end) {
-				zap_large(b, haddr, pmd);
+				zap_large(b, v, haddr, pmd);
 				continue;
 			}
 			int err = thp_split(b->vm, haddr, pmd);

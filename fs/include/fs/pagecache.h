@@ -71,3 +71,7 @@ u64 pagecache_shmem_total(void); /* of those, unevictable */
 
 /* A new unlinked tmpfs file: memfd_create, shared anonymous mappings. NAME shows in /proc/PID/maps. ERR_PTR(-ENOMEM). */
 struct file *shmem_file_create(const char *name, u64 size, u32 flags);
+/* The same with pages of the pool of huge pages; SIZE is a multiple of 2 MiB, and nothing is reserved yet. */
+struct file *hugetlb_file_create(const char *name, u64 size);
+int hugetlb_file_reserve(struct file *f); /* all of it: 0, -ENOMEM */
+extern const struct vm_ops hugetlb_vm_ops;

@@ -93,6 +93,7 @@ struct inode {
 #define INODE_HASHED   1  /* in the inode cache */
 #define INODE_DEAD     2  /* a removed directory: no more entries */
 #define INODE_SHMEM    4  /* memfd or shared anonymous memory */
+#define INODE_HUGETLB  64 /* its pages are 2 MiB ones of the pool */
 #define INODE_OPAQUE   32 /* overlay: nothing shows through this directory */
 #define INODE_LINKABLE 16 /* made by O_TMPFILE: link(2) may give it its first name */
 #define INODE_PSEUDO   8  /* contents are generated (proc, sys): size 0 does not mean empty */

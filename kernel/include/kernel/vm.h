@@ -91,6 +91,7 @@ struct vmspace {
 	u64 brk_start, brk_end;
 	u64 mmap_base;		/* top-down search starts below */
 	_Atomic s64 rss_anon, rss_file, rss_shmem, pt_pages; /* in pages */
+	_Atomic s64 hugetlb_pages; /* 4 KiB pages of pool pages mapped; not part of the resident set */
 	_Atomic s64 huge_pages;	/* 4 KiB pages mapped by large anonymous entries; part of rss_anon */
 	u64 total_vm, locked_vm, data_vm, stack_vm; /* in pages; guarded by lock */
 	_Atomic u64 peak_rss, peak_vm; /* noted when rss falls: read it with vm_peak_rss() */
@@ -176,10 +177,24 @@ enum thp_policy { THP_ALWAYS, THP_MADVISE, THP_NEVER };
 enum thp_policy thp_policy_get(void);
 void thp_policy_set(enum thp_policy p);
 
+/* Background collapsing: .../transparent_hugepage/khugepaged. Plain stores. */
+struct thp_tunables {
+	u32 pages_to_scan, scan_sleep_ms, alloc_sleep_ms, max_ptes_none;
+};
+extern struct thp_tunables thp_tunables;
+void thp_rescan(void); /* policy or tunables changed: look again. Thread context */
+
 /* The MAP_HUGETLB pool, in 2 MiB pages: /proc/meminfo and /proc/sys/vm/nr_hugepages. */
 struct hugetlb_stats {
 	u64 total, free, reserved;
 };
 void hugetlb_stats(struct hugetlb_stats *out);
+/* For files whose pages come from the pool. Set 2 MiB pages aside (0, -ENOMEM) or give them up. */
+int hugetlb_reserve(u64 pages);
+void hugetlb_unreserve(u64 pages);
+/* A page with one reference, its contents undefined; RESERVED: one of those set aside. NULL: none. */
+struct page *hugetlb_take(bool reserved) __must_check;
+void hugetlb_clear(struct page *p); /* thread context */
+void hugetlb_put(struct page *p);   /* to the pool with the last reference */
 /* Grow or shrink the pool towards N pages; returns the new size. Thread context. */
 u64 hugetlb_resize(u64 n);

@@ -125,6 +125,29 @@ void *fs_host_load(const char *path, size_t *size)
 	return p;
 }
 
+/* The pool of huge pages is empty. */
+__weak void hugetlb_stats(struct hugetlb_stats *out)
+{
+	*out = (struct hugetlb_stats){0};
+}
+__weak int hugetlb_reserve(u64 pages)
+{
+	return -ENOMEM;
+}
+__weak void hugetlb_unreserve(u64 pages)
+{
+}
+__weak struct page *hugetlb_take(bool reserved)
+{
+	return NULL;
+}
+__weak void hugetlb_clear(struct page *p)
+{
+}
+__weak void hugetlb_put(struct page *p)
+{
+}
+
 __weak void vm_unmap_cache(struct page_cache *cache, u64 first, u64 last, bool even_cowed)
 {
 	fs_host_unmaps++;

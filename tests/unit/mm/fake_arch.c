@@ -134,3 +134,7 @@ void fake_boot(u64 start, u64 size)
 	for (int i = 0; i < RLIM_NLIMITS; i++)
 		current_process()->rlim[i] = (struct rlimit64){RLIM64_INFINITY, RLIM64_INFINITY};
 }
+
+void thp_missed(void)
+{
+}

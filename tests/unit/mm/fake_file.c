@@ -134,6 +134,11 @@ struct file *shmem_file_create(const char *name, u64 size, u32 flags)
 	return ERR_PTR(-ENOMEM);
 }
 
+struct file *hugetlb_file_create(const char *name, u64 size)
+{
+	return ERR_PTR(-ENOMEM);
+}
+
 struct process *process_find(u32 pid)
 {
 	return NULL;
