@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* /proc/{meminfo,vmstat,zoneinfo,buddyinfo}: memory of the whole system. The balloon's pages count as used:
+/* /proc/{meminfo,vmstat,zoneinfo,slabinfo}: memory of the whole system. The balloon's pages count as used:
  * they are part of the VM's memory, and not free. */
+#include "kernel/alloc.h"
 #include "kernel/counter.h"
 #include "kernel/page.h"
 #include "kernel/vm.h"
@@ -196,5 +197,28 @@ int proc_zoneinfo(struct seq *s, const struct pseudo_ctx *ctx __maybe_unused)
 		   (unsigned long long)m.free, (unsigned long long)low, (unsigned long long)(low + low / 4),
 		   (unsigned long long)(low + low / 2), (unsigned long long)(m.total + m.reserved),
 		   (unsigned long long)(m.total + m.reserved), (unsigned long long)m.total);
+	return 0;
+}
+
+int proc_slabinfo(struct seq *s, const struct pseudo_ctx *ctx __maybe_unused)
+{
+	struct slab_info c;
+
+	seq_printf(
+		s,
+		"slabinfo - version: 2.1\n# name            <active_objs> <num_objs> <objsize> <objperslab> "
+		"<pagesperslab> : tunables <limit> <batchcount> <sharedfactor> : slabdata <active_slabs> "
+		"<num_slabs> <sharedavail>\n");
+	for (u32 i = 0; slab_info(i, &c); i++) {
+		size_t start = s->len;
+
+		seq_printf(s, "%s", c.name);
+		seq_pad(s, start, 17);
+		seq_printf(
+			s,
+			" %6llu %6llu %6u %4u %4u : tunables    0    0    0 : slabdata %6llu %6llu      0\n",
+			(unsigned long long)c.used, (unsigned long long)(c.slabs * c.per_slab), c.size,
+			c.per_slab, c.pages, (unsigned long long)c.slabs, (unsigned long long)c.slabs);
+	}
 	return 0;
 }

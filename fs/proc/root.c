@@ -73,6 +73,7 @@ static const struct pseudo_entry root_entries[] = {
 	PROC_FILE("interrupts", 0444, proc_interrupts),
 	PROC_FILE("vmstat", 0444, proc_vmstat),
 	PROC_FILE("zoneinfo", 0444, proc_zoneinfo),
+	PROC_FILE("slabinfo", 0400, proc_slabinfo),
 	PROC_FILE("cgroups", 0444, proc_cgroups),
 	PROC_FILE("devices", 0444, proc_devices),
 	PROC_FILE("partitions", 0444, proc_partitions),

@@ -135,6 +135,7 @@ static void *slab_pop(struct slab_cache *c, struct page *p)
 
 	if (!used)
 		c->empty--;
+	c->used++;
 	if (obj)
 		p->index = *(u64 *)obj;
 	else
@@ -158,10 +159,12 @@ static struct page *slab_push(struct slab_cache *c, void *obj)
 	if (used == c->per_slab)
 		list_add(&p->lru, &c->partial);
 	set_counts(p, --used, untouched(p));
+	c->used--;
 	if (used)
 		return NULL;
 	if (c->empty) {
 		list_del(&p->lru);
+		c->slabs--;
 		return p;
 	}
 	c->empty++;
@@ -216,6 +219,7 @@ static void *alloc_slow(struct slab_cache *c)
 		return NULL;
 	irq = spin_lock_irqsave(&c->lock);
 	c->empty++;
+	c->slabs++;
 	list_add(&p->lru, &c->partial);
 	obj = slab_pop(c, p);
 	spin_unlock_irqrestore(&c->lock, irq);
@@ -309,6 +313,7 @@ u64 slab_shrink(void)
 			} else {
 				list_del(&p->lru);
 				c->empty--;
+				c->slabs--;
 			}
 		}
 		spin_unlock_irqrestore(&c->lock, irq);
@@ -318,4 +323,38 @@ u64 slab_shrink(void)
 		}
 	}
 	return freed;
+}
+
+/* Objects of C that lie in magazines. Other CPUs' counts may be a moment old. */
+static u64 in_magazines(const struct slab_cache *c)
+{
+	u64 n = 0;
+
+	for (u32 cpu = 0; c->number < MAX_NUMBERED && cpu < cpu_count; cpu++) {
+		const struct magazine *m = READ_ONCE(*per_cpu_ptr(&slab_magazines[c->number], cpu));
+
+		n += m ? READ_ONCE(m->count) : 0;
+	}
+	return n;
+}
+
+bool slab_info(u32 index, struct slab_info *out)
+{
+	struct slab_cache *c = READ_ONCE(caches);
+	u64 irq, spare;
+
+	while (c && index--)
+		c = c->next;
+	if (!c)
+		return false;
+	spare = in_magazines(c);
+	irq = spin_lock_irqsave(&c->lock);
+	*out = (struct slab_info){.name = c->name,
+				  .size = c->size,
+				  .per_slab = c->per_slab,
+				  .pages = 1u << c->order,
+				  .slabs = c->slabs,
+				  .used = c->used - min(c->used, spare)};
+	spin_unlock_irqrestore(&c->lock, irq);
+	return true;
 }

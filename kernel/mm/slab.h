@@ -15,6 +15,7 @@ struct slab_cache {
 	struct spinlock lock;
 	struct list_head partial; /* slabs with a free object; guarded by lock */
 	u32 empty;		  /* of those, wholly free ones; guarded by lock */
+	u64 slabs, used;	  /* all slabs, and their objects that are out; guarded by lock */
 	struct slab_cache *next;  /* all caches, guarded by caches_lock for insertion; never removed */
 };
 

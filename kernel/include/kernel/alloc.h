@@ -21,6 +21,15 @@ void *slab_alloc(struct slab_cache *c) __must_check;
 void *slab_zalloc(struct slab_cache *c) __must_check;
 void slab_free(struct slab_cache *c, void *p);
 
+struct slab_info {
+	const char *name;
+	u32 size, per_slab; /* of an object, in bytes; objects of a slab */
+	u32 pages;	    /* of a slab */
+	u64 slabs, used;    /* objects in per-CPU magazines are not in use */
+};
+/* Figures of the cache number INDEX, the youngest first; false behind the last one. */
+bool slab_info(u32 index, struct slab_info *out);
+
 /* Virtually contiguous, page-granular, for large tables and kernel stacks. vm_kernel_alloc puts an unmapped guard page
  * below. Thread context. */
 void *vmalloc(size_t size) __must_check;

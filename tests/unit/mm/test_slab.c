@@ -110,6 +110,7 @@ static void test_cache(void **state)
 	static void *p[2000];
 	struct slab_cache *c;
 	struct memory_stats s;
+	struct slab_info info;
 	u64 before;
 
 	boot_once();
@@ -127,7 +128,10 @@ static void test_cache(void **state)
 	for (int i = 0; i < 2000; i++)
 		for (int k = 0; k < 200; k++)
 			assert_int_equal(((u8 *)p[i])[k], (u8)i);
+	assert_true(slab_info(0, &info) && info.used == 2000);
+	assert_string_equal(info.name, "test");
 	memory_stats(&s);
+	assert_int_equal(info.slabs * info.pages, s.slab - before);
 	assert_true(s.slab - before >= 2000 * 256 / PAGE_SIZE &&
 		    s.slab - before <= 2000 * 256 / PAGE_SIZE + 9);
 	for (int i = 0; i < 2000; i++)
@@ -135,6 +139,7 @@ static void test_cache(void **state)
 	memory_stats(&s);
 	/* What the magazine and one empty slab hold may stay. */
 	assert_true(s.slab - before <= 34);
+	assert_true(slab_info(0, &info) && info.used == 0);
 }
 
 UNIT_TESTS(test_kmalloc_random, test_limits, test_cache)
