@@ -170,8 +170,11 @@ static int fd_check(const struct pseudo_ctx *ctx)
 	return 0;
 }
 
-const struct pseudo_dir proc_fd_dir = {.find = fd_find, .next = fd_next, .check = fd_check};
-const struct pseudo_dir proc_fdinfo_dir = {.find = fdinfo_find, .next = fdinfo_next, .check = fd_check};
+/* What a find lets go of may be the last reference to a file. */
+const struct pseudo_dir proc_fd_dir = {
+	.find = fd_find, .next = fd_next, .find_sleeps = true, .check = fd_check};
+const struct pseudo_dir proc_fdinfo_dir = {
+	.find = fdinfo_find, .next = fdinfo_next, .find_sleeps = true, .check = fd_check};
 
 static void extra_lines(struct seq *s, struct file *f)
 {

@@ -145,6 +145,24 @@ static ssize_t root_readlink(const struct pseudo_ctx *ctx, char *buf, size_t siz
 	return jump_text(ctx, buf, size, root_jump);
 }
 
+/* Is the process, or the thread, still there? */
+static int thread_check(const struct pseudo_ctx *ctx)
+{
+	struct process *p = proc_process(ctx);
+	struct thread *t;
+
+	if (!p)
+		return -ESRCH;
+	process_put(p);
+	if (!ctx->tid)
+		return 0;
+	t = proc_thread(ctx);
+	if (!t)
+		return -ESRCH;
+	thread_put(t);
+	return 0;
+}
+
 /* Name spaces: there is one of each kind, with the numbers that Linux gives to the first. */
 struct name_space {
 	const char *name;
@@ -179,26 +197,9 @@ static const struct pseudo_entry ns_entries[] = {
 	NS("time", "time", 4026531834u),     NS("user", "user", 4026531837u),
 	NS("uts", "uts", 4026531838u),	     {0},
 };
-static const struct pseudo_dir ns_dir = {.entries = ns_entries};
+static const struct pseudo_dir ns_dir = {.entries = ns_entries, .check = thread_check};
 
 /* Threads */
-
-static int thread_check(const struct pseudo_ctx *ctx)
-{
-	struct process *p = proc_process(ctx);
-	struct thread *t;
-
-	if (!p)
-		return -ESRCH;
-	process_put(p);
-	if (!ctx->tid)
-		return 0;
-	t = proc_thread(ctx);
-	if (!t)
-		return -ESRCH;
-	thread_put(t);
-	return 0;
-}
 
 /* What processes and threads have in common. */
 #define COMMON_FILES                                                                                       \

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* Pseudo file systems: supers and inodes. An inode holds a copy of its context; generated names are looked up
- * anew each time, since what they name comes and goes by itself. */
+/* Pseudo file systems: supers and inodes. An inode holds a copy of its context. Generated names come and go
+ * by themselves: a cached one is used again only while a look-up would find the same. */
 #include "internal.h"
 #include "kernel/clock.h"
 
@@ -28,6 +28,24 @@ static const struct inode_ops *ops_of(const struct pseudo_entry *e)
 	}
 }
 
+/* What may change in the life of an inode by itself. No sleep. */
+static void take_attributes(struct inode *i)
+{
+	const struct pseudo_fs *fs = i->super->priv;
+	const struct pseudo_inode *pi = pseudo_inode(i);
+	u32 uid = 0, gid = 0;
+
+	if (S_ISDIR(i->mode))
+		i->nlink = pi->entry->dir->nlink ? pi->entry->dir->nlink(&pi->ctx) : 2;
+	else if (pi->entry->size)
+		i->size = pi->entry->size(&pi->ctx);
+	if (!fs->owner)
+		return;
+	fs->owner(&pi->ctx, &uid, &gid);
+	WRITE_ONCE(i->uid, uid);
+	WRITE_ONCE(i->gid, gid);
+}
+
 /* A new inode for ENTRY; NULL on no memory. */
 static struct inode *inode_make(struct super *s, const struct pseudo_entry *e, const struct pseudo_ctx *ctx)
 {
@@ -49,14 +67,11 @@ static struct inode *inode_make(struct super *s, const struct pseudo_entry *e, c
 	i->flags |= INODE_PSEUDO;
 	i->ops = ops_of(e);
 	i->atime = i->mtime = i->ctime = clock_realtime();
-	if (S_ISDIR(e->mode)) {
+	if (S_ISDIR(e->mode))
 		i->fops = &pseudo_dir_fops;
-		i->nlink = e->dir->nlink ? e->dir->nlink(ctx) : 2;
-	} else if (S_ISREG(e->mode)) {
-		i->size = e->size ? e->size(ctx) : fs->file_size;
-	}
-	if (fs->owner)
-		fs->owner(ctx, &i->uid, &i->gid);
+	else if (S_ISREG(e->mode))
+		i->size = fs->file_size;
+	take_attributes(i);
 	return i;
 }
 
@@ -74,19 +89,35 @@ static struct inode *pseudo_inode_lookup(struct inode *dir, const char *name, si
 	return i ? i : ERR_PTR(-ENOMEM);
 }
 
-/* Names of a table stay what they are; others may name something else by now. No sleep: it only compares. */
-static bool pseudo_stale(struct dentry *d)
+static bool ctx_equal(const struct pseudo_ctx *a, const struct pseudo_ctx *b)
 {
-	const struct pseudo_inode *dir = pseudo_inode(d->parent->inode), *pi;
-	const struct pseudo_dir *pd = dir->entry->dir;
+	return a->pid == b->pid && a->tid == b->tid && a->since == b->since && a->num == b->num &&
+	       a->arg == b->arg;
+}
 
-	if (!d->inode || pd->check)
-		return true;
-	pi = pseudo_inode(d->inode);
+/* Would a look-up find something else by now? */
+static bool names_another(const struct pseudo_inode *dir, const struct dentry *d)
+{
+	const struct pseudo_inode *pi = pseudo_inode(d->inode);
+	const struct pseudo_dir *pd = dir->entry->dir;
+	struct pseudo_found found = {.ctx = dir->ctx};
+
 	for (const struct pseudo_entry *e = pd->entries; e && e->name; e++)
 		if (e == pi->entry)
 			return false;
-	return pd->find;
+	return pd->find && (pd->find_sleeps || pd->find(&dir->ctx, d->name, d->len, &found) ||
+			    found.entry != pi->entry || !ctx_equal(&found.ctx, &pi->ctx));
+}
+
+static bool pseudo_stale(struct dentry *d)
+{
+	const struct pseudo_inode *dir = pseudo_inode(d->parent->inode);
+	const struct pseudo_dir *pd = dir->entry->dir;
+
+	if (!d->inode || (pd->check && pd->check(&dir->ctx)) || names_another(dir, d))
+		return true;
+	take_attributes(d->inode);
+	return false;
 }
 
 static ssize_t pseudo_readlink(struct inode *i, char *buf, size_t size)

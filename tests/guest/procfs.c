@@ -7,10 +7,12 @@
 #include <pthread.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysinfo.h>
 #include <sys/sysmacros.h>
+#include <sys/wait.h>
 #include <termios.h>
 
 static char text[1 << 16];
@@ -164,6 +166,38 @@ TEST(threads_are_listed)
 		pthread_join(t[i], NULL);
 	EXPECT_EQ(n, 4);
 	EXPECT_EQ(threads, 4);
+}
+
+// A name that was looked up before tells what holds now.
+TEST(names_of_a_child)
+{
+	char dir[32], file[48];
+	struct stat st;
+	int go[2], done[2];
+	char c;
+	pid_t pid;
+
+	EXPECT_EQ(pipe(go) | pipe(done), 0);
+	pid = fork();
+	if (!pid) {
+		if (read(go[0], &c, 1) != 1 || (!geteuid() && seteuid(1234)) || prctl(PR_SET_DUMPABLE, 1) ||
+		    write(done[1], "", 1) != 1)
+			_exit(1);
+		_exit(read(go[0], &c, 1) != 1);
+	}
+	snprintf(dir, sizeof dir, "/proc/%d", pid);
+	snprintf(file, sizeof file, "%s/stat", dir);
+	EXPECT(slurp(file) > 0 && atoi(text) == pid);
+	EXPECT(stat(file, &st) == 0 && st.st_uid == geteuid());
+	EXPECT_EQ(write(go[1], "", 1), 1);
+	EXPECT_EQ(read(done[0], &c, 1), 1);
+	EXPECT(stat(dir, &st) == 0 && st.st_uid == (geteuid() ? geteuid() : 1234));
+	EXPECT(stat(file, &st) == 0 && st.st_uid == (geteuid() ? geteuid() : 1234));
+	EXPECT_EQ(write(go[1], "", 1), 1);
+	EXPECT_EQ(waitpid(pid, NULL, 0), pid);
+	EXPECT(stat(file, &st) < 0 && errno == ENOENT);
+	EXPECT(stat(dir, &st) < 0 && errno == ENOENT);
+	close(go[0]), close(go[1]), close(done[0]), close(done[1]);
 }
 
 TEST(system_figures)

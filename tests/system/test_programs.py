@@ -174,3 +174,16 @@ def test_interrupt(launch):
 def test_many_small_writes(launch, megabytes):
     r = launch("busybox", "dd", "if=/dev/zero", "bs=1k", "count=%d" % (megabytes << 10), timeout=120)
     assert len(r.out_bytes) == megabytes << 20, r
+
+
+@pytest.mark.cortado_only
+def test_reading_proc_again_and_again_costs_no_memory(launch):
+    script = """
+        used() { while read -r name active rest; do case $name in dentry|inode) echo $name $active;; esac; done < /proc/slabinfo; }
+        many() { i=0; while [ $i -lt 100 ]; do for f in /proc/1/stat /proc/self/task/1/comm /proc/1/fd/0 /sys/devices/system/cpu/cpu0/online; do
+                 [ -e $f ]; done; read -r x < /proc/1/stat; i=$((i + 1)); done; }
+        many; used; many; used"""
+    r = launch("/usr/bin/busybox", "sh", "-c", script)
+    figures = [int(line.split()[1]) for line in r.out.splitlines()]
+    assert r.status == 0 and len(figures) == 4, r
+    assert figures[2] - figures[0] < 30 and figures[3] - figures[1] < 30, figures

@@ -62,7 +62,8 @@ struct pseudo_entry {
 	const struct pseudo_dir *dir;		   /* directories */
 	const void *arg;			   /* becomes ctx.arg, when not NULL */
 	u64 (*size)(const struct pseudo_ctx *ctx); /* NULL: the file system's default */
-	bool strict; /* from here down even root cannot open for writing what has no store (proc: /proc/sys) */
+	bool strict; /* from here down even root cannot open for writing what has no store (proc: /proc/sys)
+		      */
 };
 
 /* An entry that a directory generates. NAME need not be terminated beyond name_len. */
@@ -86,7 +87,8 @@ struct pseudo_dir {
 	 * the directory's. */
 	int (*find)(const struct pseudo_ctx *ctx, const char *name, size_t len, struct pseudo_found *out);
 	bool (*next)(const struct pseudo_ctx *ctx, u64 *cursor, struct pseudo_found *out);
-	/* Is the directory still there (-ENOENT, -ESRCH)? NULL: always. */
+	bool find_sleeps; /* what it found is asked for anew each time */
+	/* Is the directory still there (-ENOENT, -ESRCH)? NULL: always. No sleep. */
 	int (*check)(const struct pseudo_ctx *ctx);
 	u32 (*nlink)(const struct pseudo_ctx *ctx); /* NULL: 2 */
 };
@@ -106,7 +108,8 @@ int pseudo_register(struct pseudo_fs *fs);
 const struct pseudo_ctx *pseudo_inode_ctx(const struct inode *i);
 /* Is this inode an instance of directory ENTRY? Any inode. */
 bool pseudo_inode_is(const struct inode *i, const struct pseudo_entry *entry);
-/* The process whose directory /proc/PID F is, with a reference: for pidfd_send_signal. ERR_PTR(-EBADF, -ESRCH). */
+/* The process whose directory /proc/PID F is, with a reference: for pidfd_send_signal. ERR_PTR(-EBADF,
+ * -ESRCH). */
 struct process *proc_file_process(struct file *f);
 /* Operations of generated text files, for open functions that need more than show: set F up for ENTRY's show
  * and store. */
