@@ -10,7 +10,9 @@ struct ack_state {		      /* what one segment acknowledged */
 	u32 prior_una, acked, sacked; /* bytes */
 	u64 rtt;	    /* of the latest transmission acknowledged and never repeated; 0: none */
 	bool retrans_acked; /* something acknowledged had been sent twice */
-	bool dsack, new_lost;
+	bool dsack, new_lost, spurious;
+	bool orig_acked;     /* ... and something sent before the last timeout that never had been */
+	struct tcp_rec orig; /* the latest record acknowledged that was sent once only */
 	u64 now;
 };
 
@@ -95,10 +97,21 @@ static void rec_remove(struct tcp_sock *tp, struct tcp_rec *r)
 static void delivered(struct tcp_sock *tp, struct tcp_rec *r, struct ack_state *a,
 		      const struct tcp_options *o)
 {
-	if (r->flags & REC_EVER_RETRANS)
+	if (r->flags & REC_EVER_RETRANS) {
 		a->retrans_acked = true;
-	else
+	} else {
 		a->rtt = max(a->now - r->tx_ns, 1ull);
+		a->orig_acked |= seq_le(r->end, tp->recover);
+		if (r->tx_ns >= a->orig.tx_ns)
+			a->orig = *r;
+		/* RFC 8985 6.2 step 3: below something delivered earlier: the network reorders. */
+		if (seq_lt(r->end, tp->rack_fack))
+			tp->rack_reordering = true;
+	}
+	if (seq_gt(r->end, tp->rack_fack))
+		tp->rack_fack = r->end;
+	if (r->end - r->seq >= tp->mss)
+		tp->hole = 0;
 	tcp_rack_advance(tp, r, a->now, o);
 }
 
@@ -140,11 +153,6 @@ static void mark_sacked(struct tcp_sock *tp, struct tcp_rec *r, struct ack_state
 		tp->lost -= n;
 	if (r->flags & REC_RETRANS)
 		tp->retrans -= n;
-	/* A never-repeated record below something already selectively acknowledged: the network reorders. */
-	if (!(r->flags & REC_EVER_RETRANS) && seq_lt(r->end, tp->rack_fack))
-		tp->rack_reordering = true;
-	if (seq_gt(r->end, tp->rack_fack))
-		tp->rack_fack = r->end;
 	r->flags = (u8)((r->flags & ~(REC_LOST | REC_RETRANS)) | REC_SACKED);
 	tp->sacked += n;
 	a->sacked += n;
@@ -220,16 +228,53 @@ static void update_window(struct tcp_sock *tp, u32 seq, u32 ack, u32 wnd)
 	}
 }
 
-/* RFC 3522: the ACK for a retransmission that echoes an older timestamp answers the original: the timeout was
- * spurious. */
-static void detect_spurious(struct tcp_sock *tp, const struct tcp_options *o, const struct ack_state *a)
+/* F-RTO (RFC 5682), after a timeout. The first ACK that makes progress lets new data out instead of more
+ * repetitions; what the next one says decides. True: the timeout was spurious. */
+static bool frto(struct tcp_sock *tp, bool duplicate, const struct ack_state *a)
 {
-	if (!tp->undo_ok || tp->ca_state < CA_RECOVERY)
+	bool second = tp->frto == FRTO_NEW_DATA;
+
+	if (tp->sack_ok && a->orig_acked)
+		return true; /* only the original can have brought that */
+	if (seq_ge(tp->snd_una, tp->recover) || (second && (duplicate || a->sacked))) {
+		tp->frto = FRTO_OFF; /* everything arrived, or the loss is real */
+	} else if (a->acked) {
+		if (second)
+			return a->orig_acked;
+		tp->frto = tp->write_seq != tp->snd_nxt && seq_gt(tp->snd_una + tp->snd_wnd, tp->snd_nxt)
+				   ? FRTO_NEW_DATA
+				   : FRTO_OFF;
+	}
+	return false;
+}
+
+/* Was what we took for a loss none? RFC 3522: the ACK for a retransmission that echoes an older timestamp
+ * answers the original. */
+static void detect_spurious(struct tcp_sock *tp, const struct tcp_options *o, bool duplicate,
+			    struct ack_state *a)
+{
+	if (tp->ca_state < CA_RECOVERY)
 		return;
-	if (tp->ts_ok && o->have_ts && tp->retrans_ts && seq_lt(o->ts_ecr, tp->retrans_ts) && a->acked) {
+	a->spurious =
+		tp->ts_ok && o->have_ts && tp->retrans_ts && seq_lt(o->ts_ecr, tp->retrans_ts) && a->acked;
+	if (tp->ca_state == CA_LOSS && tp->frto && frto(tp, duplicate, a))
+		a->spurious = true;
+	if (a->spurious && tp->undo_ok) {
 		mib_inc(tcp_net(tp), MIB_EXT_SPURIOUS_RTOS);
 		tcp_undo(tp);
+		if (a->orig.tx_ns) { /* not the repetition arrived but the original: RACK's clock goes back */
+			tp->rack_tx_ns = a->orig.tx_ns;
+			tp->rack_end = a->orig.end;
+			tp->rack_rtt = a->rtt;
+		}
 	}
+}
+
+static void first_segment_lost(struct tcp_sock *tp, struct tcp_rec *first)
+{
+	if (first->end - first->seq > tp->mss)
+		(void)tcp_rec_split(tp, first, first->seq + tp->mss);
+	tcp_mark_lost(tp, first);
 }
 
 /* Peers without SACK: count duplicates (RFC 5681, 6582). */
@@ -242,10 +287,8 @@ static bool newreno(struct tcp_sock *tp, bool duplicate, struct ack_state *a)
 	first = list_first_entry(&tp->recs, struct tcp_rec, node);
 	if (a->acked) {
 		tp->dupacks = 0;
-		if (tp->ca_state == CA_RECOVERY &&
-		    seq_lt(tp->snd_una, tp->recover)) { /* partial: the next hole */
-			first->flags &= (u8)~REC_RETRANS;
-			tcp_mark_lost(tp, first);
+		if (tp->ca_state == CA_RECOVERY && seq_lt(tp->snd_una, tp->recover)) {
+			first_segment_lost(tp, first); /* a partial ACK: the next hole */
 			return true;
 		}
 		return false;
@@ -255,9 +298,7 @@ static bool newreno(struct tcp_sock *tp, bool duplicate, struct ack_state *a)
 	if (tp->dupacks < 200)
 		tp->dupacks++;
 	if (tp->dupacks == 3 && tp->ca_state < CA_RECOVERY) {
-		if (first->end - first->seq > tp->mss)
-			(void)tcp_rec_split(tp, first, first->seq + tp->mss);
-		tcp_mark_lost(tp, first);
+		first_segment_lost(tp, first);
 		return true;
 	}
 	return false;
@@ -331,13 +372,20 @@ bool tcp_ack(struct tcp_sock *tp, u32 seq, u32 ack, u32 wnd, const struct tcp_op
 			tp->snd_up = ack;
 		if (seq_lt(tp->snd_sml, ack - 0x40000000u))
 			tp->snd_sml = ack;
+		if (seq_lt(tp->rack_fack, ack))
+			tp->rack_fack = ack;
+		if (unlikely(tp->hole_probing) && seq_ge(ack, tp->hole_probe)) {
+			tp->hole_probing = false;
+			tp->hole = 1;
+		}
 	} else if (tp->probes_out && list_empty(&tp->recs)) {
 		tp->probes_out = 0; /* the peer lives */
 		tp->retrans_start = 0;
 	}
 	if (o->nsack && tp->sack_ok)
 		sack(tp, ack, o, &a);
-	if (a.rtt && !a.retrans_acked)
+	detect_spurious(tp, o, duplicate, &a);
+	if (a.rtt && (!a.retrans_acked || a.spurious))
 		tcp_rtt_sample(tp, a.rtt, a.now);
 	else if (a.acked && tp->ts_ok && o->have_ts && o->ts_ecr && a.retrans_acked) {
 		u32 ms = tcp_ts(tp, a.now) - o->ts_ecr;
@@ -345,7 +393,6 @@ bool tcp_ack(struct tcp_sock *tp, u32 seq, u32 ack, u32 wnd, const struct tcp_op
 		if (ms < 600000)
 			tcp_rtt_sample(tp, max((u64)ms, 1ull) * NSEC_PER_MSEC, a.now);
 	}
-	detect_spurious(tp, o, &a);
 	tlp_acked(tp, ack, &a);
 	a.new_lost = newreno(tp, duplicate, &a);
 	if (tp->sack_ok && (a.acked || a.sacked) && tcp_rack_detect(tp, a.now))

@@ -196,6 +196,9 @@ static void clear_connection(struct tcp_sock *tp)
 	tp->urg_valid = tp->urg_have = false;
 	tp->ack_pending = tp->ack_now = tp->dsack_due = tp->tlp_out = false;
 	tp->rack_tx_ns = 0;
+	tp->frto = tp->hole = 0;
+	tp->hole_mss = 0;
+	tp->hole_probing = tp->undo_ok = false;
 	tp->snd_at = NULL;
 	tp->max_wnd = 0;
 	tp->iss = tp->snd_una = tp->snd_nxt = tp->write_seq = 0;

@@ -110,7 +110,8 @@ static int start(struct tcp_sock *tp)
 		tp->iss = tcp_isn(net, &i->laddr, i->lport, &i->faddr, i->fport);
 	tp->ts_offset = tcp_ts_offset(net, &i->laddr, &i->faddr);
 	tp->snd_una = tp->iss;
-	tp->snd_nxt = tp->write_seq = tp->snd_up = tp->snd_sml = tp->pushed_seq = tp->iss + 1;
+	tp->snd_nxt = tp->write_seq = tp->snd_up = tp->snd_sml = tp->pushed_seq = tp->rack_fack = tp->iss + 1;
+	tp->recover = tp->iss;
 	tp->rcv_nxt = tp->copied_seq = tp->rcv_wup = 0;
 	tp->irs = 0;
 	tp->ts_ok = true; /* until the peer says otherwise */

@@ -70,7 +70,8 @@ static void child_setup(struct tcp_sock *c, const struct tcphdr *th, const struc
 	c->rcv_nxt = c->copied_seq = c->rcv_wup = irs + 1;
 	c->rcv_up = irs;
 	c->iss = c->snd_una = iss;
-	c->snd_nxt = c->write_seq = c->snd_up = c->snd_sml = c->pushed_seq = iss + 1;
+	c->snd_nxt = c->write_seq = c->snd_up = c->snd_sml = c->pushed_seq = c->rack_fack = iss + 1;
+	c->recover = iss;
 	c->snd_wl1 = irs;
 	c->snd_wnd = c->max_wnd = be16(th->window);
 	c->peer_mss = o->mss ? max(o->mss, (u16)TCP_MIN_MSS) : TCP_DEFAULT_MSS;

@@ -50,12 +50,41 @@ void tcp_sync_mss(struct tcp_sock *tp)
 	mss = min(mss, tp->peer_mss ? (u32)tp->peer_mss : (u32)TCP_DEFAULT_MSS);
 	if (tp->user_mss)
 		mss = min(mss, (u32)tp->user_mss);
+	if (unlikely(tp->hole_mss))
+		mss = min(mss, (u32)tp->hole_mss);
 	/* A segment takes at most half of the peer's window: one can be under way while another is read. */
 	if (tp->max_wnd)
 		mss = min(mss, tp->max_wnd > TCP_DEFAULT_MSS ? tp->max_wnd / 2 : tp->max_wnd);
 	if (tp->ts_ok)
 		mss -= min(mss, 12u);
 	tp->mss = (u16)max(mss, (u32)TCP_MIN_MSS);
+}
+
+#define HOLE_LIFETIME (600 * NSEC_PER_SEC) /* as what ICMP says (RFC 1191 6.3) */
+
+/* Timeouts in a row: offer the path a small segment. If it gets through where full ones go on to fail, no
+ * router tells us that they are too long: stay small for a while. An outage does not look like that: after it
+ * full segments pass again. */
+void tcp_suspect_hole(struct tcp_sock *tp, u64 now)
+{
+	u32 small = addr_is_v4(&tp->inet.faddr) ? TCP_DEFAULT_MSS : 1220;
+	struct tcp_rec *first = list_first_entry(&tp->recs, struct tcp_rec, node);
+
+	if (tp->mss <= small || tp->inet.pmtudisc == IP_PMTUDISC_DONT ||
+	    tp->inet.pmtudisc == IP_PMTUDISC_OMIT)
+		return;
+	if (tp->hole) {
+		tp->hole = 0;
+		tp->hole_mss = (u16)small;
+		tp->hole_until = now + HOLE_LIFETIME;
+		tcp_sync_mss(tp);
+		return;
+	}
+	small -= tp->ts_ok ? 12 : 0;
+	if (first->end - first->seq > small && tcp_rec_split(tp, first, first->seq + small)) {
+		tp->hole_probing = true;
+		tp->hole_probe = first->end;
+	}
 }
 
 /* The MSS to tell the peer: what our link takes. */
@@ -533,6 +562,9 @@ void tcp_retransmit_lost(struct tcp_sock *tp)
 	list_for_each_entry_safe (r, next, &tp->recs, node) {
 		if (!(r->flags & REC_LOST) || (r->flags & REC_RETRANS))
 			continue;
+		/* The peer took back a part of its window: only the first segment goes, to ask. */
+		if (unlikely(seq_ge(r->seq, tp->snd_una + tp->snd_wnd) && r->seq != tp->snd_una))
+			return;
 		if (cwnd_room(tp) < min((u32)tp->mss, r->end - r->seq)) {
 			tp->cwnd_limited = true;
 			return;
@@ -605,9 +637,15 @@ void tcp_push(struct tcp_sock *tp)
 		stalled(tp, now, false);
 		return;
 	}
+	if (unlikely(tp->hole_mss && now > tp->hole_until)) {
+		tp->hole_mss = 0;
+		tcp_sync_mss(tp);
+	}
 	if (unlikely(pmtu_get(tcp_net(tp), &tp->inet.faddr, tp->rt.mtu) != tp->pmtu))
 		tcp_sync_mss(tp);
-	if (unlikely(tp->lost))
+	if (list_empty(&tp->recs))
+		tcp_restart_idle(tp, now);
+	if (unlikely(tp->lost && tp->frto != FRTO_NEW_DATA))
 		tcp_retransmit_lost(tp);
 	for (;;) {
 		u32 fin = tp->fin_queued && tp->snd_nxt != tp->write_seq;
@@ -648,6 +686,10 @@ void tcp_push(struct tcp_sock *tp)
 		if (send_new(tp, len, fin, now))
 			break;
 		sent = true;
+	}
+	if (unlikely(tp->frto == FRTO_NEW_DATA && tp->snd_nxt == tp->recover)) {
+		tp->frto = FRTO_OFF; /* nothing new may go: back to repeating */
+		tcp_retransmit_lost(tp);
 	}
 	if (!list_empty(&tp->recs)) {
 		if (sent || !tp->rtx_at || tp->rtx_kind == RTX_PERSIST)

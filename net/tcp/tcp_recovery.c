@@ -170,13 +170,31 @@ void tcp_undo(struct tcp_sock *tp)
 		}
 	tp->ca_state = CA_OPEN;
 	tp->undo_ok = false;
+	tp->frto = FRTO_OFF;
 	tp->backoff = 0;
+}
+
+/* RFC 5681 4.1: after a silence the window says little about the path. Halve it for every timeout that
+ * passed, down to the initial window; the threshold remembers. */
+void tcp_restart_idle(struct tcp_sock *tp, u64 now)
+{
+	u32 least = min(tp->cwnd, (u32)TCP_INIT_CWND * tp->mss);
+	u64 idle = now - tp->last_tx;
+
+	if (tp->ca_state != CA_OPEN || !tp->rto || idle <= tp->rto)
+		return;
+	tp->ssthresh = max(tp->ssthresh, tp->cwnd / 4 * 3);
+	for (; idle > tp->rto && tp->cwnd > least; idle -= tp->rto)
+		tp->cwnd /= 2;
+	tp->cwnd = max(tp->cwnd, least);
+	tp->cubic.epoch_ns = 0;
 }
 
 void tcp_enter_loss(struct tcp_sock *tp)
 {
 	struct tcp_rec *r;
 
+	tp->frto = FRTO_ARMED;
 	if (tp->ca_state < CA_LOSS || seq_ge(tp->snd_una, tp->recover)) {
 		if (tp->ca_state < CA_RECOVERY)
 			save_undo(tp);

@@ -84,6 +84,11 @@ static bool given_up(struct tcp_sock *tp, u64 now)
 {
 	unsigned limit = TCP_RETRIES;
 
+	/* A peer that closed its window over what is under way, but answers: no different from a probe. */
+	if (!tp->snd_wnd && !socket_flag(tcp_socket(tp), SOCKF_DEAD) && tp->state != TCP_STATE_SYN_SENT &&
+	    tp->state != TCP_STATE_SYN_RECV && now - tp->last_rx < 2 * TCP_RTO_MAX)
+		return false;
+
 	if (TCP_IN(tp->state, TCPB(SYN_SENT)))
 		limit = tp->syn_limit ? tp->syn_limit : TCP_SYN_RETRIES;
 	else if (TCP_IN(tp->state, TCPB(SYN_RECV)))
@@ -127,8 +132,11 @@ static void retransmit_timeout(struct tcp_sock *tp, u64 now)
 	if (list_empty(&tp->recs))
 		return;
 	tp->rt_valid = false; /* perhaps there is another way now */
-	tp->retries++;
+	if (tp->retries < 255)
+		tp->retries++;
 	tcp_enter_loss(tp);
+	if (tp->retries >= 2)
+		tcp_suspect_hole(tp, now);
 	tcp_retransmit_lost(tp);
 	back_off(tp, now);
 }

@@ -199,13 +199,19 @@ static bool squeeze(struct sim_link *l, unsigned side, u8 *f, u32 len, void *arg
 	return true;
 }
 
+static void set_path_mtu(struct session *x)
+{
+	x->link.path_mtu = (u32)sim_range(&x->r, x->family == AF_INET6 ? 1280 : 576, 1500);
+	x->link.blackhole = sim_chance(&x->r, 3000);
+}
+
 static void happen(struct session *x)
 {
 	u64 now = clock_monotonic();
 
 	x->link.down = x->partition_at && now >= x->partition_at && now < x->partition_end;
 	if (x->mtu_at && now >= x->mtu_at && !x->link.path_mtu)
-		x->link.path_mtu = (u32)sim_range(&x->r, x->family == AF_INET6 ? 1280 : 576, 1500);
+		set_path_mtu(x);
 }
 
 /* A host gave its connection up, after many repetitions without an answer. */

@@ -104,6 +104,7 @@ extern const struct tcp_cc tcp_cubic, tcp_newreno;
 const struct tcp_cc *tcp_cc_find(const char *name);
 
 enum tcp_congestion_state { CA_OPEN, CA_DISORDER, CA_CWR, CA_RECOVERY, CA_LOSS };
+enum tcp_frto { FRTO_OFF, FRTO_ARMED, FRTO_NEW_DATA };
 enum tcp_rtx_kind { RTX_NONE, RTX_RTO, RTX_TLP, RTX_REO, RTX_PERSIST };
 
 struct tcp_entry { /* on the connection table */
@@ -171,14 +172,18 @@ struct tcp_sock {
 	u32 rack_end, rack_fack;
 	u8 rack_mult, rack_persist;
 	u32 rack_dsack_round;
+	u8 frto; /* enum tcp_frto, since the last timeout */
 	struct {
 		u64 epoch_ns, k_ms;
 		u32 w_max, origin, tcp_cwnd, acked;
-		u64 hystart_ns;
-		u32 hystart_end;
-		u64 round_min, last_min;
-		u8 samples;
 	} cubic;
+
+	/* A path that swallows full segments without a word (RFC 2923 2.1). */
+	u8 hole;	   /* 1: a small segment got through where full ones had not */
+	bool hole_probing; /* a small one is under way, up to hole_probe */
+	u16 hole_mss;	   /* limit until hole_until; 0: none */
+	u32 hole_probe;
+	u64 hole_until;
 
 	/* Timers: ns, 0 off; one kernel timer serves all. */
 	struct net_timer timer;
@@ -309,6 +314,8 @@ u16 tcp_cookie_check(struct net_stack *net, const struct net_addr *l, u16 lport,
 /* tcp_output.c */
 int tcp_route(struct tcp_sock *tp); /* (re)do the cached route; 0, -errno */
 void tcp_sync_mss(struct tcp_sock *tp);
+void tcp_suspect_hole(struct tcp_sock *tp,
+		      u64 now); /* a repeated timeout: perhaps the path takes only less */
 u16 tcp_adv_mss(const struct tcp_sock *tp);
 void tcp_send_ack(struct tcp_sock *tp);
 void tcp_send_syn(struct tcp_sock *tp, bool ack);
@@ -356,6 +363,7 @@ void tcp_enter_recovery(struct tcp_sock *tp);
 void tcp_enter_loss(struct tcp_sock *tp);
 void tcp_end_recovery(struct tcp_sock *tp);
 void tcp_undo(struct tcp_sock *tp);
+void tcp_restart_idle(struct tcp_sock *tp, u64 now); /* about to send again with nothing in flight */
 void tcp_prr(struct tcp_sock *tp, u32 delivered, bool progress);
 void tcp_send_tlp(struct tcp_sock *tp);
 struct tcp_rec *tcp_rec_split(struct tcp_sock *tp, struct tcp_rec *r,

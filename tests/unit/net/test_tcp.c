@@ -658,6 +658,160 @@ static void test_path_mtu(void **st)
 	finish();
 }
 
+/* The path swallows what is longer than 1000 bytes, and nobody says so. */
+static void test_path_mtu_black_hole(void **st)
+{
+	static u8 buf[200000];
+	struct socket *c, *s;
+	u64 sent = 0, got = 0;
+
+	start();
+	open_pair(&c, &s);
+	link.path_mtu = 1000;
+	link.blackhole = true;
+	while (got < sizeof(buf)) {
+		ssize_t n = sent < sizeof(buf) ? sim_send(c, buf + sent, sizeof(buf) - sent, 0) : 0;
+
+		if (n > 0)
+			sent += (u64)n;
+		n = sim_recv(s, buf, sizeof(buf), 0);
+		if (n > 0)
+			got += (u64)n;
+		sim_step(20 * MS);
+		assert_true(clock_monotonic() < 60 * SEC);
+	}
+	assert_in_range(tcp_sk(c)->mss, 500, 536);
+	/* Ten minutes later it tries full segments again, which pass now. */
+	link.path_mtu = 0;
+	sim_run(601 * SEC);
+	assert_int_equal(sim_send(c, buf, 5000, 0), 5000);
+	sim_run(SEC);
+	assert_in_range(tcp_sk(c)->mss, 1400, 1460);
+	assert_int_equal(sim_recv(s, buf, 5000, 0), 5000);
+	/* An outage is no black hole: full segments pass after it. */
+	link.down = true;
+	assert_int_equal(sim_send(c, buf, 5000, 0), 5000);
+	sim_run(10 * SEC);
+	link.down = false;
+	sim_run(20 * SEC);
+	assert_int_equal(sim_recv(s, buf, 5000, 0), 5000);
+	assert_in_range(tcp_sk(c)->mss, 1400, 1460);
+	socket_close(c);
+	socket_close(s);
+	finish();
+}
+
+/* Timestamps never pass: their place in a SYN is filled with NOPs. */
+static bool no_timestamps(struct sim_link *l, unsigned side, u8 *f, u32 len, void *arg)
+{
+	u8 *t = f + 34;
+
+	if (f[12] != 8 || f[13] || f[23] != 6 || !(t[13] & 2))
+		return true;
+	for (u32 i = 20; i + 10 <= (t[12] >> 4) * 4u; i += t[i] == 1 ? 1 : t[i + 1])
+		if (t[i] == 8) {
+			memset(t + i, 1, 10);
+			sim_fix_tcp_checksum(f, len);
+			break;
+		}
+	return true;
+}
+
+/* The path holds everything up for longer than the timeout, and loses nothing: F-RTO sees it, and takes the
+ * reduction back. */
+static void test_spurious_timeout(void **st)
+{
+	for (unsigned ts = 0; ts < 2; ts++) {
+		static u8 buf[400000];
+		struct socket *c, *s;
+		u64 sent = 0, got = 0;
+		u32 cwnd = 0;
+
+		start_with((struct sim_link_params){.delay_ns = 20 * MS});
+		link.filter = ts ? NULL : no_timestamps;
+		open_pair(&c, &s);
+		assert_int_equal(tcp_sk(c)->ts_ok, ts);
+		while (got < sizeof(buf)) {
+			ssize_t n = sent < sizeof(buf) ? sim_send(c, buf + sent, sizeof(buf) - sent, 0) : 0;
+
+			if (n > 0)
+				sent += (u64)n;
+			n = sim_recv(s, buf, sizeof(buf), 0);
+			if (n > 0)
+				got += (u64)n;
+			if (!cwnd && got > 100000) { /* and it stays so: nothing overtakes */
+				cwnd = tcp_sk(c)->cwnd;
+				link.p.delay_ns = 700 * MS;
+			}
+			sim_step(5 * MS);
+			assert_true(clock_monotonic() < 60 * SEC);
+		}
+		assert_in_range(atomic_load(&a->net.mib[MIB_EXT_TIMEOUTS]), 1, 3); /* it took 1.4 s */
+		assert_int_equal(atomic_load(&a->net.mib[MIB_EXT_SPURIOUS_RTOS]), 1);
+		assert_in_range(tcp_sk(c)->total_retrans, 1, 8);
+		assert_true(tcp_sk(c)->cwnd >= cwnd);
+		socket_close(c);
+		socket_close(s);
+		finish();
+	}
+}
+
+/* After a silence the window begins again from the initial one, but remembers where it was. */
+static void test_idle_restart(void **st)
+{
+	static u8 buf[400000];
+	struct socket *c, *s;
+	u64 got = 0;
+	u32 cwnd;
+
+	start();
+	open_pair(&c, &s);
+	for (u64 sent = 0; got < sizeof(buf);) {
+		ssize_t n = sent < sizeof(buf) ? sim_send(c, buf + sent, sizeof(buf) - sent, 0) : 0;
+
+		sent += n > 0 ? (u64)n : 0;
+		n = sim_recv(s, buf, sizeof(buf), 0);
+		got += n > 0 ? (u64)n : 0;
+		sim_step(5 * MS);
+	}
+	cwnd = tcp_sk(c)->cwnd;
+	assert_true(cwnd > 20u * tcp_sk(c)->mss);
+	sim_run(60 * SEC);
+	assert_int_equal(sim_send(c, buf, 100, 0), 100);
+	assert_int_equal(tcp_sk(c)->cwnd, TCP_INIT_CWND * tcp_sk(c)->mss);
+	assert_true(tcp_sk(c)->ssthresh >= cwnd / 4 * 3);
+	socket_close(c);
+	sim_run(SEC);
+	socket_close(s);
+	finish();
+}
+
+/* A half-closed connection with keepalive notices that its peer is gone. */
+static void test_keepalive_half_closed(void **st)
+{
+	struct socket *c, *s;
+	u64 t;
+
+	start();
+	open_pair(&c, &s);
+	sim_setopt(c, SOL_TCP, TCP_KEEPIDLE, 10);
+	sim_setopt(c, SOL_TCP, TCP_KEEPINTVL, 2);
+	sim_setopt(c, SOL_TCP, TCP_KEEPCNT, 3);
+	assert_int_equal(c->ops->shutdown(c, SHUT_WR), 0);
+	sim_run(SEC);
+	assert_int_equal(state(c), TCP_STATE_FIN_WAIT2);
+	sim_setopt(c, SOL_SOCKET, SO_KEEPALIVE, 1);
+	link.down = true;
+	t = clock_monotonic();
+	while (state(c) != TCP_STATE_CLOSE && clock_monotonic() < t + 100 * SEC)
+		sim_step(100 * MS);
+	assert_in_range(clock_monotonic() - t, 5 * SEC, 20 * SEC);
+	link.down = false;
+	socket_close(c);
+	socket_close(s);
+	finish();
+}
+
 static void test_urgent(void **st)
 {
 	struct socket *c, *s;
@@ -837,5 +991,6 @@ UNIT_TESTS(test_refused, test_unreachable, test_connect_times_out, test_close_or
 	   test_simultaneous_open, test_half_close, test_fin_wait2_orphan, test_unread_data_resets,
 	   test_data_after_close_resets, test_linger_zero_aborts, test_zero_window,
 	   test_retransmission_gives_up, test_user_timeout, test_keepalive, test_forged_segments,
-	   test_syn_cookies, test_accept_queue_overflow, test_time_wait_reuse, test_path_mtu, test_urgent,
-	   test_nagle, test_long_fat_pipe, test_ipv6, test_no_memory)
+	   test_syn_cookies, test_accept_queue_overflow, test_time_wait_reuse, test_path_mtu,
+	   test_path_mtu_black_hole, test_spurious_timeout, test_idle_restart, test_keepalive_half_closed,
+	   test_urgent, test_nagle, test_long_fat_pipe, test_ipv6, test_no_memory)
