@@ -18,7 +18,8 @@
 
 #define BUCKETS	    64
 #define MAX_ENTRIES 1024
-#define QUEUE_MAX   64
+#define QUEUE_MAX   64	 /* packets that wait for one neighbour */
+#define WAITING_MAX 1024 /* ... and for all */
 #define PROBES	    3
 #define RETRANS_NS  (1 * NSEC_PER_SEC)
 #define DELAY_NS    (5 * NSEC_PER_SEC)
@@ -51,6 +52,7 @@ struct neigh {
 struct neigh_table {
 	struct spinlock lock;
 	u32 count;
+	_Atomic u32 waiting; /* packets on all queues */
 	struct hlist buckets[BUCKETS];
 };
 
@@ -66,9 +68,16 @@ static void neigh_rcu_free(struct rcu_head *h)
 	kfree(container_of(h, struct neigh, rcu));
 }
 
+static void count_waiting(struct neigh *n, u32 less)
+{
+	n->qlen -= less;
+	atomic_fetch_sub_explicit(&net_if(n->dev)->net->neigh->waiting, less, memory_order_relaxed);
+}
+
 static void neigh_put(struct neigh *n)
 {
 	if (refcount_put(&n->ref)) {
+		count_waiting(n, n->qlen);
 		packet_queue_purge(&n->queue);
 		rcu_call(&n->rcu, neigh_rcu_free);
 	}
@@ -105,7 +114,7 @@ static void fail(struct neigh *n, struct list_head *out)
 	n->state = NUD_FAILED;
 	n->updated = clock_monotonic();
 	list_splice_tail_init(&n->queue, out);
-	n->qlen = 0;
+	count_waiting(n, n->qlen);
 	counter_inc(&neigh_failures);
 }
 
@@ -259,16 +268,20 @@ static void multicast_mac(const struct net_addr *a, u8 mac[6])
 /* The entry cannot be used yet: keep P until it can. Entry locked. */
 static void enqueue(struct neigh *n, struct packet *p)
 {
-	if (n->qlen >= QUEUE_MAX) {
+	_Atomic u32 *waiting = &net_if(n->dev)->net->neigh->waiting;
+
+	if (n->qlen >= QUEUE_MAX ||
+	    (n->qlen && atomic_load_explicit(waiting, memory_order_relaxed) >= WAITING_MAX)) {
 		struct packet *old = list_first_entry(&n->queue, struct packet, node);
 
 		list_del(&old->node);
 		packet_free(old);
-		n->qlen--;
+		count_waiting(n, 1);
 		counter_inc(&neigh_queue_drops);
 	}
 	list_add_tail(&p->node, &n->queue);
 	n->qlen++;
+	atomic_fetch_add_explicit(waiting, 1, memory_order_relaxed);
 }
 
 int neigh_output(struct netdev *dev, const struct net_addr *nexthop, struct packet *p)
@@ -354,7 +367,7 @@ void neigh_update(struct netdev *dev, const struct net_addr *addr, const u8 mac[
 			}
 			n->updated = now;
 			list_splice_tail_init(&n->queue, &ready);
-			n->qlen = 0;
+			count_waiting(n, n->qlen);
 		}
 	}
 	net_unlock(&n->lock);

@@ -317,3 +317,18 @@ void inet_local_error(struct inet_sock *i, int err, const struct net_addr *dst, 
 
 	queue_error(i, &ee, NULL, 0, dst, port, NULL, 0);
 }
+
+void inet_zerocopy_done(struct inet_sock *i)
+{
+	bool v6 = i->s.family == AF_INET6;
+	u32 id = i->zerocopy_next++;
+	struct sock_extended_err ee = {.ee_origin = SO_EE_ORIGIN_ZEROCOPY,
+				       .ee_code = SO_EE_CODE_ZEROCOPY_COPIED,
+				       .ee_info = id,
+				       .ee_data = id};
+	struct sockaddr_in6 none = {};
+
+	error_queue_add_range(&i->s, &ee, (struct sockaddr *)&none,
+			      v6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in),
+			      v6 ? SOL_IPV6 : SOL_IP, v6 ? IPV6_RECVERR : IP_RECVERR);
+}

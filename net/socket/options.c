@@ -70,6 +70,12 @@ static int set_flag_option(struct socket *s, u32 flag, const void *val, int len)
 {
 	int v, err = option_int(val, len, &v);
 
+	if (!err && flag == SOCKF_ZEROCOPY) {
+		if ((s->family != AF_INET && s->family != AF_INET6) || s->type == SOCK_RAW)
+			err = -EOPNOTSUPP;
+		else if (v < 0 || v > 1)
+			err = -EINVAL;
+	}
 	if (!err)
 		socket_set_flag(s, flag, v != 0);
 	if (!err && flag == SOCKF_KEEPALIVE && s->ops->keepalive)

@@ -5,7 +5,8 @@
 #include "kernel/alloc.h"
 #include "kernel/clock.h"
 #include "net/socket.h"
-#include <linux/time_types.h>
+#include <linux/time.h>
+#include <linux/errqueue.h>
 
 void rx_queue_init(struct rx_queue *q)
 {
@@ -118,7 +119,8 @@ u32 rx_queue_first_len(struct rx_queue *q)
 struct error_entry {
 	struct list_head node;
 	int level, type;
-	u8 ee[16 + sizeof(struct sockaddr_in6)]; /* sock_extended_err, then the offender's address */
+	_Alignas(8)
+		u8 ee[16 + sizeof(struct sockaddr_in6)]; /* sock_extended_err, then the offender's address */
 	u32 ee_len;
 	struct __kernel_sockaddr_storage dst;
 	int dst_len;
@@ -170,10 +172,12 @@ int error_queue_add(struct socket *s, const void *ee, size_t ee_len, const struc
 	if (offender_len)
 		memcpy(e->ee + ee_len, offender, (size_t)offender_len);
 	e->ee_len = (u32)ee_len + (u32)offender_len;
-	memcpy(&e->dst, dst, (size_t)dst_len);
+	if (dst_len)
+		memcpy(&e->dst, dst, (size_t)dst_len);
 	e->dst_len = dst_len;
 	e->payload_len = (u32)payload_len;
-	memcpy(e->payload, payload, payload_len);
+	if (payload_len)
+		memcpy(e->payload, payload, payload_len);
 	net_lock(&q->lock);
 	full = q->count >= ERRQ_MAX;
 	if (!full) {
@@ -185,6 +189,32 @@ int error_queue_add(struct socket *s, const void *ee, size_t ee_len, const struc
 		kfree(e);
 	socket_wake(s, EPOLLERR);
 	return full ? -ENOBUFS : 0;
+}
+
+int error_queue_add_range(struct socket *s, const struct sock_extended_err *ee,
+			  const struct sockaddr *offender, int offender_len, int level, int type)
+{
+	struct error_queue *q = get_queue(s);
+	bool joined = false;
+
+	if (!q)
+		return -ENOMEM;
+	net_lock(&q->lock);
+	if (!list_empty(&q->entries)) {
+		struct error_entry *last = list_last_entry(&q->entries, struct error_entry, node);
+		struct sock_extended_err *e = (struct sock_extended_err *)last->ee;
+
+		joined = e->ee_origin == ee->ee_origin && e->ee_code == ee->ee_code &&
+			 e->ee_data + 1 == ee->ee_info;
+		if (joined)
+			e->ee_data = ee->ee_data;
+	}
+	net_unlock(&q->lock);
+	if (!joined)
+		return error_queue_add(s, ee, sizeof(*ee), offender, offender_len, NULL, 0, NULL, 0, level,
+				       type);
+	socket_wake(s, EPOLLERR);
+	return 0;
 }
 
 ssize_t error_queue_recv(struct socket *s, struct net_msg *m)

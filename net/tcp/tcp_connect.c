@@ -84,14 +84,19 @@ void tcp_established(struct tcp_sock *tp)
 	tcp_keepalive_set(tp);
 }
 
-static u8 choose_wscale(const struct tcp_sock *tp)
+static u8 choose_wscale(u32 space)
 {
-	u32 space = max(tp->inet.s.rcvbuf, tp->inet.s.net->tcp_rmem[2]) / 2;
 	u8 n = 0;
 
 	while (n < TCP_MAX_WSCALE && space >> n > 65535)
 		n++;
 	return n;
+}
+
+/* The scale of a socket that nobody gave a larger buffer. */
+u8 tcp_default_wscale(const struct net_stack *net)
+{
+	return choose_wscale(max(net->tcp_rmem[1], net->tcp_rmem[2]) / 2);
 }
 
 /* Number the connection, enter the tables, send the SYN. Owner. */
@@ -115,7 +120,7 @@ static int start(struct tcp_sock *tp)
 	tp->rcv_nxt = tp->copied_seq = tp->rcv_wup = 0;
 	tp->irs = 0;
 	tp->ts_ok = true; /* until the peer says otherwise */
-	tp->rcv_wscale = choose_wscale(tp);
+	tp->rcv_wscale = choose_wscale(max(tp->inet.s.rcvbuf, net->tcp_rmem[2]) / 2);
 	tp->rcv_wnd = min(tcp_space(tp), 65535u);
 	tp->peer_mss = 0;
 	tcp_sync_mss(tp);
@@ -212,6 +217,20 @@ static int connect_locked(struct tcp_sock *tp, const struct sockaddr *sa, int le
 		return err ? err : -ECONNABORTED;
 	}
 	return 0;
+}
+
+/* MSG_FASTOPEN: connect and send in one call. Without a cookie from the server, which none of ours ever asks
+ * for, RFC 7413 makes it a usual handshake. Owner. */
+int tcp_fastopen(struct tcp_sock *tp, const struct net_msg *m)
+{
+	if (!m->namelen)
+		return tp->state == TCP_STATE_CLOSE ? -ENOTCONN : 0;
+	if (m->namelen < (int)sizeof(((const struct sockaddr *)m->name)->sa_family) ||
+	    ((const struct sockaddr *)m->name)->sa_family == AF_UNSPEC)
+		return -EOPNOTSUPP;
+	if (tp->connecting)
+		return -EALREADY;
+	return connect_locked(tp, m->name, m->namelen, m->flags & MSG_DONTWAIT);
 }
 
 int tcp_connect(struct socket *s, const struct sockaddr *sa, int len, bool nonblock)
@@ -361,7 +380,7 @@ struct tcp_sock *tcp_sock_new(struct net_stack *net, int family)
 	tp->ssthresh = 0x7fffffff;
 	tp->cc = &tcp_cubic;
 	tp->rack_mult = 1;
-	tp->rcv_wscale = choose_wscale(tp);
+	tp->rcv_wscale = tcp_default_wscale(net);
 	tp->rcv_wnd = min(tcp_space(tp), 65535u);
 	spin_init(&tp->accept_lock);
 	list_init(&tp->accept_queue);

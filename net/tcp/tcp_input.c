@@ -5,13 +5,14 @@
 #include "base/string.h"
 #include "kernel/clock.h"
 #include "kernel/counter.h"
+#include "kernel/random.h"
 #include "net/checksum.h"
 #include "net/tcp.h"
 
 static DEFINE_COUNTER(tcp_malformed, "TCP segments that were short or failed their checksum");
 static DEFINE_COUNTER(tcp_dropped_state, "TCP segments that the connection's state does not allow");
 
-#define CHALLENGES_PER_SECOND 1000
+#define CHALLENGES_PER_SECOND 1000		    /* about */
 #define CHALLENGE_INTERVAL    (500 * NSEC_PER_MSEC) /* of one connection */
 
 static bool header_ok(struct net_stack *net, struct packet *p)
@@ -99,8 +100,12 @@ bool tcp_challenge_ok(struct net_stack *net)
 	struct tcp_stack *t = net->tcp;
 	u64 second = clock_monotonic() / NSEC_PER_SEC;
 
+	/* The budget varies: who counts the answers to what he sent must learn nothing of others'
+	 * connections. */
 	if (atomic_exchange_explicit(&t->challenge_stamp, second, memory_order_relaxed) != second)
-		atomic_store_explicit(&t->challenge_left, CHALLENGES_PER_SECOND, memory_order_relaxed);
+		atomic_store_explicit(&t->challenge_left,
+				      CHALLENGES_PER_SECOND / 2 + (u32)random_u64() % CHALLENGES_PER_SECOND,
+				      memory_order_relaxed);
 	if ((s32)atomic_fetch_sub_explicit(&t->challenge_left, 1, memory_order_relaxed) <= 0) {
 		atomic_store_explicit(&t->challenge_left, 0, memory_order_relaxed);
 		return false;

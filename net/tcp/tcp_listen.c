@@ -14,6 +14,7 @@ static DEFINE_COUNTER(tcp_listen_overflow, "connections refused because an accep
 static DEFINE_COUNTER(tcp_listen_no_memory, "connections refused for want of memory");
 
 #define SYN_QUEUE_MIN 64
+#define COOKIE_WINDOW 65535
 
 static struct tcp_sock *child_new(struct tcp_sock *l, const struct ip_cb *cb, u16 lport, u16 fport)
 {
@@ -113,19 +114,43 @@ static bool child_enter(struct tcp_sock *l, struct tcp_sock *c)
 	return false;
 }
 
+/* Everything that the handshake's ACK must bring back lies in its numbers: the cookie holds the MSS, our
+ * timestamp, if the peer has them, the rest (RFC 7323 gives it back). Without timestamps there is neither
+ * scaling nor SACK. */
 static void send_cookie(struct tcp_sock *l, struct packet *p, const struct tcphdr *th,
 			const struct tcp_options *o)
 {
 	struct net_stack *net = tcp_net(l);
 	struct ip_cb *cb = ip_cb(p);
+	struct netdev *dev = net_device_by_index(net, cb->iif);
 	u16 mss = o->mss ? o->mss : TCP_DEFAULT_MSS, lport = be16(th->dest), fport = be16(th->source);
-	u32 irs = be32(th->seq), iss = tcp_cookie_make(net, &cb->dst, lport, &cb->src, fport, irs, &mss);
+	u32 irs = be32(th->seq), header = addr_is_v4(&cb->src) ? 40 : 60;
+	struct tcp_syn_options mine = {.mss = (u16)(min(dev ? dev->mtu : 1280u, 65535u) - header)};
+	struct tcp_reply r = {.src = cb->dst,
+			      .dst = cb->src,
+			      .sport = lport,
+			      .dport = fport,
+			      .ack = irs + 1,
+			      .wnd = COOKIE_WINDOW,
+			      .flags = 0x12,
+			      .tos = l->inet.tos,
+			      .oif = addr_is_link_local(&cb->src) ? cb->iif : 0};
 
+	r.seq = tcp_cookie_make(net, &cb->dst, lport, &cb->src, fport, irs, &mss);
+	if (l->user_mss)
+		mine.mss = min(mine.mss, l->user_mss);
+	if (o->have_ts) {
+		mine.ts = true;
+		mine.ts_val = tcp_cookie_ts(net, &cb->dst, &cb->src, o);
+		mine.ts_ecr = o->ts_val;
+		mine.sack = o->sack_ok;
+		mine.wscale_ok = o->have_wscale;
+		mine.wscale = tcp_default_wscale(net);
+	}
+	r.opts = (u8)tcp_write_syn_options(r.opt, &mine);
 	l->cookie_until = clock_monotonic() + 128 * NSEC_PER_SEC;
 	mib_inc(net, MIB_EXT_SYNCOOKIES_SENT);
-	/* Without options: no scaling, timestamps or SACK, but the connection lives. */
-	tcp_reply(net, &cb->dst, lport, &cb->src, fport, iss, irs + 1, 65535, 0x12, false, 0, 0, l->inet.tos,
-		  0);
+	tcp_reply(net, &r);
 }
 
 static void handle_syn(struct tcp_sock *l, struct packet *p, const struct tcphdr *th,
@@ -195,8 +220,13 @@ static bool handle_cookie(struct tcp_sock *l, struct packet *p, const struct tcp
 	if (!c)
 		goto drop;
 	plain.mss = mss;
+	plain.have_ts = o->have_ts;
+	plain.ts_val = o->ts_val;
+	if (o->have_ts)
+		tcp_cookie_options(net, &cb->dst, &cb->src, o->ts_ecr, &plain);
 	child_setup(c, th, &plain, irs, iss);
-	c->rcv_wnd = 65535;
+	c->snd_wnd = c->max_wnd = (u32)be16(th->window) << c->snd_wscale; /* no SYN: scaled */
+	c->rcv_wnd = COOKIE_WINDOW;
 	net_lock(&tcp_socket(c)->slock);
 	if (tcp_route(c) || !child_enter(l, c)) {
 		net_unlock(&tcp_socket(c)->slock);

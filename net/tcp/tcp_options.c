@@ -91,36 +91,44 @@ void tcp_parse_options(const struct tcphdr *th, struct tcp_options *o)
 	}
 }
 
-u32 tcp_write_syn_options(u8 *to, const struct tcp_sock *tp, bool synack, u32 ts_val, u32 ts_ecr)
+u32 tcp_write_syn_options(u8 *to, const struct tcp_syn_options *o)
 {
 	u8 *p = to;
-	bool ts = !synack || tp->ts_ok, sack = !synack || tp->sack_ok, ws = !synack || tp->wscale_ok;
 
 	*p++ = OPT_MSS;
 	*p++ = 4;
-	p = put16(p, tp->advmss);
-	if (sack) {
+	p = put16(p, o->mss);
+	if (o->sack) {
 		*p++ = OPT_SACK_OK;
 		*p++ = 2;
-	} else if (ts) {
+	} else if (o->ts) {
 		*p++ = OPT_NOP;
 		*p++ = OPT_NOP;
 	}
-	if (ts) {
+	if (o->ts) {
 		*p++ = OPT_TS;
 		*p++ = 10;
-		p = put32(p, ts_val);
-		p = put32(p, ts_ecr);
+		p = put32(p, o->ts_val);
+		p = put32(p, o->ts_ecr);
 	}
-	if (ws) {
+	if (o->wscale_ok) {
 		*p++ = OPT_NOP;
 		*p++ = OPT_WSCALE;
 		*p++ = 3;
-		*p++ = tp->rcv_wscale;
+		*p++ = o->wscale;
 	}
 	while ((p - to) & 3)
 		*p++ = OPT_NOP;
 	return (u32)(p - to);
+}
+
+u32 tcp_write_timestamp(u8 *to, u32 ts_val, u32 ts_ecr)
+{
+	to[0] = to[1] = OPT_NOP;
+	to[2] = OPT_TS;
+	to[3] = 10;
+	put32(put32(to + 4, ts_val), ts_ecr);
+	return 12;
 }
 
 static u8 *put_sack(u8 *p, const struct tcp_sack *s)
@@ -134,14 +142,8 @@ u32 tcp_write_options(u8 *to, struct tcp_sock *tp, u64 now, u32 room)
 {
 	u8 *p = to;
 
-	if (tp->ts_ok) {
-		*p++ = OPT_NOP;
-		*p++ = OPT_NOP;
-		*p++ = OPT_TS;
-		*p++ = 10;
-		p = put32(p, tcp_ts(tp, now));
-		p = put32(p, tp->ts_recent);
-	}
+	if (tp->ts_ok)
+		p += tcp_write_timestamp(p, tcp_ts(tp, now), tp->ts_recent);
 	room -= (u32)(p - to);
 	if (unlikely(tp->sack_ok && (tp->nrecent || tp->dsack_due) && room >= 12)) {
 		unsigned n = min(tp->nrecent + (tp->dsack_due ? 1u : 0u), (room - 4) / 8), k = 0;

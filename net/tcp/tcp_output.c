@@ -259,7 +259,13 @@ void tcp_send_syn(struct tcp_sock *tp, bool ack)
 
 	if (!p)
 		return;
-	opts = tcp_write_syn_options(opt, tp, ack, tcp_ts(tp, now), ack ? tp->ts_recent : 0);
+	opts = tcp_write_syn_options(opt, &(struct tcp_syn_options){.mss = tp->advmss,
+								    .sack = !ack || tp->sack_ok,
+								    .ts = !ack || tp->ts_ok,
+								    .wscale_ok = !ack || tp->wscale_ok,
+								    .wscale = tp->rcv_wscale,
+								    .ts_val = tcp_ts(tp, now),
+								    .ts_ecr = ack ? tp->ts_recent : 0});
 	tp->last_tx = now;
 	tp->rcv_wup = tp->rcv_nxt;
 	send_segment(tp, p, tp->iss, ack ? F_SYN | F_ACK : F_SYN, opt, opts, win);
@@ -271,38 +277,31 @@ void tcp_send_probe(struct tcp_sock *tp)
 	send_control(tp, tp->snd_una - 1, F_ACK);
 }
 
-void tcp_reply(struct net_stack *net, const struct net_addr *src, u16 sport, const struct net_addr *dst,
-	       u16 dport, u32 seq, u32 ack, u32 wnd, u8 flags, bool ts, u32 ts_val, u32 ts_ecr, u8 tos,
-	       u32 oif)
+void tcp_reply(struct net_stack *net, const struct tcp_reply *r)
 {
 	struct ip_flow f = {
-		.src = *src, .dst = *dst, .proto = IPPROTO_TCP, .tos = tos, .oif = oif, .df = true};
+		.src = r->src, .dst = r->dst, .proto = IPPROTO_TCP, .tos = r->tos, .oif = r->oif, .df = true};
 	struct packet *p;
 	struct tcphdr *th;
-	u32 opts = ts ? 12 : 0;
 
 	if (ip_route_flow(net, &f))
 		return;
-	p = packet_alloc(PACKET_HEADROOM, TCP_HDR_LEN + opts);
+	p = packet_alloc(PACKET_HEADROOM, TCP_HDR_LEN + r->opts);
 	if (!p)
 		return;
-	th = (struct tcphdr *)packet_put(p, TCP_HDR_LEN + opts);
+	th = (struct tcphdr *)packet_put(p, TCP_HDR_LEN + r->opts);
 	memset(th, 0, TCP_HDR_LEN);
-	th->source = be16(sport);
-	th->dest = be16(dport);
-	th->seq = be32(seq);
-	th->ack_seq = be32(ack);
-	th->doff = (u8)((TCP_HDR_LEN + opts) / 4);
-	((u8 *)th)[13] = flags;
-	th->window = be16((u16)min(wnd, 65535u));
-	if (ts) {
-		u32 v[3] = {be32(0x0101080a), be32(ts_val), be32(ts_ecr)};
-
-		memcpy(th + 1, v, sizeof(v));
-	}
+	th->source = be16(r->sport);
+	th->dest = be16(r->dport);
+	th->seq = be32(r->seq);
+	th->ack_seq = be32(r->ack);
+	th->doff = (u8)((TCP_HDR_LEN + r->opts) / 4);
+	((u8 *)th)[13] = r->flags;
+	th->window = be16((u16)min(r->wnd, 65535u));
+	memcpy(th + 1, r->opt, r->opts);
 	checksum_header(p, th, &f.src, &f.dst);
 	mib_inc(net, MIB_TCP_OUT_SEGS);
-	if (flags & F_RST)
+	if (r->flags & F_RST)
 		mib_inc(net, MIB_TCP_OUT_RSTS);
 	ip_output(net, p, &f);
 }
@@ -311,19 +310,22 @@ void tcp_reply(struct net_stack *net, const struct net_addr *src, u16 sport, con
 void tcp_reply_reset(struct net_stack *net, struct packet *p, const struct tcphdr *th)
 {
 	struct ip_cb *cb = ip_cb(p);
-	u32 seq = 0, ack = 0;
-	u8 flags = F_RST;
+	struct tcp_reply r = {.src = cb->dst,
+			      .dst = cb->src,
+			      .sport = be16(th->dest),
+			      .dport = be16(th->source),
+			      .oif = addr_is_link_local(&cb->src) ? cb->iif : 0,
+			      .flags = F_RST};
 
 	if (th->rst || addr_is_multicast(&cb->dst) || !net_addr_is_local(net, &cb->dst, NULL))
 		return;
 	if (th->ack) {
-		seq = be32(th->ack_seq);
+		r.seq = be32(th->ack_seq);
 	} else {
-		flags |= F_ACK;
-		ack = be32(th->seq) + th->syn + th->fin + (p->len - th->doff * 4u);
+		r.flags |= F_ACK;
+		r.ack = be32(th->seq) + th->syn + th->fin + (p->len - th->doff * 4u);
 	}
-	tcp_reply(net, &cb->dst, be16(th->dest), &cb->src, be16(th->source), seq, ack, 0, flags, false, 0, 0,
-		  0, addr_is_link_local(&cb->src) ? cb->iif : 0);
+	tcp_reply(net, &r);
 }
 
 /* Find the buffer and offset where SEQ lies. */

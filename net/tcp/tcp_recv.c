@@ -224,13 +224,19 @@ ssize_t tcp_recvmsg(struct socket *s, struct net_msg *m)
 {
 	struct tcp_sock *tp = tcp_sk(s);
 	ssize_t n;
+	int left;
 
 	if (m->flags & MSG_ERRQUEUE)
 		return error_queue_recv(s, m);
 	socket_lock(s);
 	n = recv_locked(tp, m);
+	left = (int)min(tcp_readable(tp), 0x7fffffffu);
 	socket_unlock(s);
-	if (n > 0 && m->want_control)
-		msg_put_timestamp(s, m, 0);
+	if (n >= 0 && m->want_control) {
+		if (n)
+			msg_put_timestamp(s, m, 0);
+		if (tp->inq)
+			msg_put_cmsg(m, SOL_TCP, TCP_CM_INQ, &left, sizeof(left));
+	}
 	return n;
 }

@@ -157,8 +157,11 @@ static ssize_t send_locked(struct tcp_sock *tp, struct net_msg *m)
 	ssize_t done = 0;
 	int err = 0;
 
-	if (m->flags & MSG_FASTOPEN)
-		return -EOPNOTSUPP;
+	if (m->flags & MSG_FASTOPEN) {
+		err = tcp_fastopen(tp, m);
+		if (err)
+			return err;
+	}
 	err = wait_connected(tp, deadline);
 	if (err)
 		return err;
@@ -225,6 +228,8 @@ ssize_t tcp_sendmsg(struct socket *s, struct net_msg *m)
 
 	socket_lock(s);
 	n = send_locked(tp, m);
+	if (n > 0 && (m->flags & MSG_ZEROCOPY) && socket_flag(s, SOCKF_ZEROCOPY))
+		inet_zerocopy_done(&tp->inet);
 	if (n == -EAGAIN)
 		socket_set_flag(s, SOCKF_NOSPACE, true);
 	socket_unlock(s);

@@ -134,17 +134,30 @@ static int set_option(struct tcp_sock *tp, int opt, int v)
 		tp->notsent_lowat = (u32)v;
 		tcp_write_space(tp);
 		return 0;
-	case TCP_FASTOPEN:
+	case TCP_FASTOPEN: /* data in a SYN needs a cookie, and none is given out: handshakes stay usual */
+		if (v < 0 || !TCP_IN(tp->state, TCPB(CLOSE) | TCPB(LISTEN)))
+			return -EINVAL;
+		tp->fastopen_queue = (u16)min(v, 65535);
+		return 0;
 	case TCP_FASTOPEN_CONNECT:
-	case TCP_FASTOPEN_NO_COOKIE:
-		return v ? -EOPNOTSUPP : 0;
-	case TCP_THIN_LINEAR_TIMEOUTS:
-	case TCP_THIN_DUPACK:
-	case TCP_SAVE_SYN:
-	case TCP_TIMESTAMP:
+		if (v < 0 || v > 1 || tp->state != TCP_STATE_CLOSE)
+			return -EINVAL;
+		tp->fastopen_connect = v;
+		return 0;
 	case TCP_INQ:
+		if (v < 0 || v > 1)
+			return -EINVAL;
+		tp->inq = v;
+		return 0;
+	case TCP_THIN_LINEAR_TIMEOUTS: /* RACK-TLP does what these were for */
+	case TCP_THIN_DUPACK:
+		return v < 0 || v > 1 ? -EINVAL : 0;
+	case TCP_FASTOPEN_NO_COOKIE:
+	case TCP_SAVE_SYN:
 	case TCP_TX_DELAY:
 		return v ? -ENOPROTOOPT : 0;
+	case TCP_TIMESTAMP:
+		return -EPERM;
 	case TCP_REPAIR:
 		return -EPERM;
 	}
@@ -278,12 +291,15 @@ static int get_option(struct tcp_sock *tp, int opt, void *val, int *len)
 		return option_put(val, len, &info, sizeof(info));
 	}
 	case TCP_FASTOPEN:
+		return option_put_int(val, len, tp->fastopen_queue);
 	case TCP_FASTOPEN_CONNECT:
+		return option_put_int(val, len, tp->fastopen_connect);
+	case TCP_INQ:
+		return option_put_int(val, len, tp->inq);
 	case TCP_FASTOPEN_NO_COOKIE:
 	case TCP_THIN_LINEAR_TIMEOUTS:
 	case TCP_THIN_DUPACK:
 	case TCP_SAVE_SYN:
-	case TCP_INQ:
 	case TCP_TX_DELAY:
 		return option_put_int(val, len, 0);
 	case TCP_TIMESTAMP:

@@ -102,13 +102,22 @@ void tcp_enter_timewait(struct tcp_sock *tp)
 	tcp_done(tp);
 }
 
-static void tw_ack(struct tcp_tw *tw, u32 iif)
+static void tw_ack(struct tcp_tw *tw)
 {
-	u64 now = clock_monotonic();
+	struct tcp_reply r = {.src = tw->laddr,
+			      .dst = tw->faddr,
+			      .sport = tw->lport,
+			      .dport = tw->fport,
+			      .seq = tw->snd_nxt,
+			      .ack = tw->rcv_nxt,
+			      .wnd = tw->rcv_wnd >> tw->rcv_wscale,
+			      .flags = 0x10,
+			      .tos = tw->tos};
 
-	tcp_reply(tw->net, &tw->laddr, tw->lport, &tw->faddr, tw->fport, tw->snd_nxt, tw->rcv_nxt,
-		  tw->rcv_wnd >> tw->rcv_wscale, 0x10, tw->ts_ok, (u32)(now / NSEC_PER_MSEC) + tw->ts_offset,
-		  tw->ts_recent, tw->tos, 0);
+	if (tw->ts_ok)
+		r.opts = (u8)tcp_write_timestamp(
+			r.opt, (u32)(clock_monotonic() / NSEC_PER_MSEC) + tw->ts_offset, tw->ts_recent);
+	tcp_reply(tw->net, &r);
 }
 
 bool tcp_timewait_input(struct tcp_tw *tw, struct packet *p, const struct tcphdr *th,
@@ -140,7 +149,7 @@ bool tcp_timewait_input(struct tcp_tw *tw, struct packet *p, const struct tcphdr
 		tw->expires = clock_monotonic() + TCP_TIMEWAIT; /* the peer did not get our ACK: stay */
 	/* Anything but a bare in-order ACK is answered with where we are. */
 	if (end != seq || seq != tw->rcv_nxt || paws)
-		tw_ack(tw, 0);
+		tw_ack(tw);
 out:
 	packet_free(p);
 	return false;

@@ -348,6 +348,8 @@ static ssize_t udp_sendmsg(struct socket *s, struct net_msg *m)
 	if (IS_ERR(p))
 		return PTR_ERR(p);
 	err = send_payload(u, p, &f, port);
+	if (!err && (m->flags & MSG_ZEROCOPY) && socket_flag(s, SOCKF_ZEROCOPY))
+		inet_zerocopy_done(&u->inet);
 	return err ? err : (ssize_t)n;
 }
 

@@ -57,7 +57,8 @@ struct inet_sock {
 	bool mc_ttl_set;
 	u32 mc_if; /* interface index for multicast output */
 	struct net_addr mc_addr;
-	u32 scope; /* interface of a link-local peer */
+	u32 scope;	   /* interface of a link-local peer */
+	u32 zerocopy_next; /* number of the next MSG_ZEROCOPY send */
 	struct inet_member *groups;
 	struct hnode port_node; /* on the port table */
 	struct port_table *ports;
@@ -105,6 +106,9 @@ void inet_drop_groups(struct inet_sock *i);
 /* Put an ICMP error on I's error queue. PORT: of the destination it concerns. */
 void inet_report_error(struct inet_sock *i, const struct icmp_error *e, const void *payload, u32 len,
 		       u16 port);
+/* A send with MSG_ZEROCOPY is done: its bytes were copied, so the application may reuse them at once, and
+ * hears so on the error queue. */
+void inet_zerocopy_done(struct inet_sock *i);
 void inet_local_error(struct inet_sock *i, int err, const struct net_addr *dst, u16 port, u32 info);
 
 /* Ports (core/ports.c): sockets by local port; RCU readers, changed under the slot's lock. */

@@ -261,6 +261,10 @@ u32 rx_queue_first_len(struct rx_queue *q); /* 0 when empty */
 int error_queue_add(struct socket *s, const void *ee, size_t ee_len, const struct sockaddr *offender,
 		    int offender_len, const void *payload, size_t payload_len, const struct sockaddr *dst,
 		    int dst_len, int level, int type);
+/* A notice about a range of numbers, ee_info to ee_data; it joins the last one when they touch. */
+struct sock_extended_err;
+int error_queue_add_range(struct socket *s, const struct sock_extended_err *ee,
+			  const struct sockaddr *offender, int offender_len, int level, int type);
 ssize_t error_queue_recv(struct socket *s, struct net_msg *m); /* -EAGAIN when empty */
 bool error_queue_empty(struct socket *s);
 void error_queue_free(struct socket *s);

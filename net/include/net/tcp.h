@@ -196,6 +196,9 @@ struct tcp_sock {
 	u32 keep_idle_s, keep_intvl_s;
 	u8 keep_probes, defer_accept, syn_limit;
 	bool nodelay, cork, fin_queued, more;
+	bool fastopen_connect;
+	bool inq; /* TCP_INQ: tell a reader what is left */
+	u16 fastopen_queue;
 	bool connecting; /* connect() was called and has not reported its result yet */
 	bool fin_seen;	 /* the peer's FIN is in rcv_nxt */
 	bool destroyed;
@@ -294,7 +297,13 @@ void tcp_tw_put(struct tcp_tw *tw);
 
 /* tcp_options.c */
 void tcp_parse_options(const struct tcphdr *th, struct tcp_options *o);
-u32 tcp_write_syn_options(u8 *to, const struct tcp_sock *tp, bool synack, u32 ts_val, u32 ts_ecr);
+struct tcp_syn_options {
+	u16 mss;
+	bool sack, ts, wscale_ok;
+	u8 wscale;
+	u32 ts_val, ts_ecr;
+};
+u32 tcp_write_syn_options(u8 *to, const struct tcp_syn_options *o);
 u32 tcp_write_options(u8 *to, struct tcp_sock *tp, u64 now, u32 room);
 static inline u32 tcp_ts(const struct tcp_sock *tp, u64 now)
 {
@@ -310,6 +319,12 @@ u32 tcp_cookie_make(struct net_stack *net, const struct net_addr *l, u16 lport, 
 /* The MSS of a valid cookie, or 0. */
 u16 tcp_cookie_check(struct net_stack *net, const struct net_addr *l, u16 lport, const struct net_addr *f,
 		     u16 fport, u32 peer_isn, u32 cookie);
+/* A cookie has no room for the peer's options: they travel in the low bits of our timestamp, which comes back
+ * with the handshake's ACK. */
+u32 tcp_cookie_ts(struct net_stack *net, const struct net_addr *l, const struct net_addr *f,
+		  const struct tcp_options *o);
+void tcp_cookie_options(struct net_stack *net, const struct net_addr *l, const struct net_addr *f, u32 ts_ecr,
+			struct tcp_options *o);
 
 /* tcp_output.c */
 int tcp_route(struct tcp_sock *tp); /* (re)do the cached route; 0, -errno */
@@ -321,10 +336,18 @@ void tcp_send_ack(struct tcp_sock *tp);
 void tcp_send_syn(struct tcp_sock *tp, bool ack);
 void tcp_send_reset(struct tcp_sock *tp); /* abort our connection */
 void tcp_reply_reset(struct net_stack *net, struct packet *p, const struct tcphdr *th);
-/* A segment without payload for a four-tuple that has no socket. */
-void tcp_reply(struct net_stack *net, const struct net_addr *src, u16 sport, const struct net_addr *dst,
-	       u16 dport, u32 seq, u32 ack, u32 wnd, u8 flags, bool ts, u32 ts_val, u32 ts_ecr, u8 tos,
-	       u32 oif);
+/* A segment without payload for a four-tuple that has no socket. OPT: OPTS bytes of options, a multiple of
+ * four. OIF 0: any interface. */
+struct tcp_reply {
+	struct net_addr src, dst;
+	u16 sport, dport;
+	u32 seq, ack, wnd, oif;
+	u8 flags, tos, opts;
+	u8 opt[TCP_MAX_OPTIONS];
+};
+void tcp_reply(struct net_stack *net, const struct tcp_reply *r);
+u32 tcp_write_timestamp(u8 *to, u32 ts_val, u32 ts_ecr); /* twelve bytes */
+u8 tcp_default_wscale(const struct net_stack *net);
 void tcp_push(struct tcp_sock *tp); /* send what may be sent */
 int tcp_send_range(struct tcp_sock *tp, struct tcp_rec *r, bool probe);
 void tcp_send_probe(struct tcp_sock *tp); /* zero-window or keepalive */
@@ -405,6 +428,7 @@ void tcp_write_space(struct tcp_sock *tp);
 void tcp_sndbuf_expand(struct tcp_sock *tp);
 u32 tcp_readable(const struct tcp_sock *tp);
 int tcp_bind(struct socket *s, const struct sockaddr *sa, int len);
+int tcp_fastopen(struct tcp_sock *tp, const struct net_msg *m);
 int tcp_connect(struct socket *s, const struct sockaddr *sa, int len, bool nonblock);
 int tcp_setsockopt(struct socket *s, int level, int opt, const void *val, int len);
 int tcp_getsockopt(struct socket *s, int level, int opt, void *val, int *len);

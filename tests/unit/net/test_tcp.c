@@ -15,6 +15,7 @@
 #include "net/ip6.h"
 #include "net/tcp.h"
 #include "sim.h"
+#include <linux/errqueue.h>
 
 #define PORT 80
 #define MS   NSEC_PER_MSEC
@@ -531,6 +532,125 @@ static void test_syn_cookies(void **st)
 	finish();
 }
 
+/* A hundred thousand half-open connections from everywhere cost no more than the SYN queue, and an honest
+ * client still gets a connection with all its options. */
+static void test_syn_flood(void **st)
+{
+	struct socket *l, *c, *s;
+	static u8 buf[300000];
+	u64 sent = 0, got = 0, live;
+	u32 queue;
+
+	start();
+	l = listen_at(b, 128);
+	forge(IP4(10, 0, 0, 50), B_IP, 999, PORT, 1, 0, 2, NULL);
+	live = host_heap_live();
+	for (u32 i = 0; i < 100000; i++) {
+		forge(IP4(10, 0, 0, 50 + i % 200), B_IP, (u16)(1000 + i / 200), PORT, i * 77777, 0, 2, NULL);
+		if (i % 1000 == 0)
+			sim_run(MS);
+	}
+	queue = tcp_sk(l)->syn_count;
+	assert_in_range(queue, 64, 128);
+	/* The children, 200 neighbours, and the packets that wait for those. */
+	assert_in_range(host_heap_live() - live, 200, 128 + 200 + 1024 + 200);
+	c = client();
+	s = accept_one(l);
+	assert_true(atomic_load(&b->net.mib[MIB_EXT_SYNCOOKIES_RECV]) > 0);
+	sim_run(50 * MS);
+	assert_int_equal(sim_connect(c, B_IP, PORT), 0);
+	assert_true(tcp_sk(s)->ts_ok && tcp_sk(s)->sack_ok && tcp_sk(s)->wscale_ok);
+	assert_int_equal(tcp_sk(s)->snd_wscale, tcp_sk(c)->rcv_wscale);
+	assert_int_equal(tcp_sk(s)->rcv_wscale, tcp_sk(c)->snd_wscale);
+	assert_int_equal(tcp_sk(c)->mss, 1460 - 12);
+	assert_int_equal(tcp_sk(s)->mss, 1460 - 12);
+	while (got < sizeof(buf)) {
+		ssize_t n = sent < sizeof(buf) ? sim_send(c, buf, sizeof(buf) - sent, 0) : 0;
+
+		sent += n > 0 ? (u64)n : 0;
+		n = sim_recv(s, buf, sizeof(buf), 0);
+		got += n > 0 ? (u64)n : 0;
+		sim_step(5 * MS);
+		assert_true(clock_monotonic() < 60 * SEC);
+	}
+	socket_close(c);
+	socket_close(s);
+	socket_close(l);
+	finish();
+}
+
+/* MSG_FASTOPEN connects and sends; without a cookie it is a usual handshake. */
+static void test_fastopen(void **st)
+{
+	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = be16(PORT), .sin_addr.s_addr = B_IP};
+	struct socket *l, *c, *s;
+	struct iter it;
+	struct net_msg m = {
+		.iter = &it, .flags = MSG_FASTOPEN | MSG_DONTWAIT, .name = &to, .namelen = sizeof(to)};
+	char buf[8];
+
+	start();
+	l = listen_at(b, 5);
+	assert_int_equal(sim_setopt(l, SOL_TCP, TCP_FASTOPEN, 16), 0);
+	c = sim_socket(&a->net, AF_INET, SOCK_STREAM);
+	assert_int_equal(sim_setopt(c, SOL_TCP, TCP_FASTOPEN_CONNECT, 1), 0);
+	assert_int_equal(sim_setopt(c, SOL_TCP, TCP_FASTOPEN_CONNECT, 2), -EINVAL);
+	iter_init_kernel(&it, (void *)"hello", 5);
+	assert_int_equal(c->ops->sendmsg(c, &m), -EINPROGRESS);
+	assert_int_equal(c->ops->sendmsg(c, &m), -EALREADY);
+	s = accept_one(l);
+	sim_run(50 * MS);
+	assert_int_equal(sim_send(c, "hello", 5, 0), 5);
+	sim_run(50 * MS);
+	assert_int_equal(sim_recv(s, buf, 8, 0), 5);
+	assert_int_equal(sim_setopt(s, SOL_TCP, TCP_FASTOPEN, 1), -EINVAL);
+	socket_close(c);
+	socket_close(s);
+	socket_close(l);
+	finish();
+}
+
+/* MSG_ZEROCOPY sends are numbered, and their completions come back as ranges: the bytes were copied. */
+static void test_zerocopy(void **st)
+{
+	struct socket *c, *s;
+	struct sock_extended_err ee;
+	u8 control[128];
+	char buf[32];
+	struct iter it;
+	struct net_msg m = {.iter = &it,
+			    .flags = MSG_ERRQUEUE,
+			    .cbuf = control,
+			    .cbuf_size = sizeof(control),
+			    .want_control = true};
+
+	start();
+	open_pair(&c, &s);
+	assert_int_equal(sim_send(c, "x", 1, MSG_ZEROCOPY), 1); /* not asked for: nothing to report */
+	assert_false(tcp_poll(c) & EPOLLERR);
+	assert_int_equal(sim_setopt(c, SOL_SOCKET, SO_ZEROCOPY, 2), -EINVAL);
+	assert_int_equal(sim_setopt(c, SOL_SOCKET, SO_ZEROCOPY, 1), 0);
+	for (unsigned i = 0; i < 3; i++)
+		assert_int_equal(sim_send(c, "abc", 3, MSG_ZEROCOPY), 3);
+	assert_true(tcp_poll(c) & EPOLLERR);
+	iter_init_kernel(&it, buf, sizeof(buf));
+	assert_int_equal(c->ops->recvmsg(c, &m), 0);
+	assert_true(m.out_flags & MSG_ERRQUEUE);
+	memcpy(&ee, control + sizeof(struct cmsghdr), sizeof(ee));
+	assert_int_equal(ee.ee_errno, 0);
+	assert_int_equal(ee.ee_origin, SO_EE_ORIGIN_ZEROCOPY);
+	assert_int_equal(ee.ee_code, SO_EE_CODE_ZEROCOPY_COPIED);
+	assert_int_equal(ee.ee_info, 0);
+	assert_int_equal(ee.ee_data, 2);
+	assert_int_equal(c->ops->recvmsg(c, &m), -EAGAIN);
+	assert_false(tcp_poll(c) & EPOLLERR);
+	sim_run(100 * MS);
+	assert_int_equal(sim_recv(s, buf, sizeof(buf), 0), 10);
+	socket_close(c);
+	socket_close(s);
+	finish();
+}
+
 static void test_accept_queue_overflow(void **st)
 {
 	struct socket *l, *c[4];
@@ -991,6 +1111,7 @@ UNIT_TESTS(test_refused, test_unreachable, test_connect_times_out, test_close_or
 	   test_simultaneous_open, test_half_close, test_fin_wait2_orphan, test_unread_data_resets,
 	   test_data_after_close_resets, test_linger_zero_aborts, test_zero_window,
 	   test_retransmission_gives_up, test_user_timeout, test_keepalive, test_forged_segments,
-	   test_syn_cookies, test_accept_queue_overflow, test_time_wait_reuse, test_path_mtu,
-	   test_path_mtu_black_hole, test_spurious_timeout, test_idle_restart, test_keepalive_half_closed,
-	   test_urgent, test_nagle, test_long_fat_pipe, test_ipv6, test_no_memory)
+	   test_syn_cookies, test_syn_flood, test_fastopen, test_zerocopy, test_accept_queue_overflow,
+	   test_time_wait_reuse, test_path_mtu, test_path_mtu_black_hole, test_spurious_timeout,
+	   test_idle_restart, test_keepalive_half_closed, test_urgent, test_nagle, test_long_fat_pipe,
+	   test_ipv6, test_no_memory)
