@@ -30,7 +30,8 @@ static void destroy(struct tcp_sock *tp)
 		return;
 	tp->destroyed = true;
 	tcp_purge(tp);
-	atomic_fetch_sub_explicit(&tcp_net(tp)->tcp->orphans, 1, memory_order_relaxed);
+	if (tp->orphaned)
+		atomic_fetch_sub_explicit(&tcp_net(tp)->tcp->orphans, 1, memory_order_relaxed);
 	socket_put(tcp_socket(tp));
 }
 
@@ -49,10 +50,8 @@ void tcp_done(struct tcp_sock *tp)
 	tcp_timer_stop(tp);
 	WRITE_ONCE(s->shutdown, SHUTDOWN_MASK_);
 	if (socket_flag(s, SOCKF_DEAD)) {
-		if (tp->listener) {
+		if (tp->listener)
 			tcp_child_gone(tp);
-			atomic_fetch_add_explicit(&tcp_net(tp)->tcp->orphans, 1, memory_order_relaxed);
-		}
 		port_release(&tp->inet);
 		destroy(tp);
 	} else {
@@ -252,6 +251,7 @@ static void orphan(struct tcp_sock *tp)
 	struct tcp_stack *t = tcp_net(tp)->tcp;
 	u32 n = atomic_fetch_add_explicit(&t->orphans, 1, memory_order_relaxed) + 1;
 
+	tp->orphaned = true;
 	socket_set_flag(tcp_socket(tp), SOCKF_DEAD, true);
 	if (tp->state == TCP_STATE_CLOSE) {
 		tcp_done(tp);

@@ -84,8 +84,8 @@ static int why_empty(struct tcp_sock *tp)
 	struct socket *s = tcp_socket(tp);
 	int err;
 
-	if (tp->fin_seen && tp->state != TCP_STATE_CLOSE)
-		return 0;
+	if (tp->fin_seen)
+		return 0; /* whatever came after it */
 	err = socket_error(s);
 	if (err)
 		return err;

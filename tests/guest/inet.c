@@ -235,6 +235,59 @@ TEST(reset)
 	close(s);
 }
 
+TEST(reset_after_the_end)
+{
+	int c, s, err = 0;
+	socklen_t len = sizeof err;
+	char b;
+
+	signal(SIGPIPE, SIG_IGN);
+	EXPECT_EQ(pair(AF_INET, &c, &s), 0);
+	EXPECT_EQ(send(s, "x", 1, 0), 1);
+	struct pollfd p = {.fd = c, .events = POLLIN};
+
+	EXPECT_EQ(poll(&p, 1, 2000), 1);
+	EXPECT_EQ(shutdown(c, SHUT_WR), 0);
+	p.fd = s;
+	EXPECT_EQ(poll(&p, 1, 2000), 1);
+	close(c); // with a byte unread: a reset follows the FIN
+	p.events = 0;
+	EXPECT_EQ(poll(&p, 1, 2000), 1);
+	EXPECT(p.revents & POLLERR);
+	EXPECT_EQ(read(s, &b, 1), 0); // the end came first
+	EXPECT_EQ(getsockopt(s, SOL_SOCKET, SO_ERROR, &err, &len), 0);
+	EXPECT_EQ(err, EPIPE);
+	EXPECT_ERR(write(s, "x", 1), EPIPE);
+	close(s);
+}
+
+// Connections that nobody accepted end with a reset; later ones must not.
+TEST(listener_closed_with_connections_waiting)
+{
+	int l = listener(AF_INET, 8), waiting[4], c, s, err = 0;
+	socklen_t len = sizeof err;
+	char b;
+
+	for (int i = 0; i < 4; i++) {
+		waiting[i] = socket(AF_INET, SOCK_STREAM, 0);
+		EXPECT_EQ(connect(waiting[i], &addr.sa, addr_len), 0);
+	}
+	close(l);
+	for (int i = 0; i < 4; i++) {
+		EXPECT_ERR(read(waiting[i], &b, 1), ECONNRESET);
+		close(waiting[i]);
+	}
+	for (int i = 0; i < 4; i++) {
+		EXPECT_EQ(pair(AF_INET, &c, &s), 0);
+		close(s);
+		EXPECT_EQ(read(c, &b, 1), 0);
+		EXPECT_EQ(getsockopt(c, SOL_SOCKET, SO_ERROR, &err, &len), 0);
+		EXPECT_EQ(err, 0);
+		EXPECT_EQ(write(c, "x", 1), 1); // the first one still goes out
+		close(c);
+	}
+}
+
 TEST(readiness)
 {
 	int c, s, e = epoll_create1(0);

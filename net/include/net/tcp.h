@@ -202,6 +202,7 @@ struct tcp_sock {
 	bool connecting; /* connect() was called and has not reported its result yet */
 	bool fin_seen;	 /* the peer's FIN is in rcv_nxt */
 	bool destroyed;
+	bool orphaned; /* counted in tcp_stack.orphans */
 	u32 notsent_lowat;
 
 	/* Listening. */
