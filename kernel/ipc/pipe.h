@@ -27,6 +27,7 @@ struct pipe {
 	u32 read_opens, write_opens; /* how often each side was opened, for FIFO's open handshake and poll's
 					hang-up */
 	u32 files;		     /* open files; guarded by fifo_lock */
+	bool nameless;		     /* of pipe(2), not a FIFO */
 	bool polled;		     /* somebody polls: edge-triggered pollers want a wake for each write */
 	struct pipe_slot *slots;
 	struct page *spare[PIPE_SPARE_PAGES];

@@ -124,6 +124,9 @@ static int fifo_open_locked(struct pipe *p, struct file *f)
 	}
 	if ((reads && p->readers == 1) || (writes && p->writers == 1))
 		waitq_wake_all(&p->read_wait);
+	/* An end of pipe(2), opened again by /proc/PID/fd: the other side may have come and gone. */
+	if (p->nameless)
+		return 0;
 	if (reads && !p->writers) {
 		if (!file_nonblock(f))
 			return fifo_wait_partner(p, &p->write_opens, write_opens);
@@ -190,6 +193,7 @@ static int pipe_make(struct file **reader, struct file **writer, u32 flags)
 	w->inode = r->inode;
 	w->anon_id = r->anon_id;
 	r->inode->special = p;
+	p->nameless = true;
 	p->files = 2;
 	p->readers = p->writers = p->read_opens = p->write_opens = 1;
 	pipe_end_init(r, p);

@@ -78,6 +78,35 @@ TEST(self_links)
 	close(fd), close(p[0]), close(p[1]);
 }
 
+// bash's <(command) is such a name, opened when the command may have ended already.
+TEST(pipe_reopened)
+{
+	char name[40], b[8];
+	int p[2], fd;
+
+	pipe(p);
+	write(p[1], "abc", 3);
+	close(p[1]);
+	snprintf(name, sizeof name, "/proc/self/fd/%d", p[0]);
+	fd = open(name, O_RDONLY);
+	EXPECT(fd >= 0);
+	EXPECT_EQ(read(fd, b, sizeof b), 3);
+	EXPECT_EQ(read(fd, b, sizeof b), 0);
+	close(fd);
+	fd = open(name, O_RDONLY | O_NONBLOCK);
+	struct pollfd pf = {.fd = fd, .events = POLLIN};
+
+	EXPECT_EQ(poll(&pf, 1, 0), 1);
+	EXPECT_EQ(pf.revents, POLLHUP);
+	close(fd);
+	fd = open(name, O_WRONLY); // another writer
+	EXPECT(fd >= 0);
+	EXPECT_EQ(write(fd, "d", 1), 1);
+	EXPECT_EQ(read(p[0], b, sizeof b), 1);
+	close(p[0]);
+	close(fd);
+}
+
 TEST(descriptor_listing)
 {
 	int before = 0, after = 0;
