@@ -14,6 +14,7 @@
  * only for the compiler. */
 
 #include "virtio.h"
+#include "arch/cpu.h"
 #include "base/bits.h"
 #include "base/err.h"
 #include "kernel/alloc.h"
@@ -164,6 +165,13 @@ int vq_add(struct virtqueue *vq, const struct vq_segment *seg, unsigned nout, un
 	return 0;
 }
 
+static bool wants_kick(struct virtqueue *vq, u16 new, u16 old)
+{
+	if (vq->event_idx)
+		return vring_need_event(*avail_event(vq), new, old);
+	return !(READ_ONCE(vq->used->flags) & VRING_USED_F_NO_NOTIFY);
+}
+
 bool vq_kick_prepare(struct virtqueue *vq)
 {
 	u16 new = vq->avail_idx, old = vq->kicked_idx;
@@ -172,9 +180,7 @@ bool vq_kick_prepare(struct virtqueue *vq)
 		return false;
 	vq->kicked_idx = new;
 	atomic_thread_fence(memory_order_seq_cst); /* idx before the device's wish; pairs with the device's */
-	if (vq->event_idx)
-		return vring_need_event(*avail_event(vq), new, old);
-	return !(READ_ONCE(vq->used->flags) & VRING_USED_F_NO_NOTIFY);
+	return wants_kick(vq, new, old) || (cpu_fence_late() && wants_kick(vq, new, old));
 }
 
 /* Not before DRIVER_OK: the device looks at the queues then by itself, or is told once more. */
@@ -237,6 +243,7 @@ void *vq_get(struct virtqueue *vq, u32 *written)
 	if (vq->event_idx && !(vq->avail->flags & VRING_AVAIL_F_NO_INTERRUPT)) {
 		*used_event(vq) = vq->used_idx;
 		atomic_thread_fence(memory_order_seq_cst);
+		cpu_fence_late(); /* the caller looks for the next entry then */
 	}
 	if (written)
 		*written = len;
@@ -252,13 +259,19 @@ void vq_disable(struct virtqueue *vq)
 		*used_event(vq) = (u16)(vq->used_idx - 1 + 0x8000);
 }
 
+/* Has the device not yet used the entry EVENT? */
+static bool before_event(const struct virtqueue *vq, u16 event)
+{
+	return (u16)(READ_ONCE(vq->used->idx) - vq->used_idx) <= (u16)(event - vq->used_idx) || vq->broken;
+}
+
 static bool enable_at(struct virtqueue *vq, u16 event)
 {
 	WRITE_ONCE(vq->avail->flags, 0);
 	if (vq->event_idx)
 		*used_event(vq) = event;
 	atomic_thread_fence(memory_order_seq_cst); /* the wish before used->idx; pairs with the device's */
-	return (u16)(READ_ONCE(vq->used->idx) - vq->used_idx) <= (u16)(event - vq->used_idx) || vq->broken;
+	return before_event(vq, event) && (!cpu_fence_late() || before_event(vq, event));
 }
 
 bool vq_enable(struct virtqueue *vq)

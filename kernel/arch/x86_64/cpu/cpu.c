@@ -13,7 +13,8 @@
 
 DECLARE_PER_CPU(u64, kstack_low);
 DECLARE_PER_CPU(u64, kstack_top);
-/* Compared by every function with an array on its stack. One value for all CPUs: threads move between them. */
+/* Compared by every function with an array on its stack. One value for all CPUs: threads move between them.
+ */
 DECLARE_PER_CPU(u64, stack_guard);
 DEFINE_PER_CPU(u64, stack_guard) = 0x595e9fbd94fda766;
 DEFINE_PER_CPU(unsigned, cpu_number);
@@ -24,6 +25,7 @@ u64 *percpu_offset = (u64 *)boot_percpu_offset;
 static u32 boot_apic_id;
 u32 *cpu_apic_id = &boot_apic_id;
 char hypervisor_id[13];
+bool cpu_fences_elided;
 
 static struct {
 	u32 ecx1, edx81, ebx7;
@@ -85,6 +87,8 @@ static void detect(void)
 		memcpy(hypervisor_id, &h.ebx, 4);
 		memcpy(hypervisor_id + 4, &h.ecx, 4);
 		memcpy(hypervisor_id + 8, &h.edx, 4);
+		cpu_fences_elided =
+			strcmp(hypervisor_id, "TCGTCGTCGTCG") == 0; /* until there is a second CPU */
 	}
 }
 

@@ -149,6 +149,8 @@ void smp_start_others(void)
 	struct page *low = page_alloc(0, PAGE_LOW);
 	u64 cr3 = low ? trampoline_tables(page_to_phys(low)) : 0;
 
+	if (nwanted)
+		cpu_fences_elided = false;
 	mask_words = DIV_ROUND_UP(total, 64);
 	if (!offsets || !ids || !cr3) {
 		log_err("smp: no memory to start other CPUs");

@@ -43,7 +43,24 @@ static inline void cpu_relax(void)
 	__builtin_ia32_pause();
 }
 
-/* Enable interrupts and halt until one came: atomically, so that none is missed in between. Called with them off. */
+/* QEMU's TCG up to 8.0 translates fences and locked instructions to nothing ordering when the machine has one
+ * CPU, though its devices are other threads of the host. A store to memory shared with a device may then be
+ * seen after a later load. */
+extern bool cpu_fences_elided;
+
+/* After a fence and a look at what a device wrote: true when the look has to be repeated, now that this CPU's
+ * stores are visible for sure. PAUSE leaves translated code there, and the emulator takes a lock on the way.
+ */
+static inline bool cpu_fence_late(void)
+{
+	if (__builtin_expect(!cpu_fences_elided, 1))
+		return false;
+	cpu_relax();
+	return true;
+}
+
+/* Enable interrupts and halt until one came: atomically, so that none is missed in between. Called with them
+ * off. */
 static inline void arch_idle(void)
 {
 	__asm__ volatile("sti\n\thlt" ::: "memory");
@@ -58,7 +75,8 @@ static inline u64 arch_cycles(void)
 	return (u64)hi << 32 | lo;
 }
 
-/* Arm the local one-shot timer for DEADLINE (CLOCK_MONOTONIC ns; ~0: off). It ends in sched_timer_interrupt(). irqs off. */
+/* Arm the local one-shot timer for DEADLINE (CLOCK_MONOTONIC ns; ~0: off). It ends in
+ * sched_timer_interrupt(). irqs off. */
 void arch_timer_set(u64 deadline);
 /* A random number from the CPU: false when there is no such instruction or it failed. */
 bool arch_random(u64 *out);

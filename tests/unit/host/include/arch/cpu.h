@@ -45,6 +45,11 @@ static inline void cpu_relax(void)
 	sched_yield();
 }
 
+static inline bool cpu_fence_late(void)
+{
+	return false;
+}
+
 static inline void arch_idle(void)
 {
 	host_irqs_off = false;
