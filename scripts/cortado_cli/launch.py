@@ -53,10 +53,8 @@ def describe(ns, root, init, folder, env):
     words = ["root=/dev/vda", "rootfstype=erofs", "console=ttyS0", qemu.word("init", init)]
     if folder != "/":
         words.append(qemu.word("cwd", folder))
-    if ns.net == "user":
-        words.append(qemu.USER_NET_WORD)
-    elif ns.net != "none":
-        words.append("ip=dhcp")
+    if ns.net != "none" and not any(w.startswith("ip=") for w in ns.append.split()):
+        words.append(qemu.USER_NET_WORD if ns.net == "user" else "ip=dhcp")
     if not any(w == "debug" or w.startswith("loglevel=") for w in ns.append.split()):
         words.append("quiet")
     if ns.append:

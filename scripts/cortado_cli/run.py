@@ -78,7 +78,9 @@ def _describe(ns, found):
     config = appjson.document(m, found.home, ns.args, env, declared, bool(api_at), on_exit)
     if not api_at:
         config["api"]["access"] = "none"
-    words = [app.COMMAND_LINE, qemu.USER_NET_WORD if network == "user" else "" if network == "none" else "ip=dhcp"]
+    words = [app.COMMAND_LINE]
+    if network != "none" and not any(w.startswith("ip=") for w in ns.append.split()):
+        words.append(qemu.USER_NET_WORD if network == "user" else "ip=dhcp")
     if not any(w == "debug" or w.startswith("loglevel=") for w in ns.append.split()):
         words.append("quiet")
     machine = qemu.Machine(

@@ -80,16 +80,17 @@ static int appears(const char *path)
 	return 0;
 }
 
-static int open_port(const char *wanted)
+// The port called WANTED; its node's path in NODE.
+static int open_port(const char *wanted, char node[300])
 {
-	char path[300], name[64];
+	char *path = node, name[64];
 
 	for (int i = 0; i < 2000; i++) {
 		DIR *d = opendir("/sys/class/virtio-ports");
 		struct dirent *e;
 
 		while (d && (e = readdir(d))) {
-			snprintf(path, sizeof path, "/sys/class/virtio-ports/%s/name", e->d_name);
+			snprintf(path, 300, "/sys/class/virtio-ports/%s/name", e->d_name);
 			FILE *f = fopen(path, "r");
 
 			name[0] = 0;
@@ -99,7 +100,7 @@ static int open_port(const char *wanted)
 				fclose(f);
 			if (strcmp(name, wanted))
 				continue;
-			snprintf(path, sizeof path, "/dev/%s", e->d_name);
+			snprintf(path, 300, "/dev/%s", e->d_name);
 			int fd = open(path, O_RDWR | O_CLOEXEC);
 
 			if (fd >= 0) {
@@ -199,7 +200,8 @@ static void copy_skeleton(const char *from, const char *to)
 		closedir(d);
 }
 
-static void interface_up(const char *name, const char *address)
+// The interface NAME up, with an address if there is one.
+static void interface_up(const char *name, const char *address, const char *mask, const char *gateway)
 {
 	struct ifreq r = {0};
 	struct sockaddr_in *in = (struct sockaddr_in *)&r.ifr_addr;
@@ -210,7 +212,7 @@ static void interface_up(const char *name, const char *address)
 	if (address) {
 		inet_pton(AF_INET, address, &in->sin_addr);
 		ioctl(fd, SIOCSIFADDR, &r);
-		inet_pton(AF_INET, "255.255.255.0", &in->sin_addr);
+		inet_pton(AF_INET, mask, &in->sin_addr);
 		ioctl(fd, SIOCSIFNETMASK, &r);
 	}
 	memset(&r.ifr_ifru, 0, sizeof r.ifr_ifru);
@@ -223,10 +225,32 @@ static void interface_up(const char *name, const char *address)
 		((struct sockaddr_in *)&route.rt_genmask)->sin_family = AF_INET;
 		in = (struct sockaddr_in *)&route.rt_gateway;
 		in->sin_family = AF_INET;
-		inet_pton(AF_INET, "10.0.2.2", &in->sin_addr);
+		inet_pton(AF_INET, gateway, &in->sin_addr);
 		ioctl(fd, SIOCADDRT, &route);
 	}
 	close(fd);
+}
+
+// ip=CLIENT::GATEWAY:MASK:..., or what QEMU's user network hands out.
+static void network_up(void)
+{
+	char *ip = word("ip"), *field[4] = {"10.0.2.15", "", "10.0.2.2", "255.255.255.0"};
+
+	for (int i = 0; ip && strchr(ip, ':') && i < 4; i++)
+		field[i] = strsep(&ip, ":");
+	interface_up("lo", NULL, NULL, NULL);
+	interface_up("eth0", field[0], field[3], field[2]);
+}
+
+// A name in /dev/virtio-ports for the control port, as udev would make it.
+static void name_control_port(const char *node)
+{
+	char target[300];
+
+	snprintf(target, sizeof target, "..%s", node + strlen("/dev"));
+	mkdir("/root/dev/virtio-ports", 0755);
+	if (symlink(target, "/root/dev/virtio-ports/org.cortado.control"))
+		perror("/dev/virtio-ports");
 }
 
 static void mount_all(void)
@@ -273,13 +297,14 @@ int main(void)
 	mount("sysfs", "/sys", "sysfs", 0, NULL);
 	mount("devtmpfs", "/dev", "devtmpfs", 0, NULL);
 	load_modules();
-	control = open_port("org.cortado.control");
-	int in = open_port("org.cortado.stdin"), out = open_port("org.cortado.stdout"),
-	    err = open_port("org.cortado.stderr");
+	char node[300], control_node[300];
+	int in = open_port("org.cortado.stdin", node), out = open_port("org.cortado.stdout", node),
+	    err = open_port("org.cortado.stderr", node);
+	control = open_port("org.cortado.control", control_node);
 
 	mount_all();
-	interface_up("lo", NULL);
-	interface_up("eth0", "10.0.2.15");
+	network_up();
+	name_control_port(control_node);
 	char *program = word("init"), *folder = word("cwd");
 	char **argv = strings("argv"), **env = strings("env");
 	int failure[2];
@@ -301,7 +326,10 @@ int main(void)
 	int why = 0, status = 0;
 	char event[200];
 
+	close(control); // one opener at a time: the program may want to tell events of its own
+	control = -1;
 	if (read(failure[0], &why, sizeof why) == sizeof why) {
+		control = open(control_node, O_RDWR | O_CLOEXEC);
 		snprintf(event, sizeof event,
 			 "{\"event\":\"exec-failed\",\"errno\":%d,\"text\":\"%s: %s\"}\n", why, program,
 			 strerror(why));
@@ -310,6 +338,7 @@ int main(void)
 	for (pid_t ended; (ended = wait(&status)) != child;)
 		if (ended < 0 && errno != EINTR)
 			break;
+	control = open(control_node, O_RDWR | O_CLOEXEC);
 	if (WIFSIGNALED(status))
 		snprintf(event, sizeof event, "{\"event\":\"exit\",\"signal\":%d,\"text\":\"%s[%d]: %s\"}\n",
 			 WTERMSIG(status), program, child, strsignal(WTERMSIG(status)));
