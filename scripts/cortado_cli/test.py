@@ -148,6 +148,7 @@ def _agent(s):
 
 def _net(s):
     s.make(["-C", "tests/net-sim", "check"], 600)
+    s.make(["-C", "tests/net-sim", "check-linux"], 300)
 
 
 def _fuzz(s):

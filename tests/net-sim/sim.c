@@ -40,6 +40,12 @@ static void arrive(struct timer *t)
 	struct packet *p;
 
 	f->link->in_flight--;
+	if (!h) {
+		if (!f->link->down)
+			f->link->outside(f->link, f->data, f->len);
+		free(f);
+		return;
+	}
 	p = f->link->down ? NULL : packet_alloc(2, f->len);
 	if (p) {
 		memcpy(packet_put(p, f->len), f->data, f->len);
@@ -185,13 +191,54 @@ static bool beyond_path(struct sim_link *l, unsigned side, const u8 *frame, u32 
 	return true;
 }
 
+/* SIDE sends FRAME, which the link may change. */
+static void link_send(struct sim_link *l, unsigned side, u8 *frame, u32 len)
+{
+	u64 now = clock_monotonic(), at;
+
+	l->frames++;
+	if (unlikely(tracing < 0))
+		tracing = getenv("SIM_TRACE") != NULL;
+	if (tracing)
+		trace(l, side, frame, len);
+	if (l->observe)
+		l->observe(l, side, frame, len, false, l->observe_arg);
+	if (beyond_path(l, side, frame, len))
+		return;
+	if (l->filter && !l->filter(l, side, frame, len, l->filter_arg))
+		return;
+	if (l->down || sim_chance(&l->rng, l->p.loss)) {
+		l->lost++;
+		return;
+	}
+	at = now;
+	if (l->p.bits_per_second) {
+		u64 cost = (u64)len * 8 * NSEC_PER_SEC / l->p.bits_per_second,
+		    start = max(now, l->busy_until[side]);
+
+		if (l->p.queue && start > now + cost * l->p.queue) {
+			l->lost++;
+			return;
+		}
+		l->busy_until[side] = at = start + cost;
+	}
+	at += l->p.delay_ns + (l->p.jitter_ns ? sim_rand(&l->rng) % l->p.jitter_ns : 0);
+	if (sim_chance(&l->rng, l->p.reorder)) {
+		at += l->p.reorder_ns;
+		l->reordered++;
+	}
+	launch(l, side, frame, len, at, sim_chance(&l->rng, l->p.corrupt));
+	if (sim_chance(&l->rng, l->p.dup)) {
+		l->duplicated++;
+		launch(l, side, frame, len, at + sim_range(&l->rng, 0, 2 * l->p.delay_ns), false);
+	}
+}
+
 static int transmit(struct netdev *dev, struct packet *p)
 {
 	struct sim_host *h = dev->priv;
-	struct sim_link *l = h->link;
-	u64 now = clock_monotonic(), at;
-	u8 *frame;
 	u32 len = p->len;
+	u8 *frame;
 
 	if (p->gso_size) /* the device cuts it up */
 		return gso_send_segments(dev, p);
@@ -201,45 +248,17 @@ static int transmit(struct netdev *dev, struct packet *p)
 	packet_copy_bits(p, 0, frame, len);
 	finish_checksum(p, frame, len);
 	packet_free(p);
-	l->frames++;
-	if (unlikely(tracing < 0))
-		tracing = getenv("SIM_TRACE") != NULL;
-	if (tracing)
-		trace(l, h->side, frame, len);
-	if (l->observe)
-		l->observe(l, h->side, frame, len, false, l->observe_arg);
-	if (beyond_path(l, h->side, frame, len))
-		goto out;
-	if (l->filter && !l->filter(l, h->side, frame, len, l->filter_arg))
-		goto out;
-	if (l->down || sim_chance(&l->rng, l->p.loss)) {
-		l->lost++;
-		goto out;
-	}
-	at = now;
-	if (l->p.bits_per_second) {
-		u64 cost = (u64)len * 8 * NSEC_PER_SEC / l->p.bits_per_second,
-		    start = max(now, l->busy_until[h->side]);
-
-		if (l->p.queue && start > now + cost * l->p.queue) {
-			l->lost++;
-			goto out;
-		}
-		l->busy_until[h->side] = at = start + cost;
-	}
-	at += l->p.delay_ns + (l->p.jitter_ns ? sim_rand(&l->rng) % l->p.jitter_ns : 0);
-	if (sim_chance(&l->rng, l->p.reorder)) {
-		at += l->p.reorder_ns;
-		l->reordered++;
-	}
-	launch(l, h->side, frame, len, at, sim_chance(&l->rng, l->p.corrupt));
-	if (sim_chance(&l->rng, l->p.dup)) {
-		l->duplicated++;
-		launch(l, h->side, frame, len, at + sim_range(&l->rng, 0, 2 * l->p.delay_ns), false);
-	}
-out:
+	link_send(h->link, h->side, frame, len);
 	free(frame);
 	return 0;
+}
+
+void sim_from_outside(struct sim_link *l, const u8 *frame, u32 len)
+{
+	u8 copy[65536];
+
+	memcpy(copy, frame, len);
+	link_send(l, 1, copy, len);
 }
 
 static const struct netdev_ops sim_ops = {.transmit = transmit};
@@ -284,8 +303,7 @@ static void host_up(struct sim_host *h, struct sim_link *l, unsigned side, const
 	l->end[side] = h;
 }
 
-void sim_pair(struct sim_host *a, struct sim_host *b, struct sim_link *l, const struct sim_link_params *p,
-	      u64 seed)
+void sim_single(struct sim_host *a, struct sim_link *l, const struct sim_link_params *p, u64 seed)
 {
 	memset(l, 0, sizeof(*l));
 	l->p = *p;
@@ -294,6 +312,12 @@ void sim_pair(struct sim_host *a, struct sim_host *b, struct sim_link *l, const 
 	host_random_seed(seed);
 	host_rcu_defer(true); /* as in the kernel: memory goes when nobody can look at it any more */
 	host_up(a, l, 0, p);
+}
+
+void sim_pair(struct sim_host *a, struct sim_host *b, struct sim_link *l, const struct sim_link_params *p,
+	      u64 seed)
+{
+	sim_single(a, l, p, seed);
 	host_up(b, l, 1, p);
 }
 

@@ -56,11 +56,17 @@ struct sim_link {
 	void (*observe)(struct sim_link *, unsigned side, const u8 *frame, u32 len, bool delivered,
 			void *arg);
 	void *filter_arg, *observe_arg;
+	/* Takes frames for side 1 where that is no simulated host. */
+	void (*outside)(struct sim_link *, const u8 *frame, u32 len);
 };
 
 /* Two hosts, 10.0.0.1 and 10.0.0.2, joined by LINK. */
 void sim_pair(struct sim_host *a, struct sim_host *b, struct sim_link *link, const struct sim_link_params *p,
 	      u64 seed);
+/* One host, 10.0.0.1, whose link leads outside: LINK->outside takes what comes out, sim_from_outside() brings
+ * what goes in. */
+void sim_single(struct sim_host *a, struct sim_link *link, const struct sim_link_params *p, u64 seed);
+void sim_from_outside(struct sim_link *l, const u8 *frame, u32 len);
 void sim_pair_destroy(struct sim_host *a, struct sim_host *b, struct sim_link *link);
 /* Run whatever is due until NS have passed. */
 void sim_run(u64 ns);

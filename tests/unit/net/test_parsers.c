@@ -115,13 +115,14 @@ static void test_options_round_trip(void **state)
 	u8 buf[40];
 	u32 n;
 
-	tp->advmss = 1400;
-	tp->rcv_wscale = 9;
-	n = tcp_write_syn_options(buf, tp, false, 7, 0);
+	struct tcp_syn_options syn = {
+		.mss = 1400, .wscale_ok = true, .wscale = 9, .sack = true, .ts = true, .ts_val = 7};
+
+	n = tcp_write_syn_options(buf, &syn);
 	assert_int_equal(n % 4, 0);
 	o = parse(buf, (u8)n, true);
 	assert_true(o.mss == 1400 && o.wscale == 9 && o.sack_ok && o.have_ts && o.ts_val == 7);
-	n = tcp_write_syn_options(buf, tp, true, 7, 0); /* nothing was offered: only the MSS */
+	n = tcp_write_syn_options(buf, &(struct tcp_syn_options){.mss = 1400}); /* only the MSS */
 	o = parse(buf, (u8)n, true);
 	assert_true(o.mss == 1400 && !o.have_wscale && !o.sack_ok && !o.have_ts);
 	tp->ts_ok = tp->sack_ok = true;
