@@ -211,7 +211,7 @@ int fd_install_new(struct file *f, bool cloexec)
 	return fd;
 }
 
-struct file *fdtable_lookup(struct fdtable *t, int fd)
+static inline struct file *lookup(struct fdtable *t, int fd)
 {
 	struct fdarray *a;
 	struct file *f = NULL;
@@ -227,16 +227,22 @@ struct file *fdtable_lookup(struct fdtable *t, int fd)
 	return f;
 }
 
+struct file *fdtable_lookup(struct fdtable *t, int fd)
+{
+	return lookup(t, fd);
+}
+
 struct file *fd_get_raw(int fd)
 {
 	struct fdtable *t = current_fdtable();
 
-	return t ? fdtable_lookup(t, fd) : NULL;
+	return t ? lookup(t, fd) : NULL;
 }
 
 struct file *fd_get(int fd)
 {
-	struct file *f = fd_get_raw(fd);
+	struct fdtable *t = current_fdtable();
+	struct file *f = t ? lookup(t, fd) : NULL;
 
 	if (f && unlikely(f->flags & O_PATH)) {
 		file_put(f);

@@ -69,8 +69,9 @@ ssize_t file_rw_at(struct file *f, struct iter *it, s64 pos, bool write)
 	return transfer(f, it, &at, write);
 }
 
-/* One buffer: the whole of read, write, pread64, pwrite64. */
-static long rw_buffer(int fd, void __app *buf, size_t count, bool positioned, s64 pos, bool write)
+/* One buffer: the whole of read, write, pread64, pwrite64; a copy for each. */
+static __always_inline long rw_buffer(int fd, void __app *buf, size_t count, bool positioned, s64 pos,
+				      bool write)
 {
 	struct file *f;
 	struct iter it;
@@ -91,7 +92,12 @@ static long rw_buffer(int fd, void __app *buf, size_t count, bool positioned, s6
 	if (!app_range_ok(buf, count))
 		goto out;
 	iter_init_app(&it, buf, min(count, MAX_RW_COUNT));
-	n = positioned ? file_rw_at(f, &it, pos, write) : file_rw(f, &it, write);
+	if (positioned)
+		n = file_rw_at(f, &it, pos, write);
+	else if (!f->ops->seek)
+		n = transfer(f, &it, &(u64){0}, write);
+	else
+		n = file_rw(f, &it, write);
 out:
 	file_put(f);
 	return n;

@@ -3,8 +3,8 @@
  *
  * A ring of page slots under one sleeping lock. A write of up to a page goes into one slot, appended to the
  * last one when it fits there as a whole, and so is never torn (PIPE_BUF). Readers are woken when the ring
- * stops being empty, writers when it stops being full, one exclusive sleeper at a time; a sleeper that leaves
- * something for the next passes the wake on. Once somebody polls the pipe, each write wakes, since
+ * stops being empty, writers when it stops being full, one exclusive sleeper at a time; who slept, and leaves
+ * something for the next, passes the wake on. Once somebody polls the pipe, each write wakes, since
  * edge-triggered pollers count on it, as on Linux. The bytes are copied under the lock: a page fault may
  * sleep there, and only users of this pipe wait for it. */
 #include "pipe.h"
@@ -82,7 +82,7 @@ static ssize_t pipe_take(struct pipe *p, struct iter *to, bool *done)
 		_err;                                                                 \
 	})
 
-static ssize_t pipe_read_locked(struct pipe *p, struct iter *to, bool nonblock)
+static ssize_t pipe_read_locked(struct pipe *p, struct iter *to, bool nonblock, bool *slept)
 {
 	ssize_t total = 0;
 
@@ -102,6 +102,7 @@ static ssize_t pipe_read_locked(struct pipe *p, struct iter *to, bool nonblock)
 			return total ? total : n;
 		if (nonblock)
 			return -EAGAIN;
+		*slept = true;
 		n = pipe_sleep(p, &p->read_wait, pipe_can_read(p), READ_EVENTS);
 		if (n)
 			return n;
@@ -111,16 +112,16 @@ static ssize_t pipe_read_locked(struct pipe *p, struct iter *to, bool nonblock)
 ssize_t pipe_read_iter(struct file *f, struct iter *to, bool nonblock)
 {
 	struct pipe *p = f->priv;
+	bool slept = false, more;
 	ssize_t ret;
-	bool more;
 
 	if (!to->left)
 		return 0;
 	mutex_lock(&p->lock);
-	ret = pipe_read_locked(p, to, nonblock);
+	ret = pipe_read_locked(p, to, nonblock, &slept);
 	more = p->head != p->tail;
 	mutex_unlock(&p->lock);
-	if (more)
+	if (slept && more)
 		waitq_wake(&p->read_wait, 1, READ_EVENTS);
 	return ret;
 }
@@ -165,7 +166,7 @@ static ssize_t pipe_put(struct pipe *p, struct iter *from, bool packet)
 	return (ssize_t)n;
 }
 
-static ssize_t pipe_write_locked(struct pipe *p, struct iter *from, bool packet, bool nonblock)
+static ssize_t pipe_write_locked(struct pipe *p, struct iter *from, bool packet, bool nonblock, bool *slept)
 {
 	bool was_empty = p->head == p->tail;
 	ssize_t total = 0, n = 0;
@@ -185,6 +186,7 @@ static ssize_t pipe_write_locked(struct pipe *p, struct iter *from, bool packet,
 		} else {
 			if (was_empty || p->polled)
 				waitq_wake(&p->read_wait, 1, READ_EVENTS);
+			*slept = true;
 			n = pipe_sleep(p, &p->write_wait, pipe_can_write(p), WRITE_EVENTS);
 			was_empty = p->head == p->tail;
 		}
@@ -200,16 +202,16 @@ static ssize_t pipe_write_locked(struct pipe *p, struct iter *from, bool packet,
 ssize_t pipe_write_iter(struct file *f, struct iter *from, bool nonblock)
 {
 	struct pipe *p = f->priv;
+	bool slept = false, room;
 	ssize_t ret;
-	bool room;
 
 	if (!from->left)
 		return 0;
 	mutex_lock(&p->lock);
-	ret = pipe_write_locked(p, from, f->flags & O_DIRECT, nonblock);
+	ret = pipe_write_locked(p, from, f->flags & O_DIRECT, nonblock, &slept);
 	room = !pipe_full(p);
 	mutex_unlock(&p->lock);
-	if (room)
+	if (slept && room)
 		waitq_wake(&p->write_wait, 1, WRITE_EVENTS);
 	return ret;
 }

@@ -97,7 +97,7 @@ static size_t zero_stretch(void __app *at, size_t len)
 }
 
 /* Move LEN bytes between BUF and one stretch of a segment; returns the bytes moved. */
-static size_t transfer(const struct iter *it, void *at, void *buf, size_t len, enum iter_op op)
+static inline size_t transfer(const struct iter *it, void *at, void *buf, size_t len, enum iter_op op)
 {
 	if (!it->app) {
 		if (op == ITER_OUT)
@@ -140,13 +140,26 @@ static size_t iter_run(struct iter *it, void *buf, size_t n, enum iter_op op)
 	return done;
 }
 
+/* Nearly every call: one segment, which holds all that is left. */
+static inline size_t iter_one(struct iter *it, void *buf, size_t n, enum iter_op op)
+{
+	n = transfer(it, (char *)it->vec->base + it->off, buf, min(n, it->left), op);
+	it->off += n;
+	it->left -= n;
+	return n;
+}
+
 size_t iter_copy_out(struct iter *it, const void *src, size_t n)
 {
+	if (likely(it->nvec == 1))
+		return iter_one(it, (void *)(uintptr_t)src, n, ITER_OUT);
 	return iter_run(it, (void *)(uintptr_t)src, n, ITER_OUT);
 }
 
 size_t iter_copy_in(struct iter *it, void *dst, size_t n)
 {
+	if (likely(it->nvec == 1))
+		return iter_one(it, dst, n, ITER_IN);
 	return iter_run(it, dst, n, ITER_IN);
 }
 

@@ -2,6 +2,7 @@
 /* EEVDF: see eevdf.h. Every function is called by the queue's own CPU with interrupts off (or by a test).
  * O(log n). */
 #include "eevdf.h"
+#include "base/bits.h"
 #include "kernel/log.h"
 
 /* A nice level is worth about 25 % of the CPU against an equal: 1024 / 1.25^nice. */
@@ -65,17 +66,22 @@ static void tree_insert(struct eevdf *q, struct eevdf_entity *e)
 {
 	struct rb_node **link = &q->tree.node, *parent = NULL;
 
+	e->min_vruntime = e->vruntime;
+	if (!*link) {
+		rb_insert_only(&q->tree, &e->node);
+		return;
+	}
 	while (*link) {
 		parent = *link;
 		link = (s64)(e->deadline - entity(parent)->deadline) < 0 ? &parent->left : &parent->right;
 	}
-	e->min_vruntime = e->vruntime;
 	rb_insert(&q->tree, &e->node, parent, link, update_min);
 }
 
 static void tree_remove(struct eevdf *q, struct eevdf_entity *e)
 {
-	rb_erase(&q->tree, &e->node, update_min);
+	if (!rb_erase_only(&q->tree, &e->node))
+		rb_erase(&q->tree, &e->node, update_min);
 }
 
 /* Keep base near the smallest v: it bounds the products in `weighted`. */
@@ -121,6 +127,8 @@ static u64 average(const struct eevdf *q)
 
 	if (!load)
 		return q->base;
+	if (!(load & (load - 1))) /* two threads of nice 0, say; dividing is slow */
+		return q->base + (u64)(sum >> log2_floor((u64)load));
 	return q->base + (u64)((sum < 0 ? sum - (load - 1) : sum) / load);
 }
 

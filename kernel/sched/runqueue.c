@@ -85,11 +85,17 @@ static void rq_check_preempt(struct runqueue *rq, struct thread *t, u64 now)
 		return;
 	} else if (curr->se.policy == SCHED_IDLE && t->se.policy != SCHED_IDLE) {
 		rq_resched(rq);
-	} else if (t->se.policy == SCHED_OTHER && eevdf_preempts(&rq->fair, &t->se.fair)) {
-		if (now - curr->se.picked_at >= SCHED_WAKE_GRAIN)
-			rq_resched(rq);
-		else if (curr->se.handoffs < SCHED_HANDOFFS) /* else it will sleep by itself: no timer for that */
+	} else if (t->se.policy == SCHED_OTHER) {
+		bool fresh = now - curr->se.picked_at < SCHED_WAKE_GRAIN;
+
+		if (fresh && curr->se.handoffs >= SCHED_HANDOFFS)
+			return; /* it will sleep by itself: no timer for that */
+		if (!eevdf_preempts(&rq->fair, &t->se.fair))
+			return;
+		if (fresh)
 			rq->slice_end = min(rq->slice_end, curr->se.picked_at + SCHED_WAKE_GRAIN);
+		else
+			rq_resched(rq);
 	}
 }
 
@@ -104,7 +110,9 @@ void rq_enqueue(struct runqueue *rq, struct thread *t, u64 now, bool wakeup)
 	atomic_exchange_explicit(&se->on_rq, true, memory_order_seq_cst);
 	if (unlikely(atomic_load_explicit(&se->attr_changed, memory_order_relaxed)))
 		absorb_attributes(t);
-	rq_update_curr(rq, now);
+	/* What curr ran since it was charged last is nothing to the average that T joins, if it is short. */
+	if (now - atomic_load_explicit(&rq->curr->se.exec_start, memory_order_relaxed) > SCHED_CHARGE_NS)
+		rq_update_curr(rq, now);
 	rq_add(rq, t, now);
 	if (rq->slice_end == SCHED_NEVER)
 		rq_set_slice(rq, now);

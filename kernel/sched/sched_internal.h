@@ -30,6 +30,7 @@
  * of disturbing an idle one, but no longer than this. */
 #define SCHED_HANDOFF_NS (100 * NSEC_PER_USEC)
 #define SCHED_HANDOFFS	 2
+#define SCHED_CHARGE_NS	 (20 * NSEC_PER_USEC) /* what a thread may run before a wake-up charges it */
 #define SCHED_BALANCE_NS (10 * NSEC_PER_MSEC) /* between looks at the load of other busy CPUs */
 #define STATE_MASK	 0xffu
 #define STATE_ASLEEP	 (1u << 8) /* the thread left the run queue: its waker must queue it */

@@ -118,14 +118,10 @@ static void sleep_timer_fire(struct timer *t)
 	thread_wake(thread);
 }
 
-static bool sleep_until(u64 deadline, bool realtime)
+static __noinline bool sleep_until(u64 deadline, bool realtime)
 {
 	struct sleep_timer s = {.thread = current};
 
-	if (deadline == WAIT_FOREVER) {
-		schedule();
-		return true;
-	}
 	if (deadline <= (realtime ? clock_realtime() : clock_monotonic())) {
 		thread_set_state(THREAD_RUNNING);
 		return false;
@@ -143,12 +139,18 @@ static bool sleep_until(u64 deadline, bool realtime)
 
 bool schedule_until(u64 deadline)
 {
-	return sleep_until(deadline, false);
+	if (deadline != WAIT_FOREVER)
+		return sleep_until(deadline, false);
+	schedule();
+	return true;
 }
 
 bool schedule_until_realtime(u64 deadline)
 {
-	return sleep_until(deadline, true);
+	if (deadline != WAIT_FOREVER)
+		return sleep_until(deadline, true);
+	schedule();
+	return true;
 }
 
 void thread_sleep_until(u64 deadline)

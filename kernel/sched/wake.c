@@ -23,28 +23,23 @@ void thread_set_state(enum thread_state s)
  * it, and sending an interrupt is slow in a virtual machine. */
 struct wake_deferred {
 	unsigned depth;
-	struct mpsc_node *first, **last; /* se.wake_msg.node of threads that are RUNNING and on no queue */
+	struct mpsc_node *first, *last; /* se.wake_msg.node of threads that are RUNNING and on no queue */
 };
 static DEFINE_PER_CPU(struct wake_deferred, wake_deferred);
 
 void wake_defer_begin(void)
 {
-	struct wake_deferred *d = per_cpu_ptr(&wake_deferred, cpu_id());
-
-	if (!d->depth++) {
-		d->first = NULL;
-		d->last = &d->first;
-	}
+	if (!this_cpu(wake_deferred).depth++)
+		this_cpu(wake_deferred).first = NULL;
 }
 
 void wake_defer_end(void)
 {
-	struct wake_deferred *d = per_cpu_ptr(&wake_deferred, cpu_id());
 	struct mpsc_node *n, *next;
 
-	if (--d->depth)
+	if (--this_cpu(wake_deferred).depth)
 		return;
-	for (n = d->first; n; n = next) {
+	for (n = this_cpu(wake_deferred).first; n; n = next) {
 		next = n->next; /* the node is used anew */
 		sched_place(container_of(n, struct thread, se.wake_msg.node));
 	}
@@ -52,13 +47,16 @@ void wake_defer_end(void)
 
 static bool defer(struct thread *t)
 {
-	struct wake_deferred *d = per_cpu_ptr(&wake_deferred, cpu_id());
+	struct mpsc_node *n = &t->se.wake_msg.node;
 
-	if (!d->depth)
+	if (!this_cpu(wake_deferred).depth)
 		return false;
-	t->se.wake_msg.node.next = NULL;
-	*d->last = &t->se.wake_msg.node;
-	d->last = &t->se.wake_msg.node.next;
+	n->next = NULL;
+	if (this_cpu(wake_deferred).first)
+		this_cpu(wake_deferred).last->next = n;
+	else
+		this_cpu(wake_deferred).first = n;
+	this_cpu(wake_deferred).last = n;
 	return true;
 }
 
@@ -200,7 +198,7 @@ void sched_place(struct thread *t)
 		return;
 	}
 	/* Somebody else's CPU is idle: look again soon whether we really made way. */
-	if (rq->nr_running == 1 && rq->curr != rq->idle && idle_any())
+	if (cpu_count > 1 && rq->nr_running == 1 && rq->curr != rq->idle && idle_any())
 		rq->slice_end = min(rq->slice_end, now + SCHED_HANDOFF_NS);
 	rq_enqueue(rq, t, now, true);
 }

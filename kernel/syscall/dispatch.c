@@ -41,31 +41,38 @@ static long __noinline __cold syscall_missing(u32 nr)
 	return -ENOSYS;
 }
 
+/* What is not the plain path: tracing, and numbers that nobody fills. */
+static void __noinline __cold dispatch_slow(u32 nr, syscall_fn fn, struct regs *regs)
+{
+	bool trace = thread_test_flag(current, THREAD_TRACE);
+
+	if (fn) {
+		trace_syscall(nr, fn, regs);
+		return;
+	}
+	if (trace && nr < syscall_count)
+		trace_missing(nr, regs);
+	regs_set_result(regs, syscall_missing(nr));
+}
+
 void syscall_dispatch(struct regs *regs)
 {
-	u32 nr = regs_syscall_number(regs);
 	struct thread *t = current;
-	syscall_fn fn;
+	syscall_fn fn = NULL;
+	u32 nr;
 
-	sched_account_enter_kernel();
+	sched_account_enter_kernel(t);
 	t->syscalls++;
-	if (unlikely(nr >= syscall_count)) {
-		regs_set_result(regs, syscall_missing(nr));
-		goto out;
+	nr = regs_syscall_number(regs);
+	if (likely(nr < syscall_count)) {
+		this_cpu(syscall_calls).n[nr]++;
+		fn = syscall_table[nr];
 	}
-	this_cpu(syscall_calls).n[nr]++;
-	fn = syscall_table[nr];
-	if (unlikely(!fn)) {
-		if (thread_test_flag(t, THREAD_TRACE))
-			trace_missing(nr, regs);
-		regs_set_result(regs, syscall_missing(nr));
-	} else if (unlikely(thread_test_flag(t, THREAD_TRACE))) {
-		trace_syscall(nr, fn, regs);
-	} else {
+	if (likely(fn && !thread_test_flag(t, THREAD_TRACE)))
 		regs_set_result(regs, fn(SYSCALL_ARGS(regs)));
-	}
-out:
-	sched_account_leave_kernel();
+	else
+		dispatch_slow(nr, fn, regs);
+	sched_account_leave_kernel(t);
 }
 
 u64 syscall_calls_total(unsigned nr)

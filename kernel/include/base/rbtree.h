@@ -31,4 +31,19 @@ struct rb_node *rb_last(const struct rb_root *root);
 struct rb_node *rb_next(const struct rb_node *node);
 struct rb_node *rb_prev(const struct rb_node *node);
 
+/* The only node of a tree comes and goes without rebalancing; many trees have one most of the time. */
+static inline void rb_insert_only(struct rb_root *root, struct rb_node *node)
+{
+	*node = (struct rb_node){NULL, NULL, NULL, false};
+	__atomic_store_n(&root->node, node, __ATOMIC_RELEASE);
+}
+
+static inline bool rb_erase_only(struct rb_root *root, struct rb_node *node)
+{
+	if (root->node != node || node->left || node->right)
+		return false;
+	__atomic_store_n(&root->node, NULL, __ATOMIC_RELEASE);
+	return true;
+}
+
 #define rb_entry(p, type, member) container_of(p, type, member)

@@ -43,17 +43,15 @@ static inline void sched_irq_enter(void)
 		rcu_idle_exit();
 }
 /* On every entry from the application and every return to it, interrupts and exceptions included, on the thread's kernel
- * stack: splits CPU time into user and system by sampling; two or three instructions when the entry is not sampled. */
-static inline void sched_account_enter_kernel(void)
+ * stack, T being the current one: splits CPU time into user and system by sampling; two or three instructions when the entry is not sampled. */
+static inline void sched_account_enter_kernel(struct thread *t)
 {
-	struct sched_entity *se = &current->se;
-
-	if (unlikely(!(se->entries++ & se->sample_mask)))
+	if (unlikely(!(t->se.entries++ & t->se.sample_mask)))
 		sched_account_enter_sampled();
 }
-static inline void sched_account_leave_kernel(void)
+static inline void sched_account_leave_kernel(struct thread *t)
 {
-	if (unlikely(current->se.system_start))
+	if (unlikely(t->se.system_start))
 		sched_account_leave_sampled();
 }
 

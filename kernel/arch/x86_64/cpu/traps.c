@@ -118,7 +118,7 @@ static void page_fault(struct regs *r, u64 cr2)
 
 static void enter_from_app(void)
 {
-	sched_account_enter_kernel();
+	sched_account_enter_kernel(current);
 	thread_set_flag(current, THREAD_INTERRUPTED);
 }
 
@@ -181,7 +181,7 @@ void exit_to_app(struct regs *r)
 	}
 	if (unlikely(thread_test_flag(t, THREAD_INTERRUPTED)))
 		thread_clear_flag(t, THREAD_INTERRUPTED);
-	sched_account_leave_kernel();
+	sched_account_leave_kernel(t);
 }
 
 /* A new application thread's first code, on its kernel stack under its frame, interrupts on. */
