@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* /proc/PID/{cmdline,environ,auxv,mem}: the memory of a process as bytes. */
+#include "kernel/ptrace.h"
 #include "kernel/app.h"
 #include "kernel/vm.h"
 #include "proc.h"
@@ -93,9 +94,9 @@ static ssize_t mem_transfer(struct vmspace *vm, struct iter *it, u64 *pos, bool 
 			if (!n)
 				return total ? total : -EFAULT;
 			want = n;
-			n = vm_access(vm, *pos, chunk, want, true);
+			n = ptrace_access(vm, *pos, chunk, want, true);
 		} else {
-			n = vm_access(vm, *pos, chunk, want, false);
+			n = ptrace_access(vm, *pos, chunk, want, false);
 			if (n && iter_copy_out(it, chunk, n) != n)
 				return total ? total : -EFAULT;
 		}

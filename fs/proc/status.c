@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* /proc/PID/{stat,status,statm,comm}, and the same for each thread. */
+#include "kernel/ptrace.h"
 #include "kernel/sched.h"
 #include "kernel/signal.h"
 #include "kernel/vm.h"
@@ -135,6 +136,8 @@ static const char *state_name(char letter)
 		return "S (sleeping)";
 	case 'T':
 		return "T (stopped)";
+	case 't':
+		return "t (tracing stop)";
 	case 'Z':
 		return "Z (zombie)";
 	default:
@@ -165,8 +168,8 @@ static void status_head(struct seq *s, const struct facts *x)
 		seq_printf(s, "\nUmask:\t%04o", fs_context_umask(fs));
 		fs_context_put(fs);
 	}
-	seq_printf(s, "\nState:\t%s\nTgid:\t%u\nNgid:\t0\nPid:\t%u\nPPid:\t%u\nTracerPid:\t0\n",
-		   state_name(x->state), p->pid, tid, process_ppid(p));
+	seq_printf(s, "\nState:\t%s\nTgid:\t%u\nNgid:\t0\nPid:\t%u\nPPid:\t%u\nTracerPid:\t%u\n",
+		   state_name(x->state), p->pid, tid, process_ppid(p), x->t ? thread_tracer(x->t) : 0);
 	seq_printf(s, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\n", p->uid, p->euid, p->suid, p->fsuid,
 		   p->gid, p->egid, p->sgid, p->fsgid);
 }

@@ -12,7 +12,7 @@
 #include "kernel/alloc.h"
 #include "kernel/counter.h"
 #include "kernel/syscall.h"
-#include "proc.h"
+#include "ptrace.h"
 #include <linux/capability.h>
 #include <linux/sched.h>
 
@@ -207,6 +207,7 @@ static struct thread *thread_copy(struct process *p, const struct clone_request 
 		thread_discard(t);
 		return ERR_PTR(err);
 	}
+	arch_ptrace_child(t, me);
 	t->vm = p->vm;
 	t->sig.blocked = me->sig.blocked;
 	t->oom_score_adj = me->oom_score_adj;
@@ -250,7 +251,22 @@ static int link_thread(struct process *p, struct thread *t)
 	return ret;
 }
 
-static int link_process(struct process *p, struct thread *t, const struct clone_request *r)
+static int link_new_thread(struct process *p, struct thread *t, struct ptrace_death **death)
+{
+	int ret;
+
+	if (likely(!*death))
+		return link_thread(p, t);
+	spin_lock(&process_tree_lock);
+	ret = link_thread(p, t);
+	if (!ret)
+		ptrace_fork(t, death);
+	spin_unlock(&process_tree_lock);
+	return ret;
+}
+
+static int link_process(struct process *p, struct thread *t, const struct clone_request *r,
+			struct ptrace_death **death)
 {
 	struct process *me = current->proc, *parent = me;
 	int ret;
@@ -270,6 +286,7 @@ static int link_process(struct process *p, struct thread *t, const struct clone_
 		p->sid = me->sid;
 		process_add_thread(p, t);
 		process_link(p, parent);
+		ptrace_fork(t, death);
 	}
 	spin_unlock(&process_tree_lock);
 	if (ret)
@@ -299,8 +316,9 @@ static long clone(const struct clone_request *r)
 	struct process *me = current->proc, *p = me;
 	struct vfork_wait *vfork = NULL;
 	bool thread = r->flags & CLONE_THREAD;
+	struct ptrace_death *death = NULL;
 	struct file *pidfile = NULL;
-	int pidfd = -1, tid, err;
+	int pidfd = -1, tid, err, event;
 	struct thread *t;
 
 	err = check_flags(r);
@@ -343,20 +361,30 @@ static long clone(const struct clone_request *r)
 			goto fail_vfork;
 		}
 	}
+	event = err = ptrace_fork_prepare(r->flags, r->exit_signal, &death);
+	if (err < 0)
+		goto fail_pidfd;
 	if (r->flags & CLONE_PARENT_SETTID)
 		(void)!put_app(t->tid, r->parent_tid);
-	err = thread ? link_thread(p, t) : link_process(p, t, r);
+	err = thread ? link_new_thread(p, t, &death) : link_process(p, t, r, &death);
 	if (err)
-		goto fail_pidfd;
+		goto fail_death;
+	kfree(death); /* no longer traced: not needed */
 
 	counter_inc(thread ? &threads_created : &processes_created);
 	if (pidfd >= 0)
 		fd_install(pidfd, pidfile);
 	thread_start(t);
-	if (vfork)
+	if (unlikely(event))
+		ptrace_event(event, (u64)tid);
+	if (vfork) {
 		vfork_sleep(vfork);
+		ptrace_event(PTRACE_EVENT_VFORK_DONE, (u64)tid);
+	}
 	return tid;
 
+fail_death:
+	kfree(death);
 fail_pidfd:
 	if (pidfd >= 0) {
 		fd_release(pidfd);

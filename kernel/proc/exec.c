@@ -5,6 +5,7 @@
 #include "base/format.h"
 #include "base/string.h"
 #include "exec.h"
+#include "ptrace.h"
 #include "fs/file.h"
 #include "fs/vfs.h"
 #include "kernel/alloc.h"
@@ -56,6 +57,7 @@ static int exec_commit(struct exec *x)
 {
 	struct process *p = current->proc;
 	struct sighand *own = NULL;
+	u32 tid = current->tid;
 	int err;
 
 	if (refcount_read(&p->sighand->ref) > 1) {
@@ -84,6 +86,7 @@ static int exec_commit(struct exec *x)
 	current->restart.fn = NULL;
 	arch_start_app(current_regs(), x->entry, x->sp);
 	counter_inc(&programs_started);
+	ptrace_exec(tid);
 	return 0;
 fail:
 	if (own)

@@ -4,6 +4,7 @@
  * execve()". */
 #include "base/string.h"
 #include "exec.h"
+#include "ptrace.h"
 #include "fs/file.h"
 #include "fs/vfs.h"
 #include <linux/capability.h>
@@ -64,7 +65,8 @@ static void apply_root(const struct process *p, struct exec_cred *c, const struc
 
 int exec_cred_prepare(const struct process *p, const struct file *program, struct exec_cred *c)
 {
-	bool nosuid = path_mount_flags(&program->path) & MS_NOSUID, changed, effective;
+	bool nosuid = path_mount_flags(&program->path) & MS_NOSUID || ptrace_holds_back(current);
+	bool changed, effective;
 	struct inode *i = program->inode;
 	struct file_caps f = {0};
 

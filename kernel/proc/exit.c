@@ -14,7 +14,7 @@
 #include "kernel/ipc.h"
 #include "kernel/counter.h"
 #include "kernel/syscall.h"
-#include "proc.h"
+#include "ptrace.h"
 
 DEFINE_COUNTER(threads_ended, "threads that ended");
 DEFINE_COUNTER(processes_ended, "processes that ended");
@@ -218,6 +218,8 @@ static void process_end(struct process *p)
 {
 	counter_inc(&processes_ended);
 	spin_lock(&process_tree_lock);
+	ptrace_tracer_ends(p);
+	ptrace_tracee_ends(p->leader, p->exit_code);
 	give_away_children(p);
 	session_process_ends(p);
 	p->zombie = true;
@@ -242,6 +244,11 @@ void thread_exit(int code)
 	stop_taking_signals(t);
 	thread_leave_vm();
 	leave_address_space(t);
+	if (ptrace_traced(t) && t != p->leader) {
+		spin_lock(&process_tree_lock);
+		ptrace_tracee_ends(t, t->exit_code);
+		spin_unlock(&process_tree_lock);
+	}
 	if (leave_process(t)) {
 		release_resources(p, vm);
 		process_end(p);
@@ -295,6 +302,10 @@ int process_become_single(void)
 	if (ret)
 		return -EAGAIN;
 	if (old != t) {
+		spin_lock(&process_tree_lock);
+		if (old->ptrace.tracer)
+			ptrace_unlink(old);
+		spin_unlock(&process_tree_lock);
 		pid_unuse(tid);
 		thread_put(old);
 	}
@@ -303,10 +314,12 @@ int process_become_single(void)
 
 SYSCALL_DEFINE1(exit, int, status)
 {
+	ptrace_event(PTRACE_EVENT_EXIT, (u64)(status & 0xff) << 8);
 	thread_exit((status & 0xff) << 8);
 }
 
 SYSCALL_DEFINE1(exit_group, int, status)
 {
+	ptrace_event(PTRACE_EVENT_EXIT, (u64)(status & 0xff) << 8);
 	process_exit_group((status & 0xff) << 8);
 }

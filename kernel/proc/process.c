@@ -29,6 +29,8 @@ struct process kernel_process = {
 	.children = LIST_HEAD_INIT(kernel_process.children),
 	.sibling = LIST_HEAD_INIT(kernel_process.sibling),
 	.all_node = LIST_HEAD_INIT(kernel_process.all_node),
+	.tracees = LIST_HEAD_INIT(kernel_process.tracees),
+	.dead_tracees = LIST_HEAD_INIT(kernel_process.dead_tracees),
 	.exec_wait = WAITQ_INIT(kernel_process.exec_wait),
 	.wait_children = WAITQ_INIT(kernel_process.wait_children),
 	.pidfd_wait = WAITQ_INIT(kernel_process.pidfd_wait),
@@ -53,6 +55,8 @@ struct process *process_alloc(void)
 	list_init(&p->children);
 	list_init(&p->sibling);
 	list_init(&p->all_node);
+	list_init(&p->tracees);
+	list_init(&p->dead_tracees);
 	waitq_init(&p->exec_wait);
 	waitq_init(&p->wait_children);
 	waitq_init(&p->pidfd_wait);
@@ -193,6 +197,8 @@ u32 process_ppid(struct process *p)
 
 char thread_state_letter(struct thread *t)
 {
+	if (READ_ONCE(t->ptrace.stopped))
+		return 't';
 	switch (atomic_load_explicit(&t->state, memory_order_relaxed)) {
 	case THREAD_RUNNING:
 		return 'R';

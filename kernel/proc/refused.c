@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* Calls that exist and say no, as on a kernel that was built or set up without the feature: no namespaces, no
- * seccomp filters, no tracing of other processes, no I/O ports, no I/O scheduling. What is not listed here or
+ * seccomp filters, no I/O ports, no I/O scheduling. What is not listed here or
  * anywhere is ENOSYS. */
 #include "arch/syscall.h"
 #include "fs/file.h"
@@ -9,7 +9,6 @@
 #include <linux/capability.h>
 #include <linux/ioprio.h>
 #include <linux/kcmp.h>
-#include <linux/ptrace.h>
 #include <linux/sched.h>
 #include <linux/seccomp.h>
 
@@ -88,19 +87,6 @@ SYSCALL_DEFINE2(setns, int, fd, int, nstype)
 SYSCALL_DEFINE3(seccomp, unsigned, op, unsigned, flags, void __app *, args)
 {
 	return -EINVAL;
-}
-
-SYSCALL_DEFINE4(ptrace, s64, request, int, pid, u64, addr, u64, data)
-{
-	struct thread *t;
-
-	if (request == PTRACE_TRACEME)
-		return -EPERM;
-	t = thread_find((u32)pid);
-	if (!t)
-		return -ESRCH;
-	thread_put(t);
-	return request == PTRACE_ATTACH || request == PTRACE_SEIZE ? -EPERM : -ESRCH; /* not a tracee */
 }
 
 SYSCALL_DEFINE5(kcmp, int, pid1, int, pid2, int, type, u64, idx1, u64, idx2)

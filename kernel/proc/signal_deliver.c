@@ -7,7 +7,7 @@
 #include "base/string.h"
 #include "kernel/alloc.h"
 #include "kernel/counter.h"
-#include "proc.h"
+#include "ptrace.h"
 
 DEFINE_COUNTER(signals_handled, "signal handlers entered");
 DEFINE_COUNTER(signal_frame_failed, "signal frames that did not fit on the application's stack");
@@ -140,6 +140,7 @@ static void settle_syscall(struct regs *regs)
 
 struct delivery {
 	int sig;
+	bool fault; /* raised by the thread's own instruction */
 	siginfo_t info;
 	struct signal_action action;
 };
@@ -154,7 +155,8 @@ static bool next_delivery(struct thread *t, struct delivery *d)
 	for (;;) {
 		struct signal_action *a;
 
-		if (t->sig.fault_signal) {
+		d->fault = t->sig.fault_signal;
+		if (d->fault) {
 			d->sig = t->sig.fault_signal;
 			siginfo_fill(&d->info, d->sig, t->sig.fault_code, 0, 0);
 			d->info.si_addr = (void *)t->sig.fault_addr;
@@ -164,6 +166,18 @@ static bool next_delivery(struct thread *t, struct delivery *d)
 		}
 		if (!d->sig)
 			break;
+		if (ptrace_traced(t)) {
+			signal_recalc(t);
+			spin_unlock_irqrestore(&p->lock, flags);
+			d->sig = ptrace_signal(d->sig, &d->info);
+			flags = spin_lock_irqsave(&p->lock);
+			if (thread_test_flag(t, THREAD_EXITING)) {
+				d->sig = 0;
+				break;
+			}
+			if (!d->sig)
+				continue;
+		}
 		a = &p->sighand->action[d->sig - 1];
 		spin_lock(&p->sighand->lock);
 		d->action = *a;
@@ -181,13 +195,18 @@ static bool next_delivery(struct thread *t, struct delivery *d)
 	return d->sig;
 }
 
-static void default_action(int sig)
+static void default_action(const struct delivery *d)
 {
 	struct process *p = current->proc;
+	int sig = d->sig;
 	u64 flags;
 
-	if (!(SIGMASK(sig) & SIGMASK_STOP))
+	if (!(SIGMASK(sig) & SIGMASK_STOP)) {
+		if (d->fault)
+			fault_line(sig, d->info.si_code, (u64)d->info.si_addr);
+		ptrace_event(PTRACE_EVENT_EXIT, (u64)sig);
 		process_exit_group(sig);
+	}
 	if (sig != SIGSTOP && session_orphaned_group(p))
 		return; /* nobody is left who could continue it: POSIX.1 2.4.3 */
 	flags = spin_lock_irqsave(&p->lock);
@@ -198,10 +217,13 @@ static void default_action(int sig)
 static void enter_handler(struct regs *regs, struct delivery *d)
 {
 	struct thread *t = current;
+	bool stepping = t->ptrace.stepping;
 	sigset old = thread_test_flag(t, THREAD_RESTORE_MASK) ? t->sig.saved_mask : t->sig.blocked;
 	sigset mask = t->sig.blocked | d->action.mask;
 
 	settle_syscall_for_handler(regs, d->action.flags);
+	if (unlikely(stepping))
+		arch_ptrace_step(t, false); /* the handler is not to return into a step */
 	if (arch_signal_frame(regs, d->sig, &d->action, &d->info, old)) {
 		counter_inc(&signal_frame_failed);
 		if (d->sig == SIGSEGV)
@@ -214,6 +236,8 @@ static void enter_handler(struct regs *regs, struct delivery *d)
 	if (!(d->action.flags & SA_NODEFER))
 		mask |= SIGMASK(d->sig);
 	signal_set_blocked(mask);
+	if (unlikely(stepping))
+		ptrace_handler_entered();
 }
 
 void signal_deliver(struct regs *regs)
@@ -235,7 +259,7 @@ void signal_deliver(struct regs *regs)
 			if (unlikely(thread_test_flag(t, THREAD_TRACE)))
 				trace_signal(&d.info);
 			if (d.action.handler == SIG_HANDLER_DEFAULT)
-				default_action(d.sig);
+				default_action(&d);
 			else
 				enter_handler(regs, &d);
 			continue;

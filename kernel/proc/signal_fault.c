@@ -8,7 +8,7 @@
 #include "fs/vfs.h"
 #include "kernel/counter.h"
 #include "kernel/log.h"
-#include "proc.h"
+#include "ptrace.h"
 
 DEFINE_COUNTER(faults_to_signals, "faults of applications that became a signal");
 DEFINE_COUNTER(faults_fatal, "faults that ended a process");
@@ -112,7 +112,7 @@ void signal_force_fault(int sig, int code, u64 addr)
 	spin_lock(&p->sighand->lock);
 	if (a->handler == SIG_HANDLER_IGNORE || (t->sig.blocked & SIGMASK(sig)))
 		a->handler = SIG_HANDLER_DEFAULT;
-	fatal = a->handler == SIG_HANDLER_DEFAULT;
+	fatal = a->handler == SIG_HANDLER_DEFAULT && !ptrace_traced(t);
 	spin_unlock(&p->sighand->lock);
 	if (!fatal) {
 		t->sig.fault_signal = sig;

@@ -20,6 +20,9 @@ struct sigqueue {
 #define SIGMASK_FAULT                                                                                \
 	(SIGMASK(SIGSEGV) | SIGMASK(SIGBUS) | SIGMASK(SIGILL) | SIGMASK(SIGTRAP) | SIGMASK(SIGFPE) | \
 	 SIGMASK(SIGSYS))
+#define SIGMASK_CORE                                                              \
+	(SIGMASK_FAULT | SIGMASK(SIGQUIT) | SIGMASK(SIGABRT) | SIGMASK(SIGXCPU) | \
+	 SIGMASK(SIGXFSZ)) /* by default */
 #define SIG_MAX		    64
 #define SIG_RT_MIN	    32
 #define SIG_HANDLER_DEFAULT 0ull

@@ -12,7 +12,7 @@
 #include "kernel/cmdline.h"
 #include "kernel/counter.h"
 #include "kernel/smp.h"
-#include "proc.h"
+#include "ptrace.h"
 
 DEFINE_COUNTER(signal_queue_full,
 	       "signals refused or stripped of their siginfo: RLIMIT_SIGPENDING or no memory");
@@ -36,7 +36,9 @@ void signal_recalc(struct thread *t)
 {
 	struct process *p = t->proc;
 
-	if (t->sig.fault_signal || p->stop_signal || p->cont_notify ||
+	bool stop = p->stop_signal && !(ptrace_traced(t) && t->ptrace.stop_seen == p->stop_serial);
+
+	if (t->sig.fault_signal || stop || p->cont_notify || t->ptrace.trap_pending ||
 	    ((t->sig.pending.pending | p->shared_pending.pending) & deliverable(t)))
 		thread_set_flag(t, THREAD_SIGPENDING);
 	else if (t == current)
@@ -103,6 +105,8 @@ static bool ignored(struct process *p, struct thread *t, int sig, const siginfo_
 
 	if (handler == SIG_HANDLER_DEFAULT && init_is_protected(p, info))
 		return true;
+	if (ptrace_traced(t))
+		return false; /* the tracer wants to hear of it */
 	if (t->sig.blocked & SIGMASK(sig))
 		return false; /* its action may have changed by the time it is unblocked */
 	return handler == SIG_HANDLER_IGNORE ||
@@ -141,7 +145,9 @@ static void tell(struct process *p, struct thread *t, int sig)
 	t = choose(p, t, sig);
 	if (!t)
 		return;
-	if (ends_process(p, sig) && !(t->sig.blocked & SIGMASK(sig)))
+	/* Those that dump core are left for a thread to take, and so is what a tracer is to see. */
+	if (ends_process(p, sig) && !(t->sig.blocked & SIGMASK(sig)) && !(SIGMASK(sig) & SIGMASK_CORE) &&
+	    !ptrace_traced(t))
 		process_kill_locked(p, sig);
 	else
 		signal_kick(t, THREAD_SIGPENDING, 1u << THREAD_INTERRUPTIBLE);

@@ -4,7 +4,7 @@
  * when it is sent, clears stop_signal and wakes them; the first to run tells the parent, because the sender
  * may be an interrupt handler, which may not look at the process tree. POSIX.1-2017 2.4.3, waitpid(2). */
 #include "kernel/counter.h"
-#include "proc.h"
+#include "ptrace.h"
 
 void signal_stop_begin(struct process *p, int sig)
 {
@@ -13,6 +13,7 @@ void signal_stop_begin(struct process *p, int sig)
 	if (p->stop_signal || p->group_exit)
 		return;
 	p->stop_signal = (u8)sig;
+	p->stop_serial++;
 	p->nstopped = 0;
 	list_for_each_entry (t, &p->threads, proc_node)
 		signal_kick(t, THREAD_SIGPENDING, 1u << THREAD_INTERRUPTIBLE);
@@ -48,8 +49,13 @@ void signal_stop_continue(struct process *p)
 		p->cont_report = true;
 		p->cont_notify = true;
 	}
-	list_for_each_entry (t, &p->threads, proc_node)
+	list_for_each_entry (t, &p->threads, proc_node) {
+		if (t->ptrace.listening) {
+			t->ptrace.trap_pending = true; /* the tracer hears that the group goes on */
+			t->ptrace.stopped = t->ptrace.listening = false;
+		}
 		signal_kick(t, THREAD_SIGPENDING, 1u << THREAD_STOPPED);
+	}
 }
 
 void signal_stop_notify(struct process *p)
@@ -78,14 +84,19 @@ bool signal_do_stop(void)
 	struct process *p = current->proc;
 	bool completed;
 	u64 flags;
+	int sig;
 
 	if (take_continue_notice(p)) {
 		spin_lock(&process_tree_lock);
 		notify_parent(p, CLD_CONTINUED, SIGCONT);
 		spin_unlock(&process_tree_lock);
 	}
+	if (ptrace_trap_stop())
+		return true;
 	if (likely(!READ_ONCE(p->stop_signal)))
 		return false;
+	if (ptrace_traced(current) && current->ptrace.stop_seen == p->stop_serial)
+		return false; /* its tracer let it go on */
 	flags = spin_lock_irqsave(&p->lock);
 	if (!p->stop_signal || p->group_exit || thread_test_flag(current, THREAD_EXITING)) {
 		spin_unlock_irqrestore(&p->lock, flags);
@@ -98,10 +109,13 @@ bool signal_do_stop(void)
 		signal_stop_notify(p);
 	for (;;) {
 		thread_set_state(THREAD_STOPPED);
-		if (!READ_ONCE(p->stop_signal) || thread_test_flag(current, THREAD_EXITING))
+		sig = READ_ONCE(p->stop_signal);
+		if (!sig || thread_test_flag(current, THREAD_EXITING) || ptrace_traced(current))
 			break;
 		schedule();
 	}
 	thread_set_state(THREAD_RUNNING);
+	if (sig && ptrace_traced(current))
+		ptrace_group_stop(sig);
 	return true;
 }

@@ -6,7 +6,7 @@
 #include "fs/file.h"
 #include "kernel/clock.h"
 #include "kernel/syscall.h"
-#include "proc.h"
+#include "ptrace.h"
 #include <linux/wait.h>
 
 #define W_COREDUMP 0x80
@@ -80,6 +80,8 @@ static bool take_event(const struct wait_request *r, struct process *c, struct w
 		}
 		return true;
 	}
+	if (c->leader->ptrace.tracer == current->proc)
+		return false; /* it stops for us as a tracee, thread by thread */
 	if ((r->options & WUNTRACED) && READ_ONCE(c->stopped) && c->stop_report) {
 		report(res, c, CLD_STOPPED, c->stop_signal << 8 | 0x7f);
 		c->stop_report = keep;
@@ -91,6 +93,72 @@ static bool take_event(const struct wait_request *r, struct process *c, struct w
 		return true;
 	}
 	return false;
+}
+
+/* Is the thread TID of process P (of group PGID) one that R waits for? Tracees are waited for whatever they
+ * are. */
+static bool matches_tracee(const struct wait_request *r, u32 tid, u32 pgid, struct process *p)
+{
+	switch (r->type) {
+	case P_PID:
+		return r->target ? p == r->target && tid == p->pid : tid == r->id;
+	case P_PGID:
+		return pgid == r->id;
+	default:
+		return true;
+	}
+}
+
+/* A stop of a tracee that has not been reported. Tree lock held. */
+static bool take_stop(const struct wait_request *r, struct thread *t, struct wait_result *res)
+{
+	struct process *p = t->proc;
+	u64 flags = spin_lock_irqsave(&p->lock);
+	bool found = t->ptrace.stopped && t->ptrace.report;
+	u32 code = t->ptrace.stop_code;
+
+	if (found && !(r->options & WNOWAIT))
+		t->ptrace.report = false;
+	spin_unlock_irqrestore(&p->lock, flags);
+	if (!found)
+		return false;
+	report(res, p, CLD_TRAPPED, (int)(code << 8 | 0x7f));
+	res->pid = (int)t->tid;
+	return true;
+}
+
+/* The same look at what the current process traces. */
+static int scan_tracees(const struct wait_request *r, struct wait_result *res, int ret)
+{
+	struct ptrace_death *d, *next;
+	struct thread *t;
+
+	list_for_each_entry (t, &current->proc->tracees, ptrace.node) {
+		if (!matches_tracee(r, t->tid, t->proc->pgid, t->proc))
+			continue;
+		ret = 0;
+		if (take_stop(r, t, res))
+			return 0;
+	}
+	list_for_each_entry_safe (d, next, &current->proc->dead_tracees, node) {
+		int sig = d->status & 0x7f;
+
+		if (!matches_tracee(r, d->tid, d->pgid, NULL) || r->target)
+			continue;
+		ret = 0;
+		if (!(r->options & WEXITED))
+			continue;
+		*res = (struct wait_result){.pid = (int)d->tid,
+					    .uid = d->uid,
+					    .code = !sig		     ? CLD_EXITED
+						    : d->status & W_COREDUMP ? CLD_DUMPED
+									     : CLD_KILLED,
+					    .status = d->status};
+		if (!(r->options & WNOWAIT))
+			ptrace_death_free(d);
+		return 0;
+	}
+	return ret;
 }
 
 /* One look at the children. 0 (see RES->pid) or -ECHILD. */
@@ -108,6 +176,8 @@ static int scan(const struct wait_request *r, struct wait_result *res)
 		if (take_event(r, c, res))
 			break;
 	}
+	if (!res->pid)
+		ret = scan_tracees(r, res, ret);
 	spin_unlock(&process_tree_lock);
 	return ret;
 }
@@ -197,6 +267,8 @@ static int waitid_status(const struct wait_result *res)
 		return res->status >> 8 & 0xff;
 	case CLD_STOPPED:
 		return res->status >> 8 & 0xff;
+	case CLD_TRAPPED:
+		return res->status >> 8;
 	case CLD_CONTINUED:
 		return SIGCONT;
 	default:

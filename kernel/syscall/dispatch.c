@@ -12,6 +12,7 @@
 #include "kernel/log.h"
 #include "kernel/percpu.h"
 #include "kernel/process.h"
+#include "kernel/ptrace.h"
 #include "kernel/sched.h"
 #include "kernel/syscall_table.h"
 #include "kernel/thread.h"
@@ -41,18 +42,23 @@ static long __noinline __cold syscall_missing(u32 nr)
 	return -ENOSYS;
 }
 
-/* What is not the plain path: tracing, and numbers that nobody fills. */
-static void __noinline __cold dispatch_slow(u32 nr, syscall_fn fn, struct regs *regs)
+/* What is not the plain path: debuggers, tracing, and numbers that nobody fills. */
+static void __noinline __cold dispatch_slow(struct regs *regs)
 {
-	bool trace = thread_test_flag(current, THREAD_TRACE);
+	bool wanted = ptrace_syscall_enter(regs), trace = thread_test_flag(current, THREAD_TRACE);
+	u32 nr = regs_syscall_number(regs); /* a debugger may have chosen another one */
+	syscall_fn fn = nr < syscall_count ? syscall_table[nr] : NULL;
 
-	if (fn) {
+	if (wanted && fn && trace) {
 		trace_syscall(nr, fn, regs);
-		return;
+	} else if (wanted && fn) {
+		regs_set_result(regs, fn(SYSCALL_ARGS(regs)));
+	} else if (wanted) {
+		if (trace && nr < syscall_count)
+			trace_missing(nr, regs);
+		regs_set_result(regs, syscall_missing(nr));
 	}
-	if (trace && nr < syscall_count)
-		trace_missing(nr, regs);
-	regs_set_result(regs, syscall_missing(nr));
+	ptrace_syscall_exit(regs);
 }
 
 void syscall_dispatch(struct regs *regs)
@@ -68,10 +74,10 @@ void syscall_dispatch(struct regs *regs)
 		this_cpu(syscall_calls).n[nr]++;
 		fn = syscall_table[nr];
 	}
-	if (likely(fn && !thread_test_flag(t, THREAD_TRACE)))
+	if (likely(fn && !thread_test_flag(t, THREAD_SYSCALL_WORK)))
 		regs_set_result(regs, fn(SYSCALL_ARGS(regs)));
 	else
-		dispatch_slow(nr, fn, regs);
+		dispatch_slow(regs);
 	sched_account_leave_kernel(t);
 }
 

@@ -55,7 +55,10 @@ struct process {
 	bool execed;		    /* has called execve since fork (setpgid's EACCES) */
 	bool files_shared;	    /* CLONE_FILES with another process: execve takes a copy */
 	u8 stop_signal;		    /* job control: a stop is under way or done because of it; 0: running */
-	u32 nstopped;		    /* threads in THREAD_STOPPED for it */
+	u32 stop_serial;	    /* counts the stops that were begun */
+	struct list_head tracees,
+		dead_tracees; /* ptrace: threads, and records of those that ended; guarded by the tree lock */
+	u32 nstopped;	      /* threads in THREAD_STOPPED for it */
 	bool stop_report, cont_report; /* wait4 has not yet seen the stop, the continuation */
 	bool cont_notify;	       /* the next thread to run tells the parent of the continuation */
 	struct waitq wait_children;    /* parents sleep here in wait4 */

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Threads: what the scheduler runs. Every thread belongs to a process (kernel threads to kernel_process). The scheduler's,
- * the signal code's and the architecture's parts are structures of their own, defined by their owners. */
+/* Threads: what the scheduler runs. Every thread belongs to a process (kernel threads to kernel_process). The
+ * scheduler's, the signal code's and the architecture's parts are structures of their own, defined by their
+ * owners. */
 #pragma once
 
-#include "arch/thread.h"	 /* struct arch_thread: kernel/arch/ */
+#include "arch/thread.h" /* struct arch_thread: kernel/arch/ */
 #include "base/list.h"
 #include "base/refcount.h"
+#include "kernel/ptrace_types.h" /* struct thread_ptrace: kernel/proc/ */
 #include "kernel/rcu.h"
 #include "kernel/sched_entity.h" /* struct sched_entity: kernel/sched/ */
 #include "kernel/signal_types.h" /* struct thread_signals: kernel/proc/ */
@@ -22,15 +24,23 @@ enum thread_state {
 };
 
 enum thread_flag { /* thread.flags: set by anyone, looked at on the way back to the application */
-	THREAD_NEED_RESCHED = 1 << 0,
-	THREAD_SIGPENDING = 1 << 1, /* kernel/proc/signal keeps it: there may be a signal to deliver */
-	THREAD_EXITING = 1 << 2,    /* the process is going (exit_group, exec): end at the next chance */
-	THREAD_TRACE = 1 << 3,	    /* trace system calls */
-	THREAD_RESTORE_MASK = 1 << 4, /* sigsuspend, ppoll...: restore sig.saved_mask unless a handler took it */
-	THREAD_KERNEL = 1 << 5,	    /* kernel thread: never returns to an application */
-	THREAD_INTERRUPTED = 1 << 6, /* the frame on the stack is an interrupt's, not a system call's */
+		   THREAD_NEED_RESCHED = 1 << 0,
+		   THREAD_SIGPENDING =
+			   1 << 1, /* kernel/proc/signal keeps it: there may be a signal to deliver */
+		   THREAD_EXITING =
+			   1 << 2, /* the process is going (exit_group, exec): end at the next chance */
+		   THREAD_TRACE = 1 << 3, /* trace system calls */
+		   THREAD_RESTORE_MASK =
+			   1 << 4, /* sigsuspend, ppoll...: restore sig.saved_mask unless a handler took it */
+		   THREAD_KERNEL = 1 << 5,	 /* kernel thread: never returns to an application */
+		   THREAD_SYSCALL_STOP = 1 << 7, /* ptrace: stop when a system call begins and when it ends */
+		   THREAD_SYSCALL_EMULATE = 1 << 8, /* ptrace: stop when one begins, and do not make it */
+		   THREAD_STEP = 1 << 9, /* ptrace: single-stepping; counts at the end of a system call */
+		   THREAD_INTERRUPTED =
+			   1 << 6, /* the frame on the stack is an interrupt's, not a system call's */
 };
-#define THREAD_WORK_MASK (THREAD_NEED_RESCHED | THREAD_SIGPENDING | THREAD_EXITING | THREAD_RESTORE_MASK)
+#define THREAD_SYSCALL_WORK (THREAD_TRACE | THREAD_SYSCALL_STOP | THREAD_SYSCALL_EMULATE | THREAD_STEP)
+#define THREAD_WORK_MASK    (THREAD_NEED_RESCHED | THREAD_SIGPENDING | THREAD_EXITING | THREAD_RESTORE_MASK)
 
 struct process;
 struct vmspace;
@@ -39,36 +49,39 @@ struct robust_list_head;
 struct thread {
 	_Atomic u32 flags;
 	union {
-		_Atomic u8 state; /* enum thread_state, to read; set by thread_set_state, ended by thread_wake_state */
+		_Atomic u8 state;	/* enum thread_state, to read; set by thread_set_state, ended by
+					   thread_wake_state */
 		_Atomic u32 state_word; /* the same with the scheduler's commit bit: kernel/sched/wake.c */
 	};
 	struct arch_thread arch;
-	void *kstack;		  /* lowest usable address of KSTACK_SIZE bytes */
+	void *kstack; /* lowest usable address of KSTACK_SIZE bytes */
 	struct sched_entity se;
 
-	struct refcount ref;	  /* 1 for being alive, 1 per look-up; freed after an RCU grace period */
+	struct refcount ref; /* 1 for being alive, 1 per look-up; freed after an RCU grace period */
 	struct rcu_head rcu;
 	u32 tid;
-	char name[16];		  /* comm; own thread writes, others may read torn text */
-	struct process *proc;	  /* holds a reference: thread_create takes it, freeing the thread gives it back */
+	char name[16]; /* comm; own thread writes, others may read torn text */
+	struct process
+		*proc; /* holds a reference: thread_create takes it, freeing the thread gives it back */
 	struct list_head proc_node; /* on proc->threads, guarded by proc->lock */
-	struct vmspace *vm;	  /* address space it runs in: proc->vm, NULL for kernel threads */
+	struct vmspace *vm;	    /* address space it runs in: proc->vm, NULL for kernel threads */
 
 	struct thread_signals sig;
+	struct thread_ptrace ptrace;
 	u32 __app *set_child_tid;   /* CLONE_CHILD_SETTID: written when it first runs */
 	u32 __app *clear_child_tid; /* zeroed and futex-woken at exit */
 	struct robust_list_head __app *robust_list;
 	size_t robust_list_len;
-	struct restart_block {	  /* for restart_syscall(2) */
+	struct restart_block { /* for restart_syscall(2) */
 		long (*fn)(struct restart_block *);
 		u64 arg[5];
 	} restart;
-	void *vfork_done;	  /* struct vfork_wait of the parent, until exec or exit; kernel/proc/ */
+	void *vfork_done; /* struct vfork_wait of the parent, until exec or exit; kernel/proc/ */
 
-	u64 start_time;		  /* CLOCK_MONOTONIC ns */
+	u64 start_time; /* CLOCK_MONOTONIC ns */
 	u64 min_faults, maj_faults;
 	u64 syscalls;
-	int exit_code;		  /* wait status encoding */
+	int exit_code; /* wait status encoding */
 	int oom_score_adj;
 };
 
@@ -90,17 +103,20 @@ static inline bool thread_test_flag(struct thread *t, u32 f)
 	return atomic_load_explicit(&t->flags, memory_order_relaxed) & f;
 }
 
-/* Does a pending signal end a sleep in STATE for the current thread? (fatal ones only, for THREAD_KILLABLE) */
+/* Does a pending signal end a sleep in STATE for the current thread? (fatal ones only, for THREAD_KILLABLE)
+ */
 bool thread_signal_interrupts(enum thread_state state);
 #define signal_pending(t) thread_test_flag(t, THREAD_SIGPENDING | THREAD_EXITING)
 bool fatal_signal_pending(struct thread *t);
 
-/* kernel/sched/thread.c. A new thread of PROC, asleep, with a kernel stack, flags and name of its own; the caller sets up
- * arch state (arch_thread_init_*), links it into its process, then calls thread_start. ERR_PTR(-ENOMEM). */
+/* kernel/sched/thread.c. A new thread of PROC, asleep, with a kernel stack, flags and name of its own; the
+ * caller sets up arch state (arch_thread_init_*), links it into its process, then calls thread_start.
+ * ERR_PTR(-ENOMEM). */
 struct thread *thread_create(struct process *proc, const char *name);
-void thread_start(struct thread *t); /* make runnable for the first time */
+void thread_start(struct thread *t);   /* make runnable for the first time */
 void thread_discard(struct thread *t); /* instead of thread_start, when its set-up failed */
 void thread_get(struct thread *t);
 void thread_put(struct thread *t);
-/* End the current thread: the last switch away; the stack is freed by who runs next. All else is torn down already. */
+/* End the current thread: the last switch away; the stack is freed by who runs next. All else is torn down
+ * already. */
 void thread_exit_final(void) __noreturn;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* Sending and delivering signals, with threads that are only structures: who is told, what is dropped, what becomes of
- * an interrupted call, which mask a handler and what follows it run with. */
+/* Sending and delivering signals, with threads that are only structures: who is told, what is dropped, what
+ * becomes of an interrupted call, which mask a handler and what follows it run with. */
 // sources: kernel/proc/signal_queue.c kernel/proc/signal_send.c kernel/proc/signal_deliver.c
 // sources: kernel/proc/signal_stop.c kernel/proc/sighand.c
 #include "unit.h"
@@ -42,6 +42,38 @@ void thread_exit(int code)
 void process_exit_group(int status)
 {
 	thread_exit(status);
+}
+
+void fault_line(int sig, int code, u64 addr)
+{
+}
+
+/* Nobody traces here. */
+void ptrace_event(int event, u64 message)
+{
+}
+
+int ptrace_signal(int sig, siginfo_t *info)
+{
+	return sig;
+}
+
+void ptrace_handler_entered(void)
+{
+}
+
+void arch_ptrace_step(struct thread *t, bool on)
+{
+}
+
+bool ptrace_trap_stop(void)
+{
+	return false;
+}
+
+bool ptrace_group_stop(int sig)
+{
+	return true;
 }
 
 void signal_fault_fatal(int sig, int code, u64 addr)
@@ -370,7 +402,8 @@ static void test_stop_and_continue(void **state)
 {
 	setup();
 	handle(SIGCONT, 0, 0);
-	threads[0].sig.blocked = threads[1].sig.blocked = threads[2].sig.blocked = SIGMASK(SIGTSTP) | SIGMASK(SIGCONT);
+	threads[0].sig.blocked = threads[1].sig.blocked = threads[2].sig.blocked =
+		SIGMASK(SIGTSTP) | SIGMASK(SIGCONT);
 	send_user(NULL, SIGCONT);
 	send_user(NULL, SIGTSTP); /* takes back the pending SIGCONT */
 	assert_int_equal(proc.shared_pending.pending, SIGMASK(SIGTSTP));
@@ -454,7 +487,8 @@ static void test_dequeue(void **state)
 	send_user(NULL, SIGUSR1);
 	assert_int_equal(signal_pending_set(), SIGMASK(SIGUSR1) | SIGMASK(SIGUSR2));
 	assert_int_equal(signal_dequeue(SIGMASK(SIGHUP), &info), 0);
-	assert_int_equal(signal_dequeue(SIGMASK(SIGUSR1) | SIGMASK(SIGUSR2), &info), SIGUSR2); /* own ones first */
+	assert_int_equal(signal_dequeue(SIGMASK(SIGUSR1) | SIGMASK(SIGUSR2), &info),
+			 SIGUSR2); /* own ones first */
 	assert_int_equal(info.si_code, SI_TKILL);
 	assert_int_equal(signal_dequeue(~0ull, &info), SIGUSR1);
 	assert_int_equal(info.si_pid, 99);
@@ -467,6 +501,7 @@ static void test_dequeue(void **state)
 	teardown();
 }
 
-UNIT_TESTS(test_chooses_a_thread, test_blocking_hands_on, test_ignored, test_fatal_ends_all, test_coalescing_and_limit,
-	   test_handler_masks, test_restart, test_restart_is_decided_once, test_temporary_mask, test_stop_and_continue,
-	   test_fault_comes_first, test_frame_without_room, test_init_is_protected, test_dequeue)
+UNIT_TESTS(test_chooses_a_thread, test_blocking_hands_on, test_ignored, test_fatal_ends_all,
+	   test_coalescing_and_limit, test_handler_masks, test_restart, test_restart_is_decided_once,
+	   test_temporary_mask, test_stop_and_continue, test_fault_comes_first, test_frame_without_room,
+	   test_init_is_protected, test_dequeue)

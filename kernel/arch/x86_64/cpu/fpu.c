@@ -335,3 +335,57 @@ int fpu_exception_code(bool simd)
 		return FPE_FLTUND;
 	return cause & 0x20 ? FPE_FLTRES : 0;
 }
+
+/* ---- debuggers and core files ---- */
+
+size_t fpu_regset_size(void)
+{
+	return area_size;
+}
+
+bool fpu_regset_extended(void)
+{
+	return method != FPU_FXSAVE;
+}
+
+/* The state of T, which is stopped or the current thread, in BUF (fpu_regset_size() bytes). Parts that the
+ * header says are in their initial state are not written by the CPU: the legacy ones are filled in. */
+void fpu_regset_get(struct thread *t, void *buf)
+{
+	u8 *out = buf;
+	u64 flags, have;
+
+	if (t == current) {
+		flags = arch_irq_save();
+		if (!this_cpu(fpu_off))
+			area_save_whole(t->arch.fpu);
+		arch_irq_restore(flags);
+	}
+	memcpy(out, t->arch.fpu, area_size);
+	if (method == FPU_FXSAVE)
+		return;
+	have = *(const u64 *)(out + LEGACY_SIZE);
+	if (!(have & 1)) {
+		memcpy(out, initial, MXCSR_OFFSET);
+		memcpy(out + 32, initial + 32, 128);
+	}
+	if (!(have & 2))
+		memcpy(out + 160, initial + 160, 256);
+	memset(out + SW_RESERVED_OFF, 0, LEGACY_SIZE - SW_RESERVED_OFF);
+	*(u64 *)(out + SW_RESERVED_OFF) = xcr0; /* where debuggers look for what there is */
+}
+
+/* Give T, which is stopped, the state in BUF: LEGACY the first 512 bytes of it, else all. */
+void fpu_regset_set(struct thread *t, const void *buf, bool legacy)
+{
+	u8 *area = t->arch.fpu;
+	u64 *header = (u64 *)(area + LEGACY_SIZE);
+
+	memcpy(area, buf, legacy ? LEGACY_SIZE : area_size);
+	*(u32 *)(area + MXCSR_OFFSET) &= mxcsr_mask;
+	if (method != FPU_FXSAVE) {
+		header[0] = (header[0] & xcr0) | (legacy ? XCR0_X87_SSE : 0);
+		memset(header + 1, 0, 56);
+	}
+	t->arch.fpu_cpu = ~0u; /* whichever CPU still holds the old state must load it anew */
+}

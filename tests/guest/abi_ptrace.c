@@ -1,0 +1,475 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// ptrace: what debuggers and system-call tracers rest on.
+#include "abi.h"
+#include <elf.h>
+#include <linux/ptrace.h>
+#ifndef PTRACE_GETREGS
+#define PTRACE_GETREGS 12
+#define PTRACE_SETREGS 13
+#define PTRACE_GETFPREGS 14
+#define PTRACE_SETFPREGS 15
+#endif
+#include <pthread.h>
+#include <signal.h>
+#include <stddef.h>
+#include <sys/uio.h>
+#include <sys/user.h>
+
+static long pt(long request, pid_t pid, unsigned long addr, unsigned long data)
+{
+	return syscall(SYS_ptrace, request, pid, addr, data);
+}
+
+static volatile long word = 0x1234;
+
+static void sleep_for_ever(void)
+{
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	for (;;)
+		pause();
+}
+
+// A child that asks to be traced, stops, then does what BODY says. The parent has seen its stop.
+static pid_t traced(void (*body)(void))
+{
+	pid_t p = fork();
+	int status;
+
+	if (!p) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (pt(PTRACE_TRACEME, 0, 0, 0))
+			_exit(99);
+		raise(SIGSTOP);
+		body();
+		_exit(0);
+	}
+	if (waitpid(p, &status, 0) != p || !WIFSTOPPED(status) || WSTOPSIG(status) != SIGSTOP)
+		return -1;
+	return p;
+}
+
+static void nothing(void)
+{
+	_exit(7);
+}
+
+#define WAIT(p) ({ int st_ = -1; NEED(waitpid(p, &st_, __WALL) == (p)); st_; })
+#define STOPPED(sig, event) ((sig) << 8 | (event) << 16 | 0x7f)
+
+TEST(errors)
+{
+	struct user_regs_struct regs;
+
+	CHILD
+		NEED_ERR(pt(PTRACE_CONT, getppid(), 0, 0), ESRCH);
+		NEED_ERR(pt(PTRACE_ATTACH, 0x7ffffff, 0, 0), ESRCH);
+		NEED_ERR(pt(PTRACE_ATTACH, getpid(), 0, 0), EPERM);
+		NEED_ERR(pt(PTRACE_PEEKDATA, 0x7ffffff, 0, 0), ESRCH);
+		pid_t p = traced(nothing);
+		NEED(p > 0);
+		NEED_ERR(pt(0x9999, p, 0, 0), EIO);
+		NEED_ERR(pt(PTRACE_CONT, p, 0, 100), EIO);
+		NEED_ERR(pt(PTRACE_ATTACH, p, 0, 0), EPERM);
+		NEED_ERR(pt(PTRACE_SETOPTIONS, p, 0, -1), EINVAL);
+		NEED_ERR(pt(PTRACE_INTERRUPT, p, 0, 0), EIO);
+		NEED_ERR(pt(PTRACE_LISTEN, p, 0, 0), EIO);
+		NEED_ERR(pt(PTRACE_GETREGS, p, 0, 8), EFAULT);
+		NEED_ERR(pt(PTRACE_PEEKDATA, p, 8, (unsigned long)&regs), EIO);
+		NEED_ERR(pt(PTRACE_PEEKUSR, p, 3, (unsigned long)&regs), EIO);
+		NEED_ERR(pt(PTRACE_PEEKUSR, p, 100000, (unsigned long)&regs), EIO);
+		NEED(!pt(PTRACE_CONT, p, 0, 0));
+		NEED(WAIT(p) == 7 << 8);
+		NEED_ERR(pt(PTRACE_CONT, p, 0, 0), ESRCH);
+	END_CHILD;
+	if (geteuid())
+		return;
+	CHILD // other users' processes
+		pid_t p = fork();
+		if (!p)
+			sleep_for_ever();
+		NEED(!become(NOBODY));
+		NEED_ERR(pt(PTRACE_ATTACH, p, 0, 0), EPERM);
+		NEED_ERR(pt(PTRACE_SEIZE, p, 0, 0), EPERM);
+		pid_t q = fork();
+		if (!q)
+			sleep_for_ever();
+		NEED_ERR(pt(PTRACE_SEIZE, q, 0, 0), EPERM); // no longer dumpable
+		prctl(PR_SET_DUMPABLE, 1);
+		pid_t r = fork();
+		if (!r)
+			sleep_for_ever();
+		NEED(!pt(PTRACE_SEIZE, r, 0, 0));
+		kill(q, SIGKILL);
+		kill(r, SIGKILL);
+		NEED(waitpid(q, NULL, 0) == q && waitpid(r, NULL, 0) == r);
+	END_CHILD;
+}
+
+static void write_word(void)
+{
+	_exit(word == 0x5678 ? 3 : 4);
+}
+
+TEST(memory_and_registers)
+{
+	struct user_regs_struct regs, other;
+	struct iovec iov = {&other, sizeof other};
+	long v;
+
+	CHILD
+		pid_t p = traced(write_word);
+		NEED(p > 0 && !pt(PTRACE_PEEKDATA, p, (unsigned long)&word, (unsigned long)&v) && v == 0x1234);
+		NEED(!pt(PTRACE_POKEDATA, p, (unsigned long)&word, 0x5678) && word == 0x1234);
+		// code may be changed although nobody may write it
+		NEED(!pt(PTRACE_PEEKTEXT, p, (unsigned long)write_word, (unsigned long)&v) && v == *(long *)write_word);
+		NEED(!pt(PTRACE_POKETEXT, p, (unsigned long)nothing, 0xcc) && *(unsigned char *)nothing != 0xcc);
+		NEED(!pt(PTRACE_PEEKTEXT, p, (unsigned long)nothing, (unsigned long)&v) && v == 0xcc);
+		NEED(!pt(PTRACE_GETREGS, p, 0, (unsigned long)&regs) && !pt(PTRACE_GETREGSET, p, NT_PRSTATUS, (unsigned long)&iov));
+		NEED(iov.iov_len == sizeof regs && !memcmp(&regs, &other, sizeof regs));
+		NEED(regs.cs == 0x33 && regs.ss == 0x2b && regs.rip && regs.fs_base && regs.eflags & 0x200);
+		NEED(!pt(PTRACE_PEEKUSR, p, offsetof(struct user, regs.rip), (unsigned long)&v) && v == (long)regs.rip);
+		regs.r15 = 4711;
+		NEED(!pt(PTRACE_SETREGS, p, 0, (unsigned long)&regs) && !pt(PTRACE_GETREGS, p, 0, (unsigned long)&other));
+		NEED(other.r15 == 4711);
+		NEED(!pt(PTRACE_POKEUSR, p, offsetof(struct user, regs.r14), 815));
+		NEED(!pt(PTRACE_GETREGS, p, 0, (unsigned long)&other) && other.r14 == 815);
+		NEED_ERR(pt(PTRACE_POKEUSR, p, offsetof(struct user, regs.fs_base), 0xffff800000000000), EIO);
+		iov.iov_len = 12;
+		NEED_ERR(pt(PTRACE_SETREGSET, p, NT_PRSTATUS, (unsigned long)&iov), EINVAL);
+		NEED_ERR(pt(PTRACE_GETREGSET, p, 0x7777, (unsigned long)&iov), EINVAL);
+		struct user_fpregs_struct fp;
+		NEED(!pt(PTRACE_GETFPREGS, p, 0, (unsigned long)&fp) && fp.cwd == 0x37f && fp.mxcsr == 0x1f80);
+		NEED(!pt(PTRACE_SETFPREGS, p, 0, (unsigned long)&fp));
+		NEED(!pt(PTRACE_CONT, p, 0, 0) && WAIT(p) == 3 << 8);
+	END_CHILD;
+}
+
+static void three_calls(void)
+{
+	syscall(SYS_getppid);
+	syscall(SYS_close, 12345);
+	syscall(SYS_exit_group, 5);
+}
+
+TEST(system_calls)
+{
+	struct ptrace_syscall_info i;
+	struct user_regs_struct regs;
+	siginfo_t info;
+
+	CHILD
+		pid_t p = traced(three_calls);
+		NEED(p > 0 && !pt(PTRACE_SETOPTIONS, p, 0, PTRACE_O_TRACESYSGOOD));
+		NEED(!pt(PTRACE_SYSCALL, p, 0, 0) && WAIT(p) == STOPPED(SIGTRAP | 0x80, 0));
+		NEED(!pt(PTRACE_GETREGS, p, 0, (unsigned long)&regs) && regs.orig_rax == SYS_getppid && (long)regs.rax == -ENOSYS);
+		NEED(pt(PTRACE_GET_SYSCALL_INFO, p, sizeof i, (unsigned long)&i) > 0 && i.op == PTRACE_SYSCALL_INFO_ENTRY);
+		NEED(i.entry.nr == SYS_getppid && i.instruction_pointer == regs.rip && i.stack_pointer == regs.rsp);
+		NEED(!pt(PTRACE_GETSIGINFO, p, 0, (unsigned long)&info) && info.si_code == (SIGTRAP | 0x80));
+		NEED(!pt(PTRACE_SYSCALL, p, 0, 0) && WAIT(p) == STOPPED(SIGTRAP | 0x80, 0));
+		NEED(!pt(PTRACE_GETREGS, p, 0, (unsigned long)&regs) && (pid_t)regs.rax == getpid());
+		NEED(pt(PTRACE_GET_SYSCALL_INFO, p, sizeof i, (unsigned long)&i) > 0 && i.op == PTRACE_SYSCALL_INFO_EXIT);
+		NEED(i.exit.rval == getpid() && !i.exit.is_error);
+		// the second call becomes another one
+		NEED(!pt(PTRACE_SYSCALL, p, 0, 0) && WAIT(p) == STOPPED(SIGTRAP | 0x80, 0));
+		NEED(!pt(PTRACE_GETREGS, p, 0, (unsigned long)&regs) && regs.orig_rax == SYS_close && regs.rdi == 12345);
+		NEED(!pt(PTRACE_POKEUSR, p, offsetof(struct user, regs.orig_rax), SYS_getpid));
+		NEED(!pt(PTRACE_SYSCALL, p, 0, 0) && WAIT(p) == STOPPED(SIGTRAP | 0x80, 0));
+		NEED(!pt(PTRACE_GETREGS, p, 0, (unsigned long)&regs) && (pid_t)regs.rax == p);
+		// and the third is not made
+		NEED(!pt(PTRACE_SYSCALL, p, 0, 0) && WAIT(p) == STOPPED(SIGTRAP | 0x80, 0));
+		NEED(!pt(PTRACE_POKEUSR, p, offsetof(struct user, regs.orig_rax), -1));
+		NEED(!pt(PTRACE_SYSCALL, p, 0, 0) && WAIT(p) == STOPPED(SIGTRAP | 0x80, 0));
+		NEED(!pt(PTRACE_GETREGS, p, 0, (unsigned long)&regs) && (long)regs.rax == -ENOSYS);
+		NEED(!pt(PTRACE_CONT, p, 0, 0) && WAIT(p) == 0);
+	END_CHILD;
+}
+
+static volatile int handled;
+
+static void handler(int sig)
+{
+	handled = sig;
+}
+
+static void get_signals(void)
+{
+	signal(SIGUSR2, handler);
+	signal(SIGCHLD, SIG_IGN);
+	raise(SIGUSR1);
+	raise(SIGUSR1);
+	raise(SIGCHLD);
+	_exit(handled);
+}
+
+TEST(signals)
+{
+	siginfo_t info;
+
+	CHILD
+		pid_t p = traced(get_signals);
+		NEED(p > 0 && !pt(PTRACE_CONT, p, 0, 0) && WAIT(p) == STOPPED(SIGUSR1, 0));
+		NEED(!pt(PTRACE_GETSIGINFO, p, 0, (unsigned long)&info));
+		NEED(info.si_signo == SIGUSR1 && info.si_code == SI_TKILL && info.si_pid == p);
+		NEED(!pt(PTRACE_CONT, p, 0, 0)); // dropped
+		NEED(WAIT(p) == STOPPED(SIGUSR1, 0) && !pt(PTRACE_CONT, p, 0, SIGUSR2)); // another one in its place
+		NEED(WAIT(p) == STOPPED(SIGCHLD, 0) && !pt(PTRACE_CONT, p, 0, SIGCHLD)); // even an ignored one
+		NEED_EQ(WAIT(p), SIGUSR2 << 8);
+	END_CHILD;
+	CHILD // a deadly one
+		pid_t p = traced(get_signals);
+		NEED(p > 0 && !pt(PTRACE_CONT, p, 0, 0) && WAIT(p) == STOPPED(SIGUSR1, 0) && !pt(PTRACE_CONT, p, 0, SIGUSR1));
+		NEED(WAIT(p) == SIGUSR1);
+	END_CHILD;
+	CHILD // SIGKILL asks nobody
+		pid_t p = traced(get_signals);
+		NEED(p > 0 && !kill(p, SIGKILL) && WAIT(p) == SIGKILL);
+		p = traced(get_signals);
+		NEED(p > 0 && !pt(PTRACE_KILL, p, 0, 0) && WAIT(p) == SIGKILL);
+	END_CHILD;
+}
+
+static void fault(void)
+{
+	*(volatile char *)16 = 1;
+}
+
+static void breakpoint(void)
+{
+	__asm__ volatile("int3");
+	_exit(0);
+}
+
+TEST(faults)
+{
+	siginfo_t info;
+	struct user_regs_struct regs;
+
+	CHILD
+		pid_t p = traced(fault);
+		NEED(p > 0 && !pt(PTRACE_CONT, p, 0, 0) && WAIT(p) == STOPPED(SIGSEGV, 0));
+		NEED(!pt(PTRACE_GETSIGINFO, p, 0, (unsigned long)&info) && info.si_code == SEGV_MAPERR && info.si_addr == (void *)16);
+		NEED(!pt(PTRACE_CONT, p, 0, SIGSEGV) && (WAIT(p) & 0x7f) == SIGSEGV);
+		p = traced(breakpoint);
+		NEED(p > 0 && !pt(PTRACE_CONT, p, 0, 0) && WAIT(p) == STOPPED(SIGTRAP, 0));
+		NEED(!pt(PTRACE_GETSIGINFO, p, 0, (unsigned long)&info) && info.si_code == SI_KERNEL);
+		NEED(!pt(PTRACE_GETREGS, p, 0, (unsigned long)&regs));
+		NEED(*(unsigned char *)(regs.rip - 1) == 0xcc);
+		NEED(!pt(PTRACE_CONT, p, 0, 0) && WAIT(p) == 0);
+	END_CHILD;
+}
+
+static void steps(void)
+{
+	__asm__ volatile("nop\n\tnop\n\tmovl $39, %%eax\n\tsyscall\n\tnop\n\tmovl $60, %%eax\n\tmovl $9, %%edi\n\tsyscall" ::: "rax");
+}
+
+TEST(single_steps)
+{
+	struct user_regs_struct regs;
+	siginfo_t info;
+	int n = 0, status, calls = 0;
+	unsigned long before = 0;
+
+	CHILD
+		pid_t p = traced(steps);
+		for (;; n++) {
+			NEED(p > 0 && n < 2000 && !pt(PTRACE_SINGLESTEP, p, 0, 0));
+			status = WAIT(p);
+			if (WIFEXITED(status))
+				break;
+			NEED_EQ(status, STOPPED(SIGTRAP, 0));
+			NEED(!pt(PTRACE_GETREGS, p, 0, (unsigned long)&regs) && regs.rip != before);
+			NEED(!(regs.eflags & 0x100));
+			before = regs.rip;
+			calls += (pid_t)regs.rax == p && !memcmp((char *)regs.rip - 2, "\x0f\x05", 2);
+			NEED(!pt(PTRACE_GETSIGINFO, p, 0, (unsigned long)&info) && info.si_signo == SIGTRAP);
+		}
+		NEED(n > 6 && calls == 1 && WEXITSTATUS(status) == 9);
+	END_CHILD;
+}
+
+static void forks(void)
+{
+	pid_t p = fork();
+
+	if (!p)
+		_exit(1);
+	waitpid(p, NULL, 0);
+	p = vfork();
+	if (!p)
+		_exit(2);
+	waitpid(p, NULL, 0);
+	close(1);
+	execl("/proc/self/exe", "x", "no such test", NULL);
+	_exit(99);
+}
+
+TEST(events)
+{
+	unsigned long m;
+	int status;
+
+	CHILD
+		pid_t p = traced(forks), child;
+		NEED(p > 0 && !pt(PTRACE_SETOPTIONS, p, 0, PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACEVFORKDONE |
+				  PTRACE_O_TRACEEXEC | PTRACE_O_TRACEEXIT | PTRACE_O_TRACECLONE));
+		NEED(!pt(PTRACE_CONT, p, 0, 0) && WAIT(p) == STOPPED(SIGTRAP, PTRACE_EVENT_FORK));
+		NEED(!pt(PTRACE_GETEVENTMSG, p, 0, (unsigned long)&m) && (child = (pid_t)m) > 0);
+		NEED(WAIT(child) == STOPPED(SIGSTOP, 0));
+		NEED(!pt(PTRACE_CONT, p, 0, 0) && !pt(PTRACE_CONT, child, 0, 0));
+		NEED(WAIT(child) == STOPPED(SIGTRAP, PTRACE_EVENT_EXIT));
+		NEED(!pt(PTRACE_GETEVENTMSG, child, 0, (unsigned long)&m) && m == 1 << 8);
+		NEED(!pt(PTRACE_CONT, child, 0, 0) && WAIT(child) == 1 << 8);
+		NEED(WAIT(p) == STOPPED(SIGCHLD, 0) && !pt(PTRACE_CONT, p, 0, 0));
+		NEED(WAIT(p) == STOPPED(SIGTRAP, PTRACE_EVENT_VFORK));
+		NEED(!pt(PTRACE_GETEVENTMSG, p, 0, (unsigned long)&m) && (child = (pid_t)m) > 0);
+		NEED(WAIT(child) == STOPPED(SIGSTOP, 0) && !pt(PTRACE_CONT, p, 0, 0) && !pt(PTRACE_DETACH, child, 0, 0));
+		status = WAIT(p);
+		NEED_EQ(status, STOPPED(SIGTRAP, PTRACE_EVENT_VFORK_DONE));
+		NEED(!pt(PTRACE_CONT, p, 0, 0) && WAIT(p) == STOPPED(SIGCHLD, 0) && !pt(PTRACE_CONT, p, 0, 0));
+		NEED(WAIT(p) == STOPPED(SIGTRAP, PTRACE_EVENT_EXEC));
+		NEED(!pt(PTRACE_GETEVENTMSG, p, 0, (unsigned long)&m) && (pid_t)m == p);
+		NEED(!pt(PTRACE_CONT, p, 0, 0) && WAIT(p) == STOPPED(SIGTRAP, PTRACE_EVENT_EXIT));
+		NEED(!pt(PTRACE_CONT, p, 0, 0) && WAIT(p) == 1 << 8);
+	END_CHILD;
+	CHILD // without the option exec gives a signal
+		pid_t p = traced(forks);
+		NEED(p > 0 && !pt(PTRACE_CONT, p, 0, 0));
+		while (status = WAIT(p), status == STOPPED(SIGCHLD, 0))
+			NEED(!pt(PTRACE_CONT, p, 0, 0));
+		NEED_EQ(status, STOPPED(SIGTRAP, 0));
+		NEED(!pt(PTRACE_KILL, p, 0, 0) && WAIT(p) == SIGKILL);
+	END_CHILD;
+}
+
+static pid_t sleeper(void)
+{
+	int fds[2];
+	char c;
+	pid_t p;
+
+	if (pipe(fds))
+		return -1;
+	p = fork();
+	if (!p) {
+		write(fds[1], "x", 1);
+		sleep_for_ever();
+	}
+	read(fds[0], &c, 1);
+	close(fds[0]);
+	close(fds[1]);
+	return p;
+}
+
+static int tracer_of(pid_t p)
+{
+	char path[64], line[256];
+	int tracer = -1;
+
+	snprintf(path, sizeof path, "/proc/%d/status", p);
+	FILE *f = fopen(path, "r");
+	while (f && fgets(line, sizeof line, f))
+		sscanf(line, "TracerPid: %d", &tracer);
+	if (f)
+		fclose(f);
+	return tracer;
+}
+
+TEST(attach)
+{
+	int status;
+
+	CHILD
+		pid_t p = sleeper();
+		NEED(!pt(PTRACE_ATTACH, p, 0, 0) && WAIT(p) == STOPPED(SIGSTOP, 0) && tracer_of(p) == getpid());
+		NEED(!pt(PTRACE_CONT, p, 0, 0));
+		NEED_ERR(pt(PTRACE_PEEKDATA, p, (unsigned long)&word, (unsigned long)&word), ESRCH); // it runs
+		NEED(!kill(p, SIGUSR1) && WAIT(p) == STOPPED(SIGUSR1, 0) && !pt(PTRACE_DETACH, p, 0, 0));
+		NEED(tracer_of(p) == 0 && waitpid(p, &status, WNOHANG) == 0);
+		NEED(!kill(p, SIGTERM) && WAIT(p) == SIGTERM);
+	END_CHILD;
+	CHILD // somebody else's child
+		pid_t p = sleeper();
+		pid_t q = fork();
+		if (!q) {
+			NEED(!pt(PTRACE_ATTACH, p, 0, 0) && WAIT(p) == STOPPED(SIGSTOP, 0));
+			NEED(!pt(PTRACE_CONT, p, 0, SIGTERM));
+			NEED(WAIT(p) == SIGTERM);
+			_exit(0);
+		}
+		NEED(WAIT(q) == 0 && WAIT(p) == SIGTERM);
+	END_CHILD;
+	CHILD // a tracer that ends sets free, or kills
+		pid_t p = sleeper(), r = sleeper();
+		pid_t q = fork();
+		if (!q) {
+			NEED(!pt(PTRACE_ATTACH, p, 0, 0) && WAIT(p) == STOPPED(SIGSTOP, 0) && !pt(PTRACE_CONT, p, 0, 0));
+			NEED(!pt(PTRACE_SEIZE, r, 0, PTRACE_O_EXITKILL));
+			_exit(0);
+		}
+		NEED(WAIT(q) == 0 && WAIT(r) == SIGKILL && tracer_of(p) == 0);
+		NEED(waitpid(p, &status, WNOHANG) == 0 && !kill(p, SIGKILL) && WAIT(p) == SIGKILL);
+	END_CHILD;
+}
+
+TEST(seize)
+{
+	siginfo_t info;
+
+	CHILD
+		pid_t p = sleeper();
+		int status;
+		NEED_ERR(pt(PTRACE_SEIZE, p, 1, 0), EIO);
+		NEED_ERR(pt(PTRACE_SEIZE, p, 0, -1), EIO);
+		NEED(!pt(PTRACE_SEIZE, p, 0, 0) && waitpid(p, &status, WNOHANG | __WALL) == 0);
+		NEED(!pt(PTRACE_INTERRUPT, p, 0, 0) && WAIT(p) == STOPPED(SIGTRAP, PTRACE_EVENT_STOP));
+		NEED(!pt(PTRACE_CONT, p, 0, 0));
+		NEED(!kill(p, SIGSTOP) && WAIT(p) == STOPPED(SIGSTOP, 0) && !pt(PTRACE_CONT, p, 0, SIGSTOP));
+		NEED(WAIT(p) == STOPPED(SIGSTOP, PTRACE_EVENT_STOP)); // the stop of the group
+		NEED(!pt(PTRACE_GETSIGINFO, p, 0, (unsigned long)&info) && info.si_code == (SIGSTOP | PTRACE_EVENT_STOP << 8));
+		NEED(!pt(PTRACE_LISTEN, p, 0, 0) && waitpid(p, &status, WNOHANG | __WALL) == 0);
+		NEED_ERR(pt(PTRACE_CONT, p, 0, 0), ESRCH);
+		NEED(!kill(p, SIGCONT) && WAIT(p) == STOPPED(SIGTRAP, PTRACE_EVENT_STOP) && !pt(PTRACE_CONT, p, 0, 0));
+		NEED(WAIT(p) == STOPPED(SIGCONT, 0) && !pt(PTRACE_CONT, p, 0, SIGCONT));
+		NEED(!kill(p, SIGTERM) && WAIT(p) == STOPPED(SIGTERM, 0) && !pt(PTRACE_CONT, p, 0, SIGTERM) && WAIT(p) == SIGTERM);
+	END_CHILD;
+	CHILD // the old way a stop of the group has no siginfo
+		pid_t p = sleeper();
+		NEED(!pt(PTRACE_ATTACH, p, 0, 0) && WAIT(p) == STOPPED(SIGSTOP, 0) && !pt(PTRACE_CONT, p, 0, SIGSTOP));
+		NEED(WAIT(p) == STOPPED(SIGSTOP, 0));
+		NEED_ERR(pt(PTRACE_GETSIGINFO, p, 0, (unsigned long)&info), EINVAL);
+		NEED(!pt(PTRACE_CONT, p, 0, 0) && !kill(p, SIGKILL) && WAIT(p) == SIGKILL);
+	END_CHILD;
+}
+
+static void *thread_main(void *arg)
+{
+	syscall(SYS_exit, 3);
+	return arg;
+}
+
+static void makes_thread(void)
+{
+	pthread_t t;
+
+	pthread_create(&t, NULL, thread_main, NULL);
+	pthread_join(t, NULL);
+	_exit(4);
+}
+
+TEST(threads)
+{
+	unsigned long m;
+
+	CHILD
+		pid_t p = traced(makes_thread), tid;
+		NEED(p > 0 && !pt(PTRACE_SETOPTIONS, p, 0, PTRACE_O_TRACECLONE) && !pt(PTRACE_CONT, p, 0, 0));
+		NEED(WAIT(p) == STOPPED(SIGTRAP, PTRACE_EVENT_CLONE));
+		NEED(!pt(PTRACE_GETEVENTMSG, p, 0, (unsigned long)&m) && (tid = (pid_t)m) > 0);
+		NEED(WAIT(tid) == STOPPED(SIGSTOP, 0));
+		NEED(!pt(PTRACE_CONT, p, 0, 0) && !pt(PTRACE_CONT, tid, 0, 0));
+		int status = WAIT(tid); // the process may end before the wait
+		NEED(status == 3 << 8 || status == 4 << 8);
+		NEED_EQ(WAIT(p), 4 << 8);
+	END_CHILD;
+}
