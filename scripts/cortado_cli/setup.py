@@ -33,6 +33,7 @@ TEST = {
     "libcmocka-dev": "/usr/include/cmocka.h",
     "python3-pytest": "/usr/lib/python3/dist-packages/pytest/__init__.py",
     "wrk": "wrk",
+    "iperf3": "iperf3",
     "curl": "curl",
     "busybox-static": "busybox",
     "musl-tools": "musl-gcc",

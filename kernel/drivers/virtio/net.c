@@ -137,7 +137,7 @@ static int setup_queues(struct virtio_net *vn, unsigned device_pairs)
 	for (unsigned i = 0; i < vn->pairs; i++) {
 		setup[2 * i] =
 			(struct vq_setup){"virtio-net-rx", net_rx_interrupt, rx_size, i % cpu_count, false};
-		setup[2 * i + 1] = (struct vq_setup){"virtio-net-tx", NULL, TX_QUEUE, i % cpu_count, false};
+		setup[2 * i + 1] = (struct vq_setup){"virtio-net-tx", net_tx_interrupt, TX_QUEUE, i % cpu_count, false};
 	}
 	if (has_control)
 		setup[n - 1] = (struct vq_setup){"virtio-net-control", NULL, CONTROL_QUEUE, 0, false};
@@ -153,6 +153,8 @@ static int setup_queues(struct virtio_net *vn, unsigned device_pairs)
 		q->rx = vn->dev->queues[2 * i];
 		q->tx = vn->dev->queues[2 * i + 1];
 		q->rx->priv = q->tx->priv = q;
+		list_init(&q->backlog);
+		vq_disable(q->tx);
 	}
 	vn->control = has_control ? vn->dev->queues[n - 1] : NULL;
 	return 0;

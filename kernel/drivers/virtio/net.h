@@ -20,7 +20,9 @@ struct net_queue { /* a receive and a transmit queue, in principle one CPU's */
 	unsigned index;
 	struct virtqueue *rx, *tx;
 	struct timer refill_timer; /* armed when no buffer could be had at all */
-	struct spinlock tx_lock;   /* guards tx; rx belongs to the poll context */
+	struct spinlock tx_lock;   /* guards tx and backlog; rx belongs to the poll context */
+	struct list_head backlog;  /* packets that the full tx ring did not take, oldest first */
+	unsigned backlog_len;
 };
 
 struct virtio_net {
@@ -39,4 +41,6 @@ void net_rx_fill(struct net_queue *q);
 void net_rx_interrupt(struct virtqueue *vq);
 /* net_tx.c */
 int net_tx_transmit(struct netdev *dev, struct packet *p);
-void net_tx_reclaim(struct net_queue *q); /* free what the device has sent; any context */
+/* Free what the device has sent, and send what waits for room; any context. */
+void net_tx_reclaim(struct net_queue *q);
+void net_tx_interrupt(struct virtqueue *vq);

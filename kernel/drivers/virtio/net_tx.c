@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* virtio-net, sending. The device header goes into the packet's headroom, in front of the frame, so a linear
- * frame is one segment. The device never interrupts for sent packets: they are freed by the next transmission
- * or receive poll of the queue. A full ring drops, which TCP takes for the congestion that it is. `tx_lock`
- * guards the queue; CPUs share it only when there are fewer queues than CPUs. */
+ * frame is one segment. The device does not interrupt for sent packets: they are freed by the next
+ * transmission or receive poll of the queue. Only while packets wait in `backlog`, because the ring is full,
+ * is an interrupt asked for, late enough to make room for many; it leads to a poll too. A full backlog drops,
+ * which TCP takes for the congestion that it is. `tx_lock` guards the queue and the backlog; CPUs share it
+ * only when there are fewer queues than CPUs. */
 
 #include "base/err.h"
 #include "base/string.h"
@@ -13,8 +15,10 @@
 
 #define HEADER_SIZE   ((u32)sizeof(struct virtio_net_hdr_mrg_rxbuf))
 #define RECLAIM_BATCH 16
+#define BACKLOG_MAX   1024 /* about what Linux's default queue holds */
 
-DEFINE_COUNTER(net_tx_ring_full, "packets dropped because the device's transmit queue was full");
+DEFINE_COUNTER(net_tx_waited, "packets that waited for room in the device's transmit queue");
+DEFINE_COUNTER(net_tx_dropped, "packets dropped because too many waited, or the device is broken");
 
 static void fill_header(struct virtio_net_hdr_mrg_rxbuf *h, const struct packet *p)
 {
@@ -75,25 +79,94 @@ static void free_list(struct list_head *done)
 	}
 }
 
+static int add(struct net_queue *q, struct packet *p)
+{
+	struct vq_segment seg[PACKET_MAX_FRAGS + 2];
+
+	return vq_add(q->tx, seg, map_packet(p, seg), 0, p);
+}
+
+/* With tx_lock held: move packets from the backlog to the ring while there is room. One that an empty ring
+ * does not take, the device will never send. */
+static void refill(struct net_queue *q, struct list_head *done)
+{
+	while (!list_empty(&q->backlog) && q->tx->free_count) {
+		struct packet *p = list_first_entry(&q->backlog, struct packet, node);
+
+		if (add(q, p)) {
+			if (q->tx->free_count < q->tx->size && !q->tx->broken)
+				return;
+			counter_inc(&net_tx_dropped);
+			list_move_tail(&p->node, done);
+		} else {
+			list_del(&p->node);
+		}
+		q->backlog_len--;
+	}
+}
+
+/* With tx_lock held: the device has progressed, or there is something in the backlog. */
+static void pump(struct net_queue *q, struct list_head *done)
+{
+	do {
+		collect(q, done, q->tx->size);
+		refill(q, done);
+		if (list_empty(&q->backlog)) {
+			vq_disable(q->tx);
+			return;
+		}
+	} while (!vq_enable_delayed(q->tx));
+}
+
 void net_tx_reclaim(struct net_queue *q)
 {
 	LIST_HEAD(done);
+	bool kick;
 	u64 flags;
 
 	if (!vq_pending(q->tx))
 		return;
 	flags = spin_lock_irqsave(&q->tx_lock);
-	collect(q, &done, q->tx->size);
+	pump(q, &done);
+	kick = vq_kick_prepare(q->tx);
 	spin_unlock_irqrestore(&q->tx_lock, flags);
+	if (kick)
+		vq_notify(q->tx);
 	free_list(&done);
+}
+
+void net_tx_interrupt(struct virtqueue *vq)
+{
+	struct net_queue *q = vq->priv;
+
+	/* Devices with one interrupt for all queues come here for received frames too. */
+	if (!READ_ONCE(q->backlog_len) || !vq_pending(vq))
+		return;
+	vq_disable(vq);
+	netdev_schedule_poll(&q->vn->netdev, q->index);
+}
+
+/* With tx_lock held: P into the ring, or behind those that wait. */
+static int send_or_wait(struct net_queue *q, struct packet *p, struct list_head *done)
+{
+	int err = -ENOSPC;
+
+	collect(q, done, RECLAIM_BATCH);
+	if (list_empty(&q->backlog))
+		err = add(q, p);
+	if (err != -ENOSPC || q->backlog_len == BACKLOG_MAX)
+		return err;
+	counter_inc(&net_tx_waited);
+	list_add_tail(&p->node, &q->backlog);
+	q->backlog_len++;
+	pump(q, done);
+	return 0;
 }
 
 int net_tx_transmit(struct netdev *dev, struct packet *p)
 {
 	struct virtio_net *vn = dev->priv;
 	struct net_queue *q = &vn->queue[cpu_id() % vn->pairs];
-	struct vq_segment seg[PACKET_MAX_FRAGS + 2];
-	unsigned n = map_packet(p, seg);
 	u32 len = p->len;
 	LIST_HEAD(done);
 	bool kick;
@@ -101,15 +174,14 @@ int net_tx_transmit(struct netdev *dev, struct packet *p)
 	int err;
 
 	flags = spin_lock_irqsave(&q->tx_lock);
-	collect(q, &done, RECLAIM_BATCH);
-	err = vq_add(q->tx, seg, n, 0, p);
+	err = send_or_wait(q, p, &done);
 	kick = vq_kick_prepare(q->tx);
 	spin_unlock_irqrestore(&q->tx_lock, flags);
 	if (kick)
 		vq_notify(q->tx);
 	free_list(&done);
 	if (err) {
-		counter_inc(&net_tx_ring_full);
+		counter_inc(&net_tx_dropped);
 		atomic_fetch_add_explicit(&dev->stats.tx_dropped, 1, memory_order_relaxed);
 		packet_free(p);
 		return -ENOBUFS;

@@ -29,6 +29,8 @@ static struct packet *received[64];
 static unsigned nreceived, polls_wanted, sent_freed;
 static u8 sent[70000];
 static size_t nsent;
+static bool numbers; /* frames sent begin with ascending numbers, from next_number */
+static u32 next_number;
 
 void random_add_interrupt(u32 source)
 {
@@ -105,6 +107,10 @@ static void notified(struct sim_device *s, unsigned q)
 	if (q == 1)
 		while (sim_pop(s, q, &c)) {
 			nsent = sim_read(&c, sent, sizeof sent);
+			if (numbers) {
+				assert_memory_equal(sent + HEADER, &next_number, sizeof next_number);
+				next_number++;
+			}
 			sim_push(s, q, c.head, 0);
 		}
 	if (q == 2) /* control: say yes */
@@ -378,26 +384,47 @@ static void test_transmit(void **state)
 	assert_int_equal(h->hdr.hdr_len, 54);
 }
 
+static struct packet *numbered(u32 number)
+{
+	struct packet *p = make_packet(128, 100, 2);
+
+	memcpy(p->data, &number, sizeof number);
+	return p;
+}
+
 static void no_answer(struct sim_device *s, unsigned q)
 {
 }
 
-/* A device that does not send: the ring fills, then packets are dropped and freed; later all are freed by a
- * poll. */
+/* A device that does not send: the ring fills, then packets wait up to a limit, then they are dropped and
+ * freed. Once it sends, a poll passes on what waits, in order, and all are freed in the end. */
 static void test_transmit_full(void **state)
 {
 	unsigned ok = 0;
 
 	(void)poll(1);
 	sim->notified = no_answer;
-	while (!dev->ops->transmit(dev, make_packet(128, 100, 2)))
+	for (struct packet *p = numbered(0); !dev->ops->transmit(dev, p); p = numbered(ok))
 		ok++;
-	assert_int_equal(ok, sim->q[1].vq->size);
+	assert_int_equal(ok, sim->q[1].vq->size + 1024);
 	sim->notified = notified;
-	notified(sim, 1);
+	numbers = true;
+	next_number = 0;
 	sent_freed = 0;
-	(void)poll(1);
+	notified(sim, 1); /* the device takes up its work: the ring's packets go */
+	assert_int_equal(next_number, sim->q[1].vq->size);
+	polls_wanted = 0;
+	sim_interrupt(sim, 1);
+	assert_int_equal(polls_wanted, 1);
+	for (unsigned round = 0; round < 32 && sent_freed < ok; round++)
+		(void)poll(1);
+	assert_int_equal(next_number, ok);
 	assert_int_equal(sent_freed, ok);
+	sim_interrupt(sim, 1);
+	assert_int_equal(polls_wanted, 1); /* nothing waits any more */
+	assert_int_equal(dev->ops->transmit(dev, numbered(ok)), 0);
+	assert_int_equal(next_number, ok + 1);
+	numbers = false;
 }
 
 static void test_link(void **state)
