@@ -13,7 +13,13 @@ static int net_show(struct seq *s, const struct pseudo_ctx *ctx)
 	return 0;
 }
 
-int proc_net_register(const char *name, size_t (*show)(char *buf, size_t size))
+static u64 net_size(const struct pseudo_ctx *ctx)
+{
+	return ((size_t(*)(char *, size_t))(uintptr_t)ctx->arg)(NULL, 0);
+}
+
+static int add(const char *name, size_t (*show)(char *buf, size_t size),
+	       u64 (*length)(const struct pseudo_ctx *))
 {
 	struct pseudo_extra *x = kzalloc(sizeof *x), **end = &files;
 
@@ -21,10 +27,21 @@ int proc_net_register(const char *name, size_t (*show)(char *buf, size_t size))
 		return -ENOMEM;
 	x->entry = (struct pseudo_entry)PROC_FILE(name, 0444, net_show);
 	x->entry.arg = (const void *)(uintptr_t)show;
+	x->entry.size = length;
 	mutex_lock(&net_lock);
 	while (*end)
 		end = &(*end)->next;
 	rcu_assign_pointer(*end, x);
 	mutex_unlock(&net_lock);
 	return 0;
+}
+
+int proc_net_register(const char *name, size_t (*show)(char *buf, size_t size))
+{
+	return add(name, show, NULL);
+}
+
+int proc_net_register_sized(const char *name, size_t (*show)(char *buf, size_t size))
+{
+	return add(name, show, net_size);
 }

@@ -4,7 +4,7 @@
 #include "internal.h"
 #include "kernel/clock.h"
 
-static const struct inode_ops fixed_dir_ops, dynamic_dir_ops, file_iops, link_iops, jump_iops;
+static const struct inode_ops fixed_dir_ops, dynamic_dir_ops, file_iops, sized_iops, link_iops, jump_iops;
 
 const struct pseudo_ctx *pseudo_inode_ctx(const struct inode *i)
 {
@@ -24,7 +24,7 @@ static const struct inode_ops *ops_of(const struct pseudo_entry *e)
 	case S_IFLNK:
 		return e->jump ? &jump_iops : &link_iops;
 	default:
-		return &file_iops;
+		return e->size ? &sized_iops : &file_iops;
 	}
 }
 
@@ -203,6 +203,11 @@ static const struct inode_ops dynamic_dir_ops = {
 	.revalidate = pseudo_stale,
 };
 static const struct inode_ops file_iops = {.open = pseudo_open, .setattr = pseudo_setattr};
+static const struct inode_ops sized_iops = {
+	.open = pseudo_open,
+	.setattr = pseudo_setattr,
+	.revalidate = pseudo_stale,
+};
 static const struct inode_ops link_iops = {.readlink = pseudo_readlink, .setattr = pseudo_setattr};
 static const struct inode_ops jump_iops = {
 	.readlink = pseudo_readlink,

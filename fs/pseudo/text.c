@@ -81,10 +81,14 @@ static ssize_t text_write(struct file *f, struct iter *from, u64 *pos)
 	return (ssize_t)n;
 }
 
-/* There is no end to seek from: the text does not exist yet. */
+/* There is an end to seek from only if the entry says how long its text is: it does not exist yet. */
 static s64 text_seek(struct file *f, s64 off, int whence)
 {
-	if (whence == 1)
+	const struct text_file *tf = f->priv;
+
+	if (whence == 2 && tf->entry->size)
+		off += (s64)tf->entry->size(&tf->ctx);
+	else if (whence == 1)
 		off += (s64)f->pos;
 	else if (whence != 0)
 		return -EINVAL;

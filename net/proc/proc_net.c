@@ -327,11 +327,12 @@ static int proc_net_init(void)
 		const char *name;
 		size_t (*show)(char *, size_t);
 	} files[] = {
-		{"dev", show_dev},   {"route", show_route},	    {"arp", show_arp},
-		{"igmp", show_igmp}, {"protocols", show_protocols}, {"pnp", show_pnp},
-		{"snmp", show_snmp}, {"netstat", show_netstat},
+		{"dev", show_dev},	   {"route", show_route},	  {"arp", show_arp},
+		{"igmp", show_igmp},	   {"protocols", show_protocols}, {"snmp", show_snmp},
+		{"netstat", show_netstat},
 	};
-	int err = 0;
+	/* Images link /etc/resolv.conf to pnp, and some resolvers measure that file before they read it. */
+	int err = proc_net_register_sized("pnp", show_pnp);
 
 	for (unsigned i = 0; i < ARRAY_SIZE(files) && !err; i++)
 		err = proc_net_register(files[i].name, files[i].show);

@@ -59,9 +59,11 @@ struct pseudo_entry {
 	/* Links: a text, or a place to jump to. */
 	ssize_t (*readlink)(const struct pseudo_ctx *ctx, char *buf, size_t size);
 	int (*jump)(const struct pseudo_ctx *ctx, struct path *out);
-	const struct pseudo_dir *dir;		   /* directories */
-	const void *arg;			   /* becomes ctx.arg, when not NULL */
-	u64 (*size)(const struct pseudo_ctx *ctx); /* NULL: the file system's default */
+	const struct pseudo_dir *dir; /* directories */
+	const void *arg;	      /* becomes ctx.arg, when not NULL */
+	/* How long the text is; no sleep. NULL: st_size is the file system's default, and nobody seeks from
+	 * the end. */
+	u64 (*size)(const struct pseudo_ctx *ctx);
 	bool strict; /* from here down even root cannot open for writing what has no store (proc: /proc/sys)
 		      */
 };
@@ -120,6 +122,8 @@ int pseudo_open_text(struct file *f, const struct pseudo_entry *entry, const str
  * snprintf and returns the whole length; it is called again with a larger buffer when that was too small. 0,
  * -ENOMEM, -ENOENT (no such directory). Thread context. */
 int proc_net_register(const char *name, size_t (*show)(char *buf, size_t size));
+/* The same, and the file has a size: for programs that measure before they read. SHOW must not sleep. */
+int proc_net_register_sized(const char *name, size_t (*show)(char *buf, size_t size));
 int proc_sys_register(const char *path, size_t (*show)(char *buf, size_t size),
 		      int (*store)(const char *text, size_t n));
 
