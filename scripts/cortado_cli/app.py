@@ -13,7 +13,7 @@ import subprocess
 import tempfile
 
 from . import appjson, closure, image, kernel, lock, manifest, paths, runtimes, setup, tree, ui
-from .errors import CortadoError, HostLacks, UsageError
+from .errors import CortadoError, HostLacks, ProgramNotExecutable, ProgramNotFound, UsageError
 
 IMAGE_FILE = "image.json"
 IMAGE_VERSION = 1
@@ -33,7 +33,7 @@ class App:
 def load(path):
     """The App at PATH, built if need be."""
     if not os.path.exists(path):
-        raise UsageError("%s: no such file or folder" % path)
+        raise ProgramNotFound("%s: no such file or folder" % path)
     if os.path.isfile(path):
         return _build(manifest.of_file(path), os.path.dirname(os.path.abspath(path)), path)
     if os.path.isfile(os.path.join(path, IMAGE_FILE)):
@@ -137,7 +137,7 @@ def _java(m, folder, files, needed):
         jar = _inside(m["main"], folder, "main")
         main_class = manifest.main_class_of(jar, os.path.join(folder, m["main"]))
         if not main_class and not java["main_class"]:
-            raise CortadoError("%s: its MANIFEST.MF names no Main-Class; set java.main_class in %s" % (jar, manifest.FILE))
+            raise ProgramNotExecutable("%s: its MANIFEST.MF names no Main-Class; set java.main_class in %s" % (jar, manifest.FILE))
         files.copy(jar, appjson.in_app(m["main"]))
         for word in manifest.jar_attributes(jar, jar).get("Class-Path", "").split():
             library = os.path.normpath(os.path.join(os.path.dirname(jar), word))
@@ -195,7 +195,7 @@ def _jlink(home, modules, jars):
 def _node(m, folder, files, needed):
     main = _inside(m["main"], folder, "main")
     if not os.path.isfile(main):
-        raise CortadoError("%s: no such file" % os.path.join(folder, m["main"]))
+        raise ProgramNotFound("%s: no such file" % os.path.join(folder, m["main"]))
     if os.path.isfile(os.path.join(folder, manifest.FILE)):
         files.copy(folder, "/app", skip=lambda p: os.path.basename(p) in (".git", manifest.FILE))
     else:

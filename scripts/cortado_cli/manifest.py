@@ -10,7 +10,7 @@ import re
 import zipfile
 
 from . import sizes
-from .errors import CortadoError, UsageError
+from .errors import CortadoError, ProgramNotExecutable, ProgramNotFound, UsageError
 
 FILE = "cortado.json"
 VERSION = 1
@@ -234,9 +234,9 @@ def of_file(path):
 def main_class_of(jar, what):
     """The Main-Class of the JAR file (may be ""). WHAT names it in errors."""
     if not os.path.isfile(jar):
-        raise ManifestError("%s: no such file" % what)
+        raise ProgramNotFound("%s: no such file" % what)
     if not zipfile.is_zipfile(jar):
-        raise ManifestError("%s: not a jar (it is no zip file)" % what)
+        raise ProgramNotExecutable("%s: not a jar (it is no zip file)" % what)
     attributes = jar_attributes(jar, what)
     return attributes.get("Main-Class", "")
 
@@ -249,6 +249,6 @@ def jar_attributes(jar, what):
     except KeyError:
         return {}
     except (OSError, zipfile.BadZipFile, RuntimeError) as e:
-        raise ManifestError("%s: damaged jar: %s" % (what, e))
+        raise ProgramNotExecutable("%s: damaged jar: %s" % (what, e))
     section = re.sub(r"\r\n?", "\n", text).split("\n\n")[0].replace("\n ", "")
     return dict(line.split(": ", 1) for line in section.split("\n") if ": " in line)

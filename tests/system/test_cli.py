@@ -42,7 +42,7 @@ def test_wrong_use(words):
                                           (["launch", "--net", "weird", "true"], 125), (["launch", "--with", "/no/such", "true"], 125),
                                           (["launch", "/no/such"], 127), (["launch", "no-such-program-here"], 127),
                                           (["launch", "/etc/passwd"], 126), (["launch", "/etc"], 126), (["launch", ""], 127),
-                                          (["run", "/no/such"], 125), (["run", "-d", "/no/such"], 2), (["run"], 125)])
+                                          (["run", "/no/such"], 127), (["run", "-d", "/no/such"], 1), (["run"], 125)])
 def test_statuses(words, status):
     r = cli(*words)
     assert r.status == status and r.err and r.out == "" and "Traceback" not in r.err, r
