@@ -46,6 +46,7 @@ TEST = {
     "libclang-rt-14-dev": "/usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-x86_64.a "
     "/usr/lib/clang/*/lib/linux/libclang_rt.fuzzer-x86_64.a",
     "libtomcat10-embed-java": "/usr/share/java/tomcat10-embed-core.jar",
+    "libjakarta-annotation-api-java": "/usr/share/java/jakarta-annotation-api.jar",
     "openssl": "openssl",
     "qemu-utils": "qemu-img",
 }

@@ -61,10 +61,10 @@ class Service:
 
 
 @contextlib.contextmanager
-def running(app, *options, wait=True, arguments=()):
+def running(app, *options, wait=True, arguments=(), cwd=None):
     name = "t-" + uuid.uuid4().hex[:8]
     words = ["run", "-d", "--name", name, *(["--wait"] if wait else []), *options, app]
-    result = vm.cortado(*words, *(["--", *arguments] if arguments else []), timeout=READY_SECONDS)
+    result = vm.cortado(*words, *(["--", *arguments] if arguments else []), timeout=READY_SECONDS, cwd=cwd)
     try:
         assert result.status == 0 and result.out == name + "\n", result
         yield Service(name)
