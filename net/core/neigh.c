@@ -162,6 +162,8 @@ static void unlink_entry(struct neigh_table *t, struct neigh *n)
 	t->count--;
 	spin_lock(&n->lock);
 	n->dead = true;
+	if (net_if(n->dev)->last_neigh == n)
+		WRITE_ONCE(net_if(n->dev)->last_neigh, NULL);
 	if (n->armed && net_timer_cancel(&n->timer)) {
 		n->armed = false;
 		(void)!refcount_put(&n->ref); /* the table's is still there */
@@ -302,7 +304,9 @@ int neigh_output(struct netdev *dev, const struct net_addr *nexthop, struct pack
 		return send_to(dev, mac, p);
 	}
 	net_enter();
-	n = find_or_create(dev, nexthop);
+	n = READ_ONCE(net_if(dev)->last_neigh); /* most hosts have one router: no need to hash its address */
+	if (!n || !addr_equal(&n->addr, nexthop))
+		n = find_or_create(dev, nexthop);
 	if (!n) {
 		net_leave();
 		packet_free(p);
@@ -310,6 +314,8 @@ int neigh_output(struct netdev *dev, const struct net_addr *nexthop, struct pack
 	}
 	now = clock_monotonic();
 	net_lock(&n->lock);
+	if (!n->dead)
+		WRITE_ONCE(net_if(dev)->last_neigh, n);
 	n->used = now;
 	if (n->state == NUD_REACHABLE && now - n->confirmed > net_if(dev)->reachable_ms * NSEC_PER_MSEC)
 		n->state = NUD_STALE;

@@ -17,6 +17,7 @@
 #define NET_MAX_DEVS 32
 
 struct route;
+struct neigh;
 struct neigh_table;
 struct frag_table;
 struct pmtu_table;
@@ -56,6 +57,7 @@ struct net_if {
 	struct if_group *groups; /* RCU list */
 	u32 txqlen, metric;
 	u32 reachable_ms;
+	struct neigh *last_neigh; /* the one used last, while it is on the table; its lock */
 	struct dhcp_client *dhcp;
 	struct net_poll polls[]; /* dev->nqueues */
 };
