@@ -8,6 +8,7 @@
  *server. */
 #include "base/err.h"
 #include "base/string.h"
+#include "kernel/clock.h"
 #include "kernel/cmdline.h"
 #include "kernel/log.h"
 #include "net/abi.h"
@@ -134,6 +135,24 @@ static void take_names(struct net_stack *net, const struct ip_word *w)
 		str_copy(net->hostname, w->hostname, sizeof(net->hostname));
 	net->ntp = w->ntp;
 	net->boot_server = w->server;
+}
+
+void net_dns6_set(struct net_stack *net, const struct net_addr *servers, unsigned n, const char *search,
+		  u32 seconds)
+{
+	u64 until = seconds == ~0u ? ~0ull : clock_monotonic() + seconds * NSEC_PER_SEC;
+
+	net_lock(&net->cfg_lock);
+	if (servers) {
+		memset(net->dns6, 0, sizeof(net->dns6));
+		memcpy(net->dns6, servers, min((size_t)n, ARRAY_SIZE(net->dns6)) * sizeof(net->dns6[0]));
+		net->dns6_until = until;
+	}
+	if (search) {
+		str_copy(net->search6, search, sizeof(net->search6));
+		net->search6_until = until;
+	}
+	net_unlock(&net->cfg_lock);
 }
 
 static void start(struct netdev *dev)

@@ -29,12 +29,14 @@ static bool dev_usable(const struct netdev *dev)
 	return (dev->flags & IFF_UP) && (dev->link_up || (dev->flags & IFF_LOOPBACK));
 }
 
-/* The source address for a packet that leaves DEV for NEXTHOP (RFC 6724 in its simplest useful form: same
+/* The source address for a packet that leaves DEV for TO (RFC 6724 in its simplest useful form: same
  * subnet, then the first address with enough scope). */
-static struct net_addr choose_source(struct netdev *dev, const struct net_addr *nexthop)
+static struct net_addr choose_source(struct netdev *dev, const struct net_addr *to)
 {
 	const struct if_addr *best = NULL;
-	bool v4 = addr_is_v4(nexthop), link = addr_is_link_local(nexthop);
+	bool v4 = addr_is_v4(to);
+	bool link =
+		addr_is_link_local(to) || (to->b[0] == 0xff && (to->b[1] & 0xf) == 2); /* ff02::/16, too */
 
 	for (struct if_addr *a = rcu_dereference(net_if(dev)->addrs); a; a = rcu_dereference(a->next)) {
 		if (addr_is_v4(&a->addr) != v4 || (a->flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED)))
@@ -44,7 +46,7 @@ static struct net_addr choose_source(struct netdev *dev, const struct net_addr *
 				best = a;
 			continue;
 		}
-		if (addr_prefix_equal(&a->addr, nexthop, a->plen + (v4 ? 96u : 0)))
+		if (addr_prefix_equal(&a->addr, to, a->plen + (v4 ? 96u : 0)))
 			return a->addr;
 		if (!best || (best->flags & IFA_F_DEPRECATED))
 			best = a;
@@ -167,8 +169,8 @@ int route_lookup(struct net_stack *net, const struct net_addr *dst, const struct
 		out->src = *src;
 	else if (!addr_is_any(&r->src))
 		out->src = r->src;
-	else
-		out->src = choose_source(r->dev, &out->nexthop);
+	else /* IPv4: on the router's subnet; an IPv6 router's own address says nothing, it is link-local */
+		out->src = choose_source(r->dev, addr_is_v4(dst) ? &out->nexthop : dst);
 	return 0;
 }
 

@@ -61,7 +61,7 @@ static u8 *write_options(struct dhcp_client *c, u8 *p, u8 type)
 {
 	static const u8 wanted[] = {DHCP_OPT_MASK,   DHCP_OPT_ROUTER, DHCP_OPT_DNS,	  DHCP_OPT_HOSTNAME,
 				    DHCP_OPT_DOMAIN, DHCP_OPT_MTU,    DHCP_OPT_BROADCAST, DHCP_OPT_NTP,
-				    DHCP_OPT_T1,     DHCP_OPT_T2,     DHCP_OPT_ROUTES};
+				    DHCP_OPT_T1,     DHCP_OPT_T2,     DHCP_OPT_ROUTES,	  DHCP_OPT_SEARCH};
 	struct net_stack *net = net_if(c->dev)->net;
 	u8 id[7] = {1};
 	u16 max = be16(1500);
@@ -211,6 +211,7 @@ static void configure(struct dhcp_client *c)
 	net->ntp = l->ntp;
 	net->boot_server = l->server;
 	str_copy(net->domain, l->domain, sizeof(net->domain));
+	str_copy(net->search, l->search, sizeof(net->search));
 	if (!net->hostname[0])
 		str_copy(net->hostname, l->hostname, sizeof(net->hostname));
 	net_unlock(&net->cfg_lock);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Reading DHCP messages (RFC 2132, 3396 for options in parts is not needed by any we ask for, 3442 routes).
+/* Reading DHCP messages (RFC 2132, 3442 routes, 3397 search domains; only those come in parts, RFC 3396).
  * Nothing that a server sends is trusted: lengths are checked, names are cut to what a host name may hold. */
 #include "base/err.h"
 #include "base/string.h"
@@ -10,6 +10,8 @@ struct reader {
 	u32 mask, router;
 	u8 type, overload;
 	bool routes;
+	u8 search[512]; /* option 119 may come in parts (RFC 3396) */
+	size_t search_len;
 };
 
 static u32 load32(const u8 *p)
@@ -120,6 +122,10 @@ static void one_option(struct reader *r, u8 code, const u8 *p, u8 len)
 	case DHCP_OPT_DOMAIN:
 		copy_name(l->domain, sizeof(l->domain), p, len);
 		break;
+	case DHCP_OPT_SEARCH:
+		memcpy(r->search + r->search_len, p, min((size_t)len, sizeof(r->search) - r->search_len));
+		r->search_len += min((size_t)len, sizeof(r->search) - r->search_len);
+		break;
 	case DHCP_OPT_ROUTES:
 		classless_routes(r, p, len);
 		break;
@@ -173,6 +179,7 @@ int dhcp_parse(const void *msg, size_t len, u32 xid, const u8 mac[6], struct dhc
 		return -EINVAL;
 	if (r.type < DHCP_DISCOVER || r.type > DHCP_RELEASE)
 		return -EINVAL;
+	dns_name_list(r.search, r.search_len, true, l->search, sizeof(l->search));
 	l->addr = m->yiaddr;
 	if (ip4_is_multicast(l->addr) || ip4_is_loopback(l->addr) || l->addr == IP4_BROADCAST)
 		return -EINVAL;

@@ -12,6 +12,7 @@
 #include "kernel/log.h"
 #include "net/abi.h"
 #include "net/config.h"
+#include "net/dhcp.h"
 #include "net/ip6.h"
 #include "net/netlink.h"
 
@@ -31,6 +32,8 @@ struct prefix_option {
 	struct net_addr prefix;
 } __packed;
 
+enum { RA_MANAGED = 0x80, RA_OTHER = 0x40 }; /* there is DHCPv6 */
+
 struct advert {
 	struct icmp6_header h; /* info: hop limit, flags, router lifetime */
 	u32 reachable, retrans;
@@ -39,6 +42,11 @@ struct advert {
 static struct ip6_if *ip6_if(const struct netdev *dev)
 {
 	return net_if(dev)->net->ip6 ? net_if(dev)->net->ip6->ifs[dev->index - 1] : NULL;
+}
+
+static u32 load32(const u8 *p)
+{
+	return (u32)p[0] << 24 | (u32)p[1] << 16 | (u32)p[2] << 8 | p[3];
 }
 
 static struct net_addr interface_id(const struct netdev *dev, const struct net_addr *prefix)
@@ -61,13 +69,15 @@ static u64 lifetime_end(u32 seconds)
 	return seconds == ~0u ? ~0ull : clock_monotonic() + seconds * NSEC_PER_SEC;
 }
 
-static void set_timer(struct ip6_if *i)
+void ip6_set_timer(struct ip6_if *i)
 {
 	struct net_stack *net = net_if(i->dev)->net;
 	u64 next = ~0ull;
 
 	if (i->solicits_left)
 		next = i->solicit_at;
+	if (i->dhcp6_at)
+		next = min(next, i->dhcp6_at);
 	for (struct if_addr *a = net_if(i->dev)->addrs; a; a = a->next) {
 		if (addr_is_v4(&a->addr))
 			continue;
@@ -190,7 +200,8 @@ static void slaac_timer(struct net_timer *t)
 		check_routes(i, now);
 		if (i->solicits_left && i->solicit_at <= now)
 			solicit_routers(i);
-		set_timer(i);
+		dhcp6_timer(i, now);
+		ip6_set_timer(i);
 	}
 	net_unlock(&i->lock);
 }
@@ -207,6 +218,24 @@ void slaac_duplicate(struct netdev *dev, const struct net_addr *addr)
 	net_lock(&i->lock);
 	drop_address(i, addr);
 	net_unlock(&i->lock);
+}
+
+/* RFC 8106: name servers and search domains. */
+static void dns_servers(struct net_stack *net, const u8 *o)
+{
+	struct net_addr servers[3];
+	unsigned n = min((o[1] - 1u) / 2, (unsigned)ARRAY_SIZE(servers));
+
+	memcpy(servers, o + 8, n * sizeof(servers[0]));
+	net_dns6_set(net, servers, n, NULL, load32(o + 4));
+}
+
+static void dns_search(struct net_stack *net, const u8 *o)
+{
+	char search[DNS_SEARCH_MAX];
+
+	if (dns_name_list(o + 8, o[1] * 8u - 8, false, search, sizeof(search)))
+		net_dns6_set(net, NULL, 0, search, load32(o + 4));
 }
 
 static struct if_addr *find_in_prefix(struct ip6_if *i, const struct net_addr *prefix)
@@ -303,15 +332,21 @@ void slaac_router_advert(struct packet *p)
 		if (o[0] == ND_OPT_PREFIX && o[1] == 4) {
 			prefix_information(i, (const struct prefix_option *)o);
 		} else if (o[0] == ND_OPT_MTU && o[1] == 1) {
-			u32 mtu = (u32)o[4] << 24 | (u32)o[5] << 16 | (u32)o[6] << 8 | o[7];
+			u32 mtu = load32(o + 4);
 
 			if (mtu >= IP6_MIN_MTU && mtu < p->dev->mtu)
 				r.mtu = mtu;
+		} else if (o[0] == ND_OPT_RDNSS && o[1] >= 3) {
+			dns_servers(net, o);
+		} else if (o[0] == ND_OPT_DNSSL && o[1] >= 2) {
+			dns_search(net, o);
 		}
 	}
 	if (r.mtu && lifetime)
 		route_add(net, &r, true);
-	set_timer(i);
+	if (info >> 16 & (RA_MANAGED | RA_OTHER))
+		dhcp6_start(i);
+	ip6_set_timer(i);
 	net_unlock(&i->lock);
 }
 
@@ -336,7 +371,7 @@ static void bring_up(struct ip6_if *i)
 	add_address(i, &addr, 64, ~0ull, ~0ull);
 	i->solicits_left = net_if(dev)->net->ip6->accept_ra ? SOLICITS : 0;
 	i->solicit_at = clock_monotonic() + DAD_NS; /* once the link-local address is ours */
-	set_timer(i);
+	ip6_set_timer(i);
 }
 
 void net_ip6_device_changed(struct netdev *dev, bool up)
@@ -359,7 +394,8 @@ void net_ip6_device_changed(struct netdev *dev, bool up)
 	if (up) {
 		bring_up(i);
 	} else {
-		i->up = false;
+		i->up = i->dhcp6_asking = false;
+		i->dhcp6_at = 0;
 		net_timer_cancel(&i->timer);
 		if_addr_flush(dev, false);
 		route_flush_dev(net, dev, false);

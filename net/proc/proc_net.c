@@ -152,11 +152,18 @@ static size_t show_pnp(char *buf, size_t size)
 	text_printf(&t, "#PROTO: %s\n", dhcp ? "DHCP" : "MANUAL");
 	if (net->domain[0])
 		text_printf(&t, "domain %s\n", net->domain);
+	if (net->search[0])
+		text_printf(&t, "search %s\n", net->search);
+	else if (net->search6[0] && net->search6_until > clock_monotonic())
+		text_printf(&t, "search %s\n", net->search6);
 	for (unsigned i = 0; i < ARRAY_SIZE(net->dns); i++)
 		if (net->dns[i]) {
 			addr = addr_v4(net->dns[i]);
 			text_printf(&t, "nameserver %s\n", addr_text(&addr, a));
 		}
+	for (unsigned i = 0; i < ARRAY_SIZE(net->dns6) && net->dns6_until > clock_monotonic(); i++)
+		if (!addr_is_any(&net->dns6[i]))
+			text_printf(&t, "nameserver %s\n", addr_text(&net->dns6[i], a));
 	if (net->boot_server) {
 		addr = addr_v4(net->boot_server);
 		text_printf(&t, "bootserver %s\n", addr_text(&addr, a));

@@ -8,9 +8,12 @@
 #include "kernel/clock.h"
 #include "net/checksum.h"
 #include "net/config.h"
+#include "net/ip6.h"
 #include "net/udp.h"
 
-#define DHCP_CLIENT_PORT 68
+#define DHCP_CLIENT_PORT  68
+#define DHCP6_CLIENT_PORT 546
+#define DHCP6_SERVER_PORT 547
 
 /* -1: no match; else the better the higher. */
 static int score(struct udp_sock *u, const struct net_addr *dst, u16 dport, const struct net_addr *src,
@@ -165,6 +168,14 @@ void udp_input(struct net_stack *net, struct packet *p)
 		dhcp_input(p->dev, p, cb->src.w[3]);
 		packet_free(p);
 		return;
+	}
+	if (unlikely(dport == DHCP6_CLIENT_PORT && sport == DHCP6_SERVER_PORT) && !addr_is_v4(&cb->dst)) {
+		packet_advance(p, sizeof(*uh));
+		if (dhcp6_input(p->dev, p, &cb->src)) {
+			packet_free(p);
+			return;
+		}
+		packet_push(p, sizeof(*uh));
 	}
 	if (addr_is_multicast(&cb->dst) ||
 	    (addr_is_v4(&cb->dst) &&

@@ -9,6 +9,11 @@ void net_configure_device(struct netdev *dev);
 void net_config_link_changed(struct netdev *dev, bool up);
 void net_ip6_device_changed(struct netdev *dev, bool up);
 
+/* Name servers (NULL: leave them) and search domains (NULL) that a router or DHCPv6 told, for so many SECONDS
+ * (0: forget them; ~0: for ever). Section. */
+void net_dns6_set(struct net_stack *net, const struct net_addr *servers, unsigned n, const char *search,
+		  u32 seconds);
+
 /* DHCPv4 (RFC 2131) on one interface. Any context. */
 int dhcp_start(struct netdev *dev); /* -ENOMEM */
 void dhcp_stop(struct netdev *dev, bool release);

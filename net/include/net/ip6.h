@@ -26,7 +26,14 @@ enum {
 	ND_SOLICIT = 135,
 	ND_ADVERT = 136,
 };
-enum { ND_OPT_SOURCE = 1, ND_OPT_TARGET = 2, ND_OPT_PREFIX = 3, ND_OPT_MTU = 5 };
+enum {
+	ND_OPT_SOURCE = 1,
+	ND_OPT_TARGET = 2,
+	ND_OPT_PREFIX = 3,
+	ND_OPT_MTU = 5,
+	ND_OPT_RDNSS = 25,
+	ND_OPT_DNSSL = 31,
+};
 
 struct icmp6_header {
 	u8 type, code;
@@ -42,6 +49,11 @@ struct ip6_if {
 	u8 solicits_left; /* router solicitations */
 	u64 solicit_at;
 	bool up;
+	/* DHCPv6 */
+	bool dhcp6_asking;
+	u8 dhcp6_tries;
+	u32 dhcp6_xid;
+	u64 dhcp6_at; /* ask (again) then; 0: nobody said that there is anything to ask for */
 };
 
 struct ip6_stack {
@@ -74,6 +86,14 @@ const u8 *nd_option(const u8 *p, const u8 *end, u8 type, u8 *len, bool *bad);
 void slaac_router_advert(struct packet *p);
 /* Somebody else has ADDR, which is tentative here. */
 void slaac_duplicate(struct netdev *dev, const struct net_addr *addr);
+
+void ip6_set_timer(struct ip6_if *i); /* after a deadline of I changed; its lock held */
+
+/* dhcp6.c; I's lock held. */
+void dhcp6_start(struct ip6_if *i);
+void dhcp6_timer(struct ip6_if *i, u64 now);
+/* A UDP packet for port 546, data behind the UDP header. True: it was for us. Does not take P over. */
+bool dhcp6_input(struct netdev *dev, struct packet *p, const struct net_addr *src);
 
 /* Tell the routers of DEV about a group (MLD, RFC 2710). */
 void mld_group_changed(struct netdev *dev, const struct net_addr *group, bool joined);

@@ -100,8 +100,12 @@ struct net_stack {
 
 	/* What configuration learnt, for /proc/net/pnp and the host name. Guarded by cfg_lock. */
 	u32 dns[3];
-	char domain[64], hostname[64];
+	char domain[64], hostname[64], search[256]; /* search: names with spaces between */
 	u32 ntp, boot_server;
+	/* ... by way of IPv6, until then (CLOCK_MONOTONIC ns; ~0: for ever) */
+	struct net_addr dns6[3];
+	char search6[256];
+	u64 dns6_until, search6_until;
 };
 
 extern struct net_stack net_default;

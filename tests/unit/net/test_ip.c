@@ -406,6 +406,103 @@ static void test_receive_buffer_limit(void **st)
 	finish();
 }
 
+static struct {
+	unsigned requests;
+	u8 xid[3], duid[10];
+} asked;
+
+static bool hear_dhcp6(struct sim_link *l, unsigned side, u8 *f, u32 len, void *arg)
+{
+	if (side == 0 && f[12] == 0x86 && f[20] == 17 && f[56] == 547 >> 8 && f[57] == (547 & 0xff)) {
+		assert_int_equal(f[62], DHCP6_INFORMATION_REQUEST);
+		assert_int_equal(f[38], 0xff); /* to all agents and servers */
+		memcpy(asked.xid, f + 63, 3);
+		memcpy(asked.duid, f + 70, 10);
+		asked.requests++;
+	}
+	return true;
+}
+
+/* An IPv6 frame from a router, fe80::9, with its checksum where CSUM says. */
+static void from_router(struct netdev *dev, const struct net_addr *dst, u8 proto, u8 *payload, u32 n,
+			u32 csum)
+{
+	struct net_addr src = {.b = {0xfe, 0x80, [15] = 9}};
+	struct packet *p = packet_alloc(66, 54 + n);
+	u8 *f = packet_put(p, 54 + n);
+	u16 sum = csum_fold(csum_partial(payload, n, csum_pseudo(&src, dst, n, proto)));
+
+	memcpy(payload + csum, &sum, 2);
+	memset(f, 0, 54);
+	memcpy(f, dev->mac, 6);
+	f[12] = 0x86;
+	f[13] = 0xdd;
+	f[14] = 0x60;
+	f[18] = (u8)(n >> 8);
+	f[19] = (u8)n;
+	f[20] = proto;
+	f[21] = 255;
+	memcpy(f + 22, &src, 16);
+	memcpy(f + 38, dst, 16);
+	memcpy(f + 54, payload, n);
+	net_enter();
+	netdev_receive(dev, p);
+	net_leave();
+}
+
+/* A router gives a prefix and a name server, and says that DHCPv6 knows more. */
+static void test_ipv6_configuration(void **st)
+{
+	u8 ra[] = {134,	 0,   0,    0,	  64, 0x40, 7,	8,  0, 0, 0, 0, 0, 0,  0, 0, /* other configuration,
+											half an hour */
+		   3,	 4,   64,   0xc0, 0,  0,    14, 16, 0, 0, 7, 8, 0, 0,  0, 0, 0x20, 1, 0x0d,
+		   0xb8, 0,   0,    0,	  0,  0,    0,	0,  0, 0, 0, 0, 0, 25, 3, 0, 0,	   0, 0,
+		   0,	 100, 0xfd, 0,	  0,  0,    0,	0,  0, 0, 0, 0, 0, 0,  0, 0, 0,	   53};
+	u8 reply[] = {2, 35, 2, 34, 0, 61, 0, 0, 7, 0,	0, 0,  0,  1, 0,  10,	0,   0,	  0, 0, 0,
+		      0, 0,  0, 0,  0, 0,  2, 0, 2, 9,	9, 0,  23, 0, 16, 0xfd, 0,   0,	  0, 0, 0,
+		      0, 0,  0, 0,  0, 0,  0, 0, 0, 54, 0, 24, 0,  5, 3,  'l',	'a', 'n', 0};
+	struct net_addr all = {.b = {0xff, 2, [15] = 1}}, own = {},
+			far = {.b = {0x20, 1, 0x48, 0x60, [15] = 1}}, any = {};
+	struct net_addr prefix = {.b = {0x20, 1, 0x0d, 0xb8}};
+	struct route_result rt;
+
+	start();
+	memset(&asked, 0, sizeof(asked));
+	link.filter = hear_dhcp6;
+	assert_int_equal(ip6_stack_init(&a->net), 0);
+	sim_run(2 * SEC);
+	from_router(&a->dev, &all, 58, ra, sizeof(ra), 2);
+	sim_run(2 * SEC);
+	for (const struct if_addr *i = net_if(&a->dev)->addrs; i; i = i->next)
+		if (addr_prefix_equal(&i->addr, &prefix, 64) && !(i->flags & IFA_F_TENTATIVE))
+			own = i->addr;
+	assert_true(addr_prefix_equal(&own, &prefix, 64));
+	assert_int_equal(route_lookup(&a->net, &far, &any, 0, &rt), 0);
+	assert_int_equal(rt.nexthop.b[15], 9);
+	assert_true(addr_equal(&rt.src, &own));
+	assert_int_equal(a->net.dns6[0].b[15], 53);
+	assert_true(a->net.dns6_until > clock_monotonic() &&
+		    a->net.dns6_until < clock_monotonic() + 100 * SEC);
+	/* It asks, and again until somebody answers. */
+	assert_true(asked.requests >= 1);
+	sim_run(10 * SEC);
+	assert_in_range(asked.requests, 2, 5);
+	memcpy(reply + 9, asked.xid, 3);
+	memcpy(reply + 16, asked.duid, 10);
+	for (const struct if_addr *i = net_if(&a->dev)->addrs; i; i = i->next)
+		if (addr_is_link_local(&i->addr))
+			own = i->addr;
+	from_router(&a->dev, &own, 17, reply, sizeof(reply), 6);
+	assert_int_equal(a->net.dns6[0].b[15], 54);
+	assert_string_equal(a->net.search6, "lan");
+	asked.requests = 0;
+	sim_run(80000 * SEC);
+	assert_int_equal(asked.requests, 0);
+	sim_run(10000 * SEC); /* a day: what we know gets old */
+	assert_true(asked.requests > 0);
+	finish();
+}
+
 /* A route leads to an interface, or says why there is no way; anything else a look-up could not answer. */
 static void test_route_types(void **st)
 {
@@ -431,4 +528,4 @@ static void test_route_types(void **st)
 }
 
 UNIT_TESTS(test_datagrams, test_fragments, test_hostile_fragments, test_broadcast_and_multicast, test_ping,
-	   test_arp, test_dhcp, test_receive_buffer_limit, test_route_types)
+	   test_arp, test_dhcp, test_receive_buffer_limit, test_route_types, test_ipv6_configuration)

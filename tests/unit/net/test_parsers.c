@@ -3,7 +3,7 @@
  * netlink attributes, packets in parts. */
 // clang-format off
 // sources: net/core/checksum.c net/core/packet.c net/core/address.c net/tcp/tcp_options.c net/dhcp/dhcp_parse.c
-// sources: net/netlink/netlink_msg.c kernel/lib/iter.c
+// sources: net/dhcp/dhcp6_parse.c net/dhcp/dns_names.c net/netlink/netlink_msg.c kernel/lib/iter.c
 // clang-format on
 #include "unit.h"
 
@@ -263,6 +263,56 @@ static void test_packet_parts(void **state)
 	assert_int_equal(host_heap_live(), 0);
 }
 
+static void test_domain_names(void **state)
+{
+	static const u8 list[] = "\3eng\7example\3org\0\4test\xc0\4\xc0\0";
+	static const u8 loop[] = "\3abc\xc0\0", ahead[] = "\1a\xc0\5\1b", slash[] = "\3a/b";
+	char out[64], small[20];
+
+	assert_int_equal(dns_name_list(list, sizeof(list) - 1, true, out, sizeof(out)), 48);
+	assert_string_equal(out, "eng.example.org test.example.org eng.example.org");
+	assert_int_equal(dns_name_list(list, sizeof(list) - 1, false, out, sizeof(out)), 0); /* a pointer */
+	assert_int_equal(dns_name_list(list, 17, false, out, sizeof(out)), 15);
+	assert_string_equal(out, "eng.example.org");
+	assert_int_equal(dns_name_list(list, sizeof(list) - 1, true, small, sizeof(small)),
+			 15); /* what fits */
+	assert_int_equal(dns_name_list(loop, sizeof(loop) - 1, true, out, sizeof(out)), 0);
+	assert_int_equal(dns_name_list(ahead, sizeof(ahead) - 1, true, out, sizeof(out)), 0);
+	assert_int_equal(dns_name_list(slash, sizeof(slash), true, out, sizeof(out)), 0);
+	for (size_t n = 0; n < sizeof(list) - 1; n++) { /* cut anywhere: no read beyond */
+		u8 *copy = malloc(n + !n);
+
+		memcpy(copy, list, n);
+		(void)dns_name_list(copy, n, true, out, sizeof(out));
+		free(copy);
+	}
+}
+
+static void test_dhcp6_messages(void **state)
+{
+	struct netdev dev = {.mac = {2, 0, 0, 0, 0, 1}};
+	static const u8 good[] = {7, 1,	 2, 3,	0,  1, 0,  10,	 0,   3,   0, 1, 2,  0, 0, 0, 0, 1, 0, 2, 0,
+				  2, 9,	 9, 0,	23, 0, 16, 0xfd, 0,   0,   0, 0, 0,  0, 0, 0, 0, 0, 0, 0, 0,
+				  0, 53, 0, 24, 0,  5, 3,  'l',	 'a', 'n', 0, 0, 32, 0, 4, 0, 0, 0, 5};
+	struct dhcp6_answer a;
+
+	assert_true(dhcp6_parse(good, sizeof(good), &dev, 0x10203, &a));
+	assert_int_equal(a.ndns, 1);
+	assert_int_equal(a.dns[0].b[15], 53);
+	assert_string_equal(a.search, "lan");
+	assert_int_equal(a.refresh, 600);
+	assert_false(dhcp6_parse(good, sizeof(good), &dev, 0x10204, &a));
+	for (size_t n = 0; n < sizeof(good); n++) {
+		u8 *copy = malloc(n + !n);
+
+		memcpy(copy, good, n);
+		(void)dhcp6_parse(copy, n, &dev, 0x10203, &a);
+		free(copy);
+	}
+	dev.mac[5] = 2; /* somebody else's */
+	assert_false(dhcp6_parse(good, sizeof(good), &dev, 0x10203, &a));
+}
+
 static void test_netlink_attributes(void **state)
 {
 	const struct nlattr *at[4];
@@ -290,4 +340,4 @@ static void test_netlink_attributes(void **state)
 }
 
 UNIT_TESTS(test_checksum, test_options, test_options_round_trip, test_dhcp_messages, test_addresses,
-	   test_packet_parts, test_netlink_attributes)
+	   test_packet_parts, test_domain_names, test_dhcp6_messages, test_netlink_attributes)
