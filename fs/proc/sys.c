@@ -66,11 +66,11 @@ static int text_show(struct seq *s, const struct pseudo_ctx *ctx)
 
 /* Settings that are only remembered. */
 static u32 kept_randomize = 2, kept_panic, kept_perf_paranoid = 2, kept_dmesg_restrict, kept_kptr_restrict,
-	   kept_sysrq = 16, kept_core_uses_pid, kept_swappiness = 60, kept_overcommit,
-	   kept_overcommit_ratio = 50, kept_dirty_ratio = 20, kept_dirty_background = 10,
-	   kept_cache_pressure = 100, kept_panic_on_oom, kept_oom_allocating, kept_hugetlb_group,
-	   kept_protected_hardlinks = 1, kept_protected_symlinks = 1, kept_suid_dumpable, kept_compact,
-	   kept_zone_reclaim, kept_lease_break = 45, kept_dirty_expire = 3000, kept_dirty_writeback = 500;
+	   kept_sysrq = 16, kept_swappiness = 60, kept_overcommit, kept_overcommit_ratio = 50,
+	   kept_dirty_ratio = 20, kept_dirty_background = 10, kept_cache_pressure = 100, kept_panic_on_oom,
+	   kept_oom_allocating, kept_hugetlb_group, kept_protected_hardlinks = 1, kept_protected_symlinks = 1,
+	   kept_suid_dumpable, kept_compact, kept_zone_reclaim, kept_lease_break = 45,
+	   kept_dirty_expire = 3000, kept_dirty_writeback = 500;
 static u64 kept_file_max = 0x7fffffffffffffff, kept_pipe_soft = 16384, kept_pipe_hard, kept_aio_max = 65536;
 static const u32 pid_max = PID_MAX, ngroups_max = 65536, cap_last_cap = CAP_LAST_CAP, overflow_id = 65534,
 		 nr_open = 1048576, threads_max = PID_MAX, poolsize = 256;
@@ -93,8 +93,6 @@ static int hostname_store(const struct pseudo_ctx *ctx __maybe_unused, const cha
 
 	return system_set_hostname(text, end ? (size_t)(end - text) : n);
 }
-
-static char core_pattern[128] = "core";
 
 static int core_pattern_show(struct seq *s, const struct pseudo_ctx *ctx __maybe_unused)
 {
@@ -204,7 +202,7 @@ static const struct pseudo_entry kernel_entries[] = {
 	NUMBER("dmesg_restrict", 0644, kept_dmesg_restrict, 0, 1),
 	NUMBER("kptr_restrict", 0644, kept_kptr_restrict, 0, 2),
 	NUMBER("sysrq", 0644, kept_sysrq, 0, 511),
-	NUMBER("core_uses_pid", 0644, kept_core_uses_pid, 0, 1),
+	NUMBER("core_uses_pid", 0644, core_uses_pid, 0, 1),
 	/* System V IPC's limits are fixed: kernel/ipc/sysv_*.c. */
 	TEXT("shmmax", "18446744073692774399\n"),
 	TEXT("shmall", "18446744073692774399\n"),

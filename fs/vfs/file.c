@@ -120,6 +120,14 @@ ssize_t file_write(struct file *f, const void *buf, size_t n, u64 *pos)
 	return file_write_iter(f, &it, pos);
 }
 
+int file_truncate(struct file *f, u64 size)
+{
+	int err = inode_truncate(f->inode, size, false);
+
+	file_contents_changed(f);
+	return err;
+}
+
 u32 file_poll(struct file *f, struct poll_table *pt)
 {
 	if (!f->ops->poll)

@@ -69,6 +69,26 @@ size_t vm_access(struct vmspace *vm, u64 addr, void *buf, size_t len, bool write
 	return done;
 }
 
+size_t vm_read_present(struct vmspace *vm, u64 addr, void *buf, size_t len)
+{
+	size_t done = 0;
+
+	while (done < len && addr + done < APP_LIMIT) {
+		struct vma *v = vma_lock_read(vm, addr + done);
+		size_t n = 0;
+
+		if (!v)
+			break;
+		n = access_page(v, addr + done, (char *)buf + done,
+				min(min(len - done, PAGE_SIZE), (size_t)(v->end - addr - done)), false);
+		vma_unlock_read(v);
+		if (!n)
+			break;
+		done += n;
+	}
+	return done;
+}
+
 int vm_futex_key(struct vmspace *vm, u64 addr, bool private, struct futex_key *key)
 {
 	struct vma *v;

@@ -14,7 +14,7 @@
 #include "kernel/ipc.h"
 #include "kernel/counter.h"
 #include "kernel/syscall.h"
-#include "ptrace.h"
+#include "coredump.h"
 
 DEFINE_COUNTER(threads_ended, "threads that ended");
 DEFINE_COUNTER(processes_ended, "processes that ended");
@@ -172,7 +172,11 @@ static bool notify_exit(struct process *p)
 	if (parent->sighand)
 		action = sighand_action(parent->sighand, SIGCHLD);
 	spin_unlock_irqrestore(&parent->lock, flags);
-	notify_parent(p, sig ? CLD_KILLED : CLD_EXITED, sig ? sig : p->exit_code >> 8 & 0xff);
+	notify_parent(p,
+		      !sig		    ? CLD_EXITED
+		      : p->exit_code & 0x80 ? CLD_DUMPED
+					    : CLD_KILLED,
+		      sig ? sig : p->exit_code >> 8 & 0xff);
 	return p->exit_signal == SIGCHLD &&
 	       (action.handler == SIG_HANDLER_IGNORE || (action.flags & SA_NOCLDWAIT));
 }
@@ -237,6 +241,7 @@ void thread_exit(int code)
 	struct process *p = t->proc;
 	struct vmspace *vm = t->vm;
 
+	coredump_park();
 	counter_inc(&threads_ended);
 	t->exit_code = p->group_exit ? p->exit_code : code;
 	if (unlikely(thread_test_flag(t, THREAD_TRACE)))

@@ -7,7 +7,7 @@
 #include "base/string.h"
 #include "kernel/alloc.h"
 #include "kernel/counter.h"
-#include "ptrace.h"
+#include "coredump.h"
 
 DEFINE_COUNTER(signals_handled, "signal handlers entered");
 DEFINE_COUNTER(signal_frame_failed, "signal frames that did not fit on the application's stack");
@@ -205,6 +205,8 @@ static void default_action(const struct delivery *d)
 		if (d->fault)
 			fault_line(sig, d->info.si_code, (u64)d->info.si_addr);
 		ptrace_event(PTRACE_EVENT_EXIT, (u64)sig);
+		if (SIGMASK(sig) & SIGMASK_CORE && coredump(sig, &d->info))
+			thread_exit(p->exit_code);
 		process_exit_group(sig);
 	}
 	if (sig != SIGSTOP && session_orphaned_group(p))

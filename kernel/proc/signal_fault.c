@@ -112,7 +112,7 @@ void signal_force_fault(int sig, int code, u64 addr)
 	spin_lock(&p->sighand->lock);
 	if (a->handler == SIG_HANDLER_IGNORE || (t->sig.blocked & SIGMASK(sig)))
 		a->handler = SIG_HANDLER_DEFAULT;
-	fatal = a->handler == SIG_HANDLER_DEFAULT && !ptrace_traced(t);
+	fatal = a->handler == SIG_HANDLER_DEFAULT && !ptrace_traced(t) && !p->rlim[RLIMIT_CORE].rlim_cur;
 	spin_unlock(&p->sighand->lock);
 	if (!fatal) {
 		t->sig.fault_signal = sig;

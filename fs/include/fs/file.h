@@ -121,6 +121,7 @@ int file_set_anon_inode(struct file *f, u32 mode);
 
 /* Kernel-side I/O on an open file. */
 ssize_t file_read(struct file *f, void *buf, size_t n, u64 *pos);
+int file_truncate(struct file *f, u64 size); /* a regular file, open for writing */
 ssize_t file_write(struct file *f, const void *buf, size_t n, u64 *pos);
 u32 file_poll(struct file *f, struct poll_table *pt);
 /* Called by epoll's owner when a file with epoll_items is released: implemented in kernel/ipc/epoll.c. */

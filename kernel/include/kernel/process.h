@@ -50,6 +50,7 @@ struct process {
 	bool zombie;		    /* all threads ended; waits for its parent's wait4 */
 	int exit_code;		    /* wait status encoding */
 	bool group_exit;	    /* exit_group or a fatal signal is under way; exit_code is set */
+	struct core_state *core;    /* a thread dumps core; guarded by lock. kernel/proc/coredump.h */
 	struct thread *exec_thread; /* execve ends the other threads */
 	struct waitq exec_wait;	    /* it sleeps here */
 	bool execed;		    /* has called execve since fork (setpgid's EACCES) */
@@ -131,6 +132,9 @@ u32 process_count(void);	  /* zombies included */
 u32 thread_count(void);		  /* of applications, alive */
 #define PID_MAX 32768
 
+/* /proc/sys/kernel/core_pattern and core_uses_pid: kernel/proc/coredump.c */
+extern char core_pattern[128];
+extern u32 core_uses_pid;
 /* "comm[pid]: SIGSEGV at address ..." of the fault that ends the current process; "" when it ends for another
  * reason. */
 const char *process_last_fault(void);

@@ -145,6 +145,8 @@ int vm_handle_fault(struct vmspace *vm, u64 addr, bool write, bool exec, bool fr
 int vm_fault_in(struct vmspace *vm, u64 addr, bool write);
 /* Read or write another address space's memory (process_vm_readv, /proc/PID/{cmdline,environ,mem}). Bytes copied. */
 size_t vm_access(struct vmspace *vm, u64 addr, void *buf, size_t len, bool write);
+/* Copy what is mapped now, without bringing anything in: as many bytes as lie in pages that are there. */
+size_t vm_read_present(struct vmspace *vm, u64 addr, void *buf, size_t len);
 /* The futex key of ADDR: private mappings give (vm, addr), shared ones (page cache, offset), with a reference. */
 struct futex_key {
 	u64 object; /* struct vmspace * or struct inode * */

@@ -48,6 +48,11 @@ void fault_line(int sig, int code, u64 addr)
 {
 }
 
+bool coredump(int sig, const siginfo_t *info)
+{
+	return false;
+}
+
 /* Nobody traces here. */
 void ptrace_event(int event, u64 message)
 {
