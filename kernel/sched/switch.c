@@ -99,7 +99,7 @@ static void switch_to(struct runqueue *rq, struct thread *prev, struct thread *n
 	account_switch_out(prev, now);
 	account_switch_in(next, now);
 	atomic_store_explicit(&next->se.on_cpu, true, memory_order_relaxed);
-	if (next->vm && next->vm != prev->vm)
+	if (next->vm != prev->vm) /* NULL: keeps it loaded, but is told of no change */
 		vmspace_activate(next->vm);
 	this_cpu(current_thread) = next;
 	finish_switch(arch_switch(prev, next));

@@ -100,6 +100,7 @@ void cpu_init_local(void)
 	if (cpu_has_rdtscp())
 		wrmsr(MSR_TSC_AUX, cpu_id()); /* getcpu in the vDSO */
 	apic_init_local();
+	steal_time_init_cpu();
 }
 
 void cpu_init_boot(void)

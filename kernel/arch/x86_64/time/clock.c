@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The clocks: monotonic time is the TSC, scaled. Where its frequency is known by the hypervisor (kvmclock, CPUID leaves) it is
- * taken as given. Else it is measured against PIT channel 0, first over 2 ms so that boot need not wait, then over
- * 40 ms, 2 s and 60 s in the background: each measurement narrows the error enough that the next, longer one cannot miss
- * a wrap of the PIT's 55 ms period. A change of scale joins at the current instant, so time never steps.
+ * taken as given. Else it is measured (reference.c): over 2 ms against the PIT, so that boot need not wait, then against the best
+ * counter there is over 40 ms, 2 s and 60 s in the background: each measurement narrows the error enough that the next, longer
+ * one cannot miss a wrap of the PIT's 55 ms period. A change of scale joins at the current instant, so time never steps.
  * The parameters live in the page that the vDSO reads (arch/vvar.h), under a sequence count. */
 
 #include "kernel/clock.h"
@@ -17,12 +17,10 @@
 #include "kernel/spinlock.h"
 #include "kernel/timer.h"
 
-#define PIT_HZ 1193182ull
-
 struct vvar_page vvar __aligned(PAGE_SIZE);
 static struct spinlock update_lock = SPINLOCK_INIT; /* writers of vvar */
 static u64 tsc_khz;
-static bool calibrated_by_pit;
+static bool given; /* the hypervisor or the CPU said the TSC's rate */
 
 /* ---- reading ---- */
 
@@ -103,63 +101,58 @@ void clock_set_realtime(u64 ns)
 	spin_unlock_irqrestore(&update_lock, flags);
 }
 
-/* ---- measuring against PIT channel 0 ---- */
+/* ---- measuring ---- */
 
 struct sample {
-	u64 tsc;
-	u16 pit; /* counts down, period 65536 */
+	u64 tsc, count;
 };
 
-static u64 sample_tsc0;
-static u16 sample_pit0;
-static u64 sample_ticks; /* PIT ticks between sample 0 and the last sample taken */
-static u64 sample_last_tsc;
+static const struct reference *reference; /* what the TSC is measured against; NULL: its rate was given */
+static struct sample first;
 
-static void pit_start(void)
-{
-	outb(0x43, 0x34); /* channel 0, low then high byte, rate generator */
-	outb(0x40, 0);
-	outb(0x40, 0); /* 65536 */
-}
-
-/* Latch and read; of three tries the one with the least time around it. */
-static struct sample pit_sample(void)
+/* Of three tries the one with the least time around it. */
+static struct sample sample(const struct reference *r)
 {
 	struct sample best = {0, 0};
 	u64 width = ~0ull;
 
 	for (int i = 0; i < 3; i++) {
 		u64 flags = arch_irq_save();
-		u64 t0 = arch_cycles_ordered();
-		outb(0x43, 0x00);
-		u64 t1 = arch_cycles_ordered();
-		u16 lo = inb(0x40), hi = inb(0x40);
-		arch_irq_restore(flags);
+		u64 t0 = arch_cycles_ordered(), count = r->read(), t1 = arch_cycles_ordered();
 
+		arch_irq_restore(flags);
 		if (t1 - t0 < width) {
 			width = t1 - t0;
-			best = (struct sample){t0 + width / 2, (u16)(lo | hi << 8)};
+			best = (struct sample){t0 + width / 2, count};
 		}
 	}
 	return best;
 }
 
-/* Extend the measurement to now: the present frequency tells how many whole PIT periods have passed. */
-static u64 pit_measure(void)
+/* The TSC's Hz from FIRST to now; 0: it makes no sense. The frequency known so far tells how often the counter wrapped. */
+static u64 measure(void)
 {
-	struct sample s = pit_sample();
-	u64 phase = (u16)(sample_pit0 - s.pit);
-	u64 ticks = phase;
+	struct sample s = sample(reference);
+	u64 ticks = (s.count - first.count) & reference->mask;
 
-	if (tsc_khz) {
-		u64 expect = mul_div(s.tsc - sample_tsc0, PIT_HZ, tsc_khz * 1000);
-		u64 periods = (expect + 32768 - min(phase, expect + 32768)) >> 16;
+	if (tsc_khz && reference->mask != ~0ull) {
+		u64 expect = mul_div(s.tsc - first.tsc, reference->hz, tsc_khz * 1000) + reference->mask / 2;
 
-		ticks = phase + (periods << 16);
+		ticks += (expect - min(ticks, expect)) & ~reference->mask;
 	}
-	sample_ticks = ticks;
-	sample_last_tsc = s.tsc;
-	return ticks ? mul_div(s.tsc - sample_tsc0, PIT_HZ, ticks) : 0; /* Hz */
+	/* No TSC is a million times as fast: a counter that stands still must not make the quotient overflow. */
+	return ticks > (s.tsc - first.tsc) >> 20 ? mul_div(s.tsc - first.tsc, reference->hz, ticks) : 0;
+}
+
+/* Measure over 2 ms. 0: the counter does not count. */
+static u64 calibrate(const struct reference *r)
+{
+	reference = r;
+	first = sample(r);
+	for (unsigned i = 0; ((sample(r).count - first.count) & r->mask) < r->hz / 500; i++)
+		if (i > 50000)
+			return 0;
+	return measure();
 }
 
 static const u64 refine_at[] = {40 * NSEC_PER_MSEC, 2 * NSEC_PER_SEC, 60 * NSEC_PER_SEC};
@@ -168,48 +161,52 @@ static struct timer refine_timer;
 
 static void refine(struct timer *t)
 {
-	u64 old = tsc_khz * 1000, hz = pit_measure();
+	u64 old = tsc_khz * 1000, hz = measure();
 
-	/* A PIT that someone reprogrammed, or a host that was suspended: keep what we have. */
+	/* A counter that someone reprogrammed, or a host that was suspended: keep what we have. */
 	if (hz && (hz > old ? hz - old : old - hz) < old / 200)
 		set_frequency(hz);
 	if (++refine_step < ARRAY_SIZE(refine_at))
 		timer_set(t, clock_monotonic() + refine_at[refine_step]);
 }
 
-static int clock_refine_start(void)
+/* Now that the firmware's tables can be read, there may be something better than the PIT. */
+static int clock_find_reference(void)
 {
-	if (calibrated_by_pit) {
+	const struct reference *better = given ? NULL : reference_from_tables();
+	u64 hz;
+
+	if (better && !reference) {
+		hz = calibrate(better);
+		if (hz) {
+			set_frequency(hz);
+			apic_timer_calibrate(); /* it was measured by the clock */
+		} else {
+			reference = NULL;
+		}
+	} else if (better) {
+		reference = better;
+		first = sample(better);
+	}
+	log_info("clock: TSC at %lu kHz, %s", tsc_khz, given ? "as the hypervisor says" : reference ? reference->name : "assumed");
+	if (reference) {
 		timer_init(&refine_timer, refine);
 		timer_set(&refine_timer, clock_monotonic() + refine_at[0]);
 	}
 	return 0;
 }
-INITCALL(clock_refine_start, INIT_LATE);
-
-static u64 pit_calibrate(void)
-{
-	pit_start();
-	struct sample s = pit_sample();
-	sample_tsc0 = s.tsc;
-	sample_pit0 = s.pit;
-	for (u64 i = 0; (u16)(sample_pit0 - pit_sample().pit) < PIT_HZ / 500; i++)
-		if (i > 1000000)
-			return 0; /* no PIT: it reads the same for ever */
-	return pit_measure();
-}
+INITCALL(clock_find_reference, INIT_BUS);
 
 void clock_init(void)
 {
 	u64 hz = tsc_hz_from_hypervisor();
 
+	given = hz != 0;
+	if (!hz)
+		hz = calibrate(reference_pit());
 	if (!hz) {
-		hz = pit_calibrate();
-		calibrated_by_pit = hz != 0;
-	}
-	if (!hz) {
-		log_err("clock: nothing to measure the TSC against; assuming 1 GHz");
-		hz = 1000000000;
+		hz = 1000000000; /* until there are tables */
+		reference = NULL;
 	}
 	set_frequency(hz);
 	vvar.wall_offset = wall_clock_at_boot() - clock_monotonic();

@@ -8,11 +8,16 @@
 #include "arch/platform.h"
 #include "base/string.h"
 #include "clocksource.h"
+#include "kernel/alloc.h"
 #include "kernel/clock.h"
+#include "kernel/percpu.h"
+#include "kernel/sched.h"
 
 #define KVM_FEATURE_CLOCKSOURCE2 BIT(3)
 #define MSR_KVM_WALL_CLOCK	 0x4b564d00
 #define MSR_KVM_SYSTEM_TIME	 0x4b564d01
+#define KVM_FEATURE_STEAL_TIME	 BIT(5)
+#define MSR_KVM_STEAL_TIME	 0x4b564d03
 
 struct pvclock_time {
 	u32 version, pad0;
@@ -26,12 +31,55 @@ struct pvclock_wall {
 	u32 version, sec, nsec;
 } __aligned(64);
 
+/* What the host took from this virtual CPU; the host writes it, odd versions while it does. */
+struct steal_time {
+	u64 ns;
+	u32 version, flags;
+	u8 preempted, pad[47];
+} __aligned(64);
+
+static DEFINE_PER_CPU(struct steal_time *, steal_time);
 static struct pvclock_time pv_time;
 static struct pvclock_wall pv_wall;
 
+static bool kvm_has(u32 feature)
+{
+	return !memcmp(hypervisor_id, "KVMKVMKVM", 9) && cpuid(0x40000001, 0).eax & feature;
+}
+
 static bool has_kvmclock(void)
 {
-	return !memcmp(hypervisor_id, "KVMKVMKVM", 9) && cpuid(0x40000001, 0).eax & KVM_FEATURE_CLOCKSOURCE2;
+	return kvm_has(KVM_FEATURE_CLOCKSOURCE2);
+}
+
+static u64 steal_clock(unsigned cpu)
+{
+	struct steal_time *s = *per_cpu_ptr(&steal_time, cpu);
+	u32 version;
+	u64 ns;
+
+	if (!s)
+		return 0;
+	do {
+		version = __atomic_load_n(&s->version, __ATOMIC_ACQUIRE);
+		ns = __atomic_load_n(&s->ns, __ATOMIC_RELAXED);
+		__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	} while (version & 1 || version != __atomic_load_n(&s->version, __ATOMIC_RELAXED));
+	return ns;
+}
+
+void steal_time_init_cpu(void)
+{
+	struct steal_time *s;
+
+	if (!kvm_has(KVM_FEATURE_STEAL_TIME))
+		return;
+	s = kzalloc(sizeof *s); /* a power of two: aligned to its size, as the host demands */
+	if (!s)
+		return;
+	this_cpu(steal_time) = s;
+	wrmsr(MSR_KVM_STEAL_TIME, virt_to_phys(s) | 1);
+	sched_steal_clock = steal_clock;
 }
 
 /* kvmclock's scale is ns = (cycles << shift) * mul >> 32. It is read once: the host keeps the TSC's rate constant or

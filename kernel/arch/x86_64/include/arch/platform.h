@@ -47,7 +47,7 @@ void smp_stop_others(void); /* panic, power off */
 
 /* time/ */
 void clock_init(void);
-void clock_init_cpu(void);
+void steal_time_init_cpu(void); /* have the host tell what it takes from this CPU */
 u64 clock_tsc_khz(void);
 u64 clock_tsc_from_ns(u64 deadline); /* CLOCK_MONOTONIC ns to a TSC value, for the deadline timer */
 
