@@ -14,6 +14,7 @@
 #define RUN_MAX 256 /* callbacks per interrupt; the rest follow in the next one */
 
 DEFINE_COUNTER(timer_interrupts, "local timer interrupts");
+DEFINE_COUNTER(timer_early_interrupts, "local timer interrupts at which nothing was due");
 
 struct timer_base {
 	struct spinlock
@@ -21,7 +22,7 @@ struct timer_base {
 	struct rb_root mono, real;
 	struct timer *running; /* its callback runs on this CPU now */
 	_Atomic u64 next;      /* CLOCK_MONOTONIC ns of the earliest; may be earlier than that, never later */
-	u64 armed;	       /* what the hardware is set to; own CPU only */
+	u64 armed;	       /* what the hardware is set to; 0 while timers run; own CPU only */
 };
 
 static DEFINE_PER_CPU(struct timer_base, timer_base) = {.next = SCHED_NEVER, .armed = SCHED_NEVER};
@@ -214,8 +215,12 @@ void timer_run(unsigned cpu, u64 now)
 
 	counter_inc(&timer_interrupts);
 	b->armed = SCHED_NEVER;
-	if (atomic_load_explicit(&b->next, memory_order_relaxed) > now)
+	if (atomic_load_explicit(&b->next, memory_order_relaxed) > now) {
+		if (this_rq()->slice_end > now)
+			counter_inc(&timer_early_interrupts);
 		return;
+	}
+	b->armed = 0; /* a callback that queues a thread must not arm the hardware for what is due now */
 	spin_lock(&b->lock);
 	for (unsigned n = 0; n < RUN_MAX && (t = take_due(b, now)); n++) {
 		void (*fn)(struct timer *) = t->fn;
@@ -228,6 +233,7 @@ void timer_run(unsigned cpu, u64 now)
 	}
 	update_next(b);
 	spin_unlock(&b->lock);
+	b->armed = SCHED_NEVER;
 }
 
 /* On each CPU, in interrupt context: wall-clock timers may be due, or due at another time. */
