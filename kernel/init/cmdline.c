@@ -109,7 +109,7 @@ const char *cmdline_raw(void)
 
 /* Words that some part of the kernel reads; any other K=V is for init's environment. */
 static const char *const kernel_words[] = {
-	"BOOT_IMAGE", "console", "cwd", "debug", "hostname", "hugepages", "init", "ip", "loglevel", "maxcpus", "nokaslr",
+	"BOOT_IMAGE", "bootchart", "console", "cwd", "debug", "hostname", "hugepages", "init", "ip", "loglevel", "maxcpus", "nokaslr",
 	"norandmaps", "panic", "quiet", "reboot", "ro", "root", "rootflags", "rootfstype", "rootoverlay", "rw", "strace",
 	"transparent_hugepage", "virtio_mmio.device", "net.ifnames",
 };

@@ -79,6 +79,7 @@ def _run(p):
 def _launch(p):
     p.usage = "cortado launch [OPTIONS] PROGRAM [ARG...]"
     p.add_argument("--with", dest="with_", action="append", default=[], metavar="PATH[:GUEST]", help="a file or folder to bring along")
+    p.add_argument("--console", default="", metavar="FILE", help="keep the kernel's messages there")
     _machine_options(p, "user")
     _guest_option(p)
     p.add_argument("program", metavar="PROGRAM", nargs=argparse.REMAINDER, help="a program of this host, and its arguments")

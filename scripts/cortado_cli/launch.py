@@ -55,7 +55,7 @@ def describe(ns, root, init, folder, env):
         words.append(qemu.word("cwd", folder))
     if ns.net != "none" and not any(w.startswith("ip=") for w in ns.append.split()):
         words.append(qemu.USER_NET_WORD if ns.net == "user" else "ip=dhcp")
-    if not any(w == "debug" or w.startswith("loglevel=") for w in ns.append.split()):
+    if not ns.console and not any(w == "debug" or w.startswith("loglevel=") for w in ns.append.split()):
         words.append("quiet")
     if ns.append:
         words.append(ns.append)
@@ -69,6 +69,7 @@ def describe(ns, root, init, folder, env):
         root=root,
         net=ns.net,
         forwards=[p.chosen() for p in net.parse_ports(ns.publish)],
+        console=os.path.abspath(ns.console) if ns.console else "",
         extra=ns.qemu,
     )
     m.fw_cfg["opt/org.cortado/argv"] = environment.strings([ns.program] + ns.args)
@@ -93,7 +94,7 @@ def run(m, work, std=(0, 1, 2)):
     """Boot M with the standard descriptors STD, wait for its end, and return the exit status for this process."""
     ports = {name: streams.Port() for name in PORTS}
     m.ports = {name: port.chardev() for name, port in ports.items()}
-    m.console = os.path.join(work, "console.log")
+    m.console = m.console or os.path.join(work, "console.log")
     log = os.path.join(work, "qemu.log")
     words = qemu.command(m, work)
     handled = {n: signal.signal(n, _stop) for n in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}

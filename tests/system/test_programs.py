@@ -3,6 +3,7 @@
 
 import hashlib
 import os
+import re
 import subprocess
 
 import pytest
@@ -187,3 +188,14 @@ def test_reading_proc_again_and_again_costs_no_memory(launch):
     figures = [int(line.split()[1]) for line in r.out.splitlines()]
     assert r.status == 0 and len(figures) == 4, r
     assert figures[2] - figures[0] < 30 and figures[3] - figures[1] < 30, figures
+
+
+@pytest.mark.cortado_only
+def test_kernel_messages(launch, tmp_path):
+    """Words that ask for messages, and where these go: never among the program's own output."""
+    console = tmp_path / "console.log"
+    r = launch("--console", str(console), "--append", "bootchart strace=hello", vm.GUEST + "/static/hello")
+    assert (r.status, r.out, r.err) == (0, "hello\n", ""), r
+    text = console.read_text()
+    assert "bootchart: " in text and "vfs_boot_mounts" in text
+    assert re.search(r'write\(1, "hello\\n", 6\) += 6', text), text
