@@ -35,19 +35,22 @@ static int drop_pages(struct vma *v, u64 a, u64 e, int advice)
 	return err;
 }
 
-/* MADV_REMOVE: punch a hole into the file below. */
+/* MADV_REMOVE: punch a hole into the file below. Unlocks V. */
 static int remove_pages(struct vma *v, u64 a, u64 e)
 {
 	struct file *f = v->file;
 	u64 off = (v->pgoff << PAGE_SHIFT) + (a - v->start);
-	int err;
+	int err = 0;
 
 	if (v->flags & VMA_LOCKED || !f || !f->ops->fallocate)
-		return -EINVAL;
-	if ((v->flags & (VMA_SHARED | VMA_WRITE)) != (VMA_SHARED | VMA_WRITE))
-		return -EACCES;
-	file_get(f);
+		err = -EINVAL;
+	else if ((v->flags & (VMA_SHARED | VMA_WRITE)) != (VMA_SHARED | VMA_WRITE))
+		err = -EACCES;
+	else
+		file_get(f);
 	vma_unlock_read(v); /* the file system takes its own locks, and unmaps by the page cache's list */
+	if (err)
+		return err;
 	err = f->ops->fallocate(f, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, off, e - a);
 	file_put(f);
 	return err;

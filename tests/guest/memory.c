@@ -191,6 +191,26 @@ TEST(advice)
 	EXPECT_ERR(madvise(p, 4096, MADV_DONTNEED), ENOMEM);
 }
 
+TEST(refused_removal)
+{
+	char path[] = "/tmp/remove-XXXXXX", *private, *anonymous;
+	int fd = mkstemp(path);
+
+	ftruncate(fd, 16384);
+	unlink(path);
+	private = mmap(NULL, 16384, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
+	anonymous = mmap(NULL, 16384, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	EXPECT(private != MAP_FAILED && anonymous != MAP_FAILED);
+	EXPECT_ERR(madvise(private, 4096, MADV_REMOVE), EACCES);
+	EXPECT_ERR(madvise(anonymous, 4096, MADV_REMOVE), EINVAL);
+	// What was refused leaves nothing locked behind.
+	EXPECT_EQ(mprotect(private + 4096, 4096, PROT_NONE), 0);
+	EXPECT_EQ(mprotect(anonymous + 4096, 4096, PROT_NONE), 0);
+	EXPECT_EQ(munmap(private, 16384), 0);
+	EXPECT_EQ(munmap(anonymous, 16384), 0);
+	close(fd);
+}
+
 TEST(shared_file)
 {
 	char name[] = "/tmp/map-XXXXXX", b[8] = "";
