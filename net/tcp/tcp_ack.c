@@ -343,19 +343,18 @@ static void congestion(struct tcp_sock *tp, struct ack_state *a)
 bool tcp_ack(struct tcp_sock *tp, u32 seq, u32 ack, u32 wnd, const struct tcp_options *o, u32 payload)
 {
 	struct ack_state a = {.prior_una = tp->snd_una, .now = clock_monotonic()};
-	bool duplicate, was_empty = list_empty(&tp->recs);
+	bool duplicate, was_empty = list_empty(&tp->recs), overtaken = seq_lt(ack, tp->snd_una);
 	u32 old_wnd = tp->snd_wnd;
 
-	if (seq_gt(ack, tp->snd_nxt))
+	/* RFC 5961 5.2: nor may it be older than anything that a window could have delayed. */
+	if (seq_gt(ack, tp->snd_nxt) || seq_lt(ack, tp->snd_una - tp->max_wnd))
 		return false;
-	if (seq_lt(ack, tp->snd_una)) { /* old, but its SACK blocks may be news */
-		if (o->nsack && tp->sack_ok)
-			sack(tp, tp->snd_una, o, &a);
-		goto out;
-	}
+	if (overtaken)
+		ack = tp->snd_una; /* overtaken on the way; but its SACK blocks may be news */
+	else
+		update_window(tp, seq, ack, wnd);
 	a.acked = ack - tp->snd_una;
-	update_window(tp, seq, ack, wnd);
-	duplicate = !a.acked && !payload && wnd == old_wnd && !was_empty;
+	duplicate = !a.acked && !overtaken && !payload && wnd == old_wnd && !was_empty;
 	if (a.acked) {
 		u32 data = a.acked;
 
@@ -378,7 +377,7 @@ bool tcp_ack(struct tcp_sock *tp, u32 seq, u32 ack, u32 wnd, const struct tcp_op
 			tp->hole_probing = false;
 			tp->hole = 1;
 		}
-	} else if (tp->probes_out && list_empty(&tp->recs)) {
+	} else if (!overtaken && tp->probes_out && list_empty(&tp->recs)) {
 		tp->probes_out = 0; /* the peer lives */
 		tp->retrans_start = 0;
 	}
@@ -419,6 +418,5 @@ bool tcp_ack(struct tcp_sock *tp, u32 seq, u32 ack, u32 wnd, const struct tcp_op
 	}
 	if (a.acked)
 		tcp_write_space(tp);
-out:
 	return true;
 }

@@ -58,6 +58,7 @@ void tcp_sync_mss(struct tcp_sock *tp)
 	if (tp->ts_ok)
 		mss -= min(mss, 12u);
 	tp->mss = (u16)max(mss, (u32)TCP_MIN_MSS);
+	tp->cwnd = max(tp->cwnd, (u32)tp->mss); /* never less than one segment */
 }
 
 #define HOLE_LIFETIME (600 * NSEC_PER_SEC) /* as what ICMP says (RFC 1191 6.3) */

@@ -239,8 +239,8 @@ void tcp_send_tlp(struct tcp_sock *tp)
 		tcp_push(tp);
 		tp->cwnd = cwnd;
 	}
-	if (tp->snd_nxt == before) {
-		last = list_last_entry(&tp->recs, struct tcp_rec, node);
+	last = list_last_entry(&tp->recs, struct tcp_rec, node);
+	if (tp->snd_nxt == before && !(last->flags & REC_SACKED)) {
 		if (last->end - last->seq > tp->mss) {
 			struct tcp_rec *tail = tcp_rec_split(tp, last, last->end - tp->mss);
 

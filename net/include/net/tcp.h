@@ -374,7 +374,8 @@ bool tcp_challenge_ok(struct net_stack *net);
 void tcp_urgent(struct tcp_sock *tp, const struct tcphdr *th, const struct packet *p, u32 seq);
 
 /* tcp_ack.c */
-/* Acknowledgement and window of a segment. False: the segment acknowledges what was never sent. */
+/* Acknowledgement and window of a segment. False: the segment acknowledges what was never sent, or is far too
+ * old. */
 bool tcp_ack(struct tcp_sock *tp, u32 seq, u32 ack, u32 wnd, const struct tcp_options *o, u32 payload);
 void tcp_rtt_sample(struct tcp_sock *tp, u64 rtt, u64 now);
 void tcp_rearm_rtx(struct tcp_sock *tp, u64 now);

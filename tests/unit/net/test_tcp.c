@@ -494,6 +494,8 @@ static void test_forged_segments(void **st)
 	/* Data that acknowledges what was never sent, or long ago. */
 	forge(B_IP, A_IP, PORT, port, tc->rcv_nxt, tc->snd_nxt + 1000, 16, "evil");
 	assert_int_equal(sim_recv(c, buf, 8, 0), -EAGAIN);
+	forge(B_IP, A_IP, PORT, port, tc->rcv_nxt, tc->snd_una - tc->max_wnd - 1, 16, "evil");
+	assert_int_equal(sim_recv(c, buf, 8, 0), -EAGAIN);
 	/* A FIN beyond the window. */
 	forge(B_IP, A_IP, PORT, port, tc->rcv_nxt + 10000000, tc->snd_nxt, 17, NULL);
 	assert_int_equal(state(c), TCP_STATE_ESTABLISHED);
