@@ -131,6 +131,7 @@ int chrdev_open(struct inode *i, struct file *f)
 {
 	struct block_device *bd;
 	struct chardev *cd;
+	int err;
 
 	if (S_ISBLK(i->mode)) {
 		bd = blockdev_by_number(i->rdev);
@@ -147,7 +148,12 @@ int chrdev_open(struct inode *i, struct file *f)
 	cd = chardev_by_number(i->rdev);
 	if (!cd)
 		return -ENXIO;
-	return cd->tty ? tty_open_chardev(f, cd) : stream_open(f, cd);
+	if (!cd->tty)
+		return stream_open(f, cd);
+	err = tty_open_chardev(f, cd);
+	if (!err)
+		tty_opened(f, f->priv);
+	return err;
 }
 
 /* A file of CD outside any tree: for boots without a /dev. */

@@ -150,6 +150,8 @@ int pty_open_slave(struct file *f, u32 index)
 		mutex_unlock(&p->slave.lock);
 	}
 	mutex_unlock(&ptys_lock);
+	if (!err)
+		tty_opened(f, f->priv);
 	return err;
 }
 

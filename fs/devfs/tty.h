@@ -71,6 +71,8 @@ void tty_flush_input(struct tty *t);
 void tty_canon_changed(struct tty *t, bool was_canonical);
 void tty_signal_group(struct tty *t, int sig);
 long tty_ioctl(struct file *f, struct tty *t, unsigned cmd, unsigned long arg);
+/* F has just opened T: a session leader without a terminal gets one, unless O_NOCTTY. */
+void tty_opened(struct file *f, struct tty *t);
 /* May the caller read (SIGTTIN) or change (SIGTTOU) T as far as job control goes? 0, -ERESTARTSYS (a signal
  * was sent), -EIO. */
 int tty_job_control(struct tty *t, int sig);

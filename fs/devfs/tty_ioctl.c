@@ -60,6 +60,18 @@ static int set_controlling(struct tty *t, bool steal)
 	return 0;
 }
 
+void tty_opened(struct file *f, struct tty *t)
+{
+	struct process *me = current_process();
+
+	if (f->flags & O_NOCTTY || !file_readable(f) || !me->sid)
+		return;
+	mutex_lock(&t->lock);
+	if (!t->sid)
+		(void)set_controlling(t, false);
+	mutex_unlock(&t->lock);
+}
+
 static int give_up_controlling(struct tty *t)
 {
 	struct process *me = current_process();

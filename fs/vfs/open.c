@@ -76,7 +76,7 @@ static struct file *open_path(const struct path *p, u64 flags, bool created)
 		if (err)
 			return ERR_PTR(err);
 	}
-	f = file_alloc((u32)(flags & ~(u64)(O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_CLOEXEC)));
+	f = file_alloc((u32)(flags & ~(u64)(O_CREAT | O_EXCL | O_TRUNC | O_CLOEXEC)));
 	if (!f)
 		return ERR_PTR(-ENOMEM);
 	f->ops = &path_file_ops;
@@ -87,6 +87,7 @@ static struct file *open_path(const struct path *p, u64 flags, bool created)
 		return f;
 	f->flags |= O_LARGEFILE;
 	err = hand_over(i, f);
+	f->flags &= ~(u32)O_NOCTTY; /* it was for the terminal's open */
 	if (err)
 		goto fail;
 	if (S_ISREG(i->mode) && (file_writable(f) || flags & O_TRUNC)) {

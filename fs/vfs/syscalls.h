@@ -21,6 +21,12 @@ void iov_release(struct iov_import *im);
 ssize_t file_rw(struct file *f, struct iter *it, bool write);
 ssize_t file_rw_at(struct file *f, struct iter *it, s64 pos, bool write);
 
+/* Do transfers at F's own position exclude each other? For files and folders, as POSIX 2.9.7 asks. */
+static inline bool file_pos_atomic(const struct file *f)
+{
+	return f->inode && (S_ISREG(f->inode->mode) || S_ISDIR(f->inode->mode));
+}
+
 /* Two path strings of one call. */
 int app_paths_get(const char __app *a, const char __app *b, char **ka, char **kb);
 

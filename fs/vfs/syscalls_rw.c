@@ -47,9 +47,16 @@ ssize_t file_rw(struct file *f, struct iter *it, bool write)
 	u64 pos = 0;
 	ssize_t n;
 
-	/* Streams have no position, and must not be locked: a reader may sleep for ever. */
+	/* Streams have no position, and must not be locked: a reader may sleep for ever. So may one of a
+	 * device that has. */
 	if (!f->ops->seek)
 		return transfer(f, it, &pos, write);
+	if (!file_pos_atomic(f)) {
+		pos = f->pos;
+		n = transfer(f, it, &pos, write);
+		f->pos = pos;
+		return n;
+	}
 	mutex_lock(&f->pos_lock);
 	pos = f->pos;
 	n = transfer(f, it, &pos, write);

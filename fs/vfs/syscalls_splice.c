@@ -132,7 +132,7 @@ struct position {
 	struct file *f;
 	u64 pos, start;
 	s64 __app *uoff;
-	bool locked;
+	bool own, locked;
 };
 
 static int position_get(struct position *p, struct file *f, s64 __app *uoff)
@@ -149,8 +149,10 @@ static int position_get(struct position *p, struct file *f, s64 __app *uoff)
 			return -EINVAL;
 		p->pos = (u64)off;
 	} else if (f->ops->seek) {
-		mutex_lock(&f->pos_lock);
-		p->locked = true;
+		p->own = true;
+		p->locked = file_pos_atomic(f);
+		if (p->locked)
+			mutex_lock(&f->pos_lock);
 		p->pos = f->pos;
 	}
 	p->start = p->pos;
@@ -160,9 +162,10 @@ static int position_get(struct position *p, struct file *f, s64 __app *uoff)
 /* Store the position back. -EFAULT only when nothing else went wrong. */
 static void position_put(struct position *p, ssize_t *ret)
 {
-	if (p->locked) {
+	if (p->own) {
 		p->f->pos = p->pos;
-		mutex_unlock(&p->f->pos_lock);
+		if (p->locked)
+			mutex_unlock(&p->f->pos_lock);
 	} else if (p->uoff && p->pos != p->start && put_app((s64)p->pos, p->uoff) && *ret > 0) {
 		*ret = -EFAULT;
 	}

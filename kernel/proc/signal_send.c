@@ -268,3 +268,13 @@ void signal_sigpipe(void)
 	siginfo_fill(&info, SIGPIPE, SI_USER, (int)current->proc->pid, current->proc->uid);
 	signal_send_thread(current, SIGPIPE, &info);
 }
+
+bool signal_timer_pending(struct process *p, struct thread *t, int sig, int id)
+{
+	u64 flags = spin_lock_irqsave(&p->lock);
+	struct sigqueue_list *l = t ? &t->sig.pending : &p->shared_pending;
+	bool pending = id < 0 ? l->pending & SIGMASK(sig) : sigqueue_find(l, sig, SI_TIMER, id) != NULL;
+
+	spin_unlock_irqrestore(&p->lock, flags);
+	return pending;
+}

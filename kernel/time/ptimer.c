@@ -13,7 +13,6 @@
  * Lock order: posix_timers.lock, then process.lock. The callback takes both, so nobody cancels with
  * timer_cancel() under them: timer_try_cancel(), and again. */
 #include "ptimer.h"
-#include "../proc/proc.h" /* sigqueue_find(): is the last signal still pending? */
 #include "kernel/alloc.h"
 #include "kernel/counter.h"
 
@@ -55,17 +54,7 @@ static void start(struct ptimer *t)
 
 static bool signal_is_pending(struct ptimer *t)
 {
-	struct process *p = t->all->owner;
-	u64 flags = spin_lock_irqsave(&p->lock);
-	struct sigqueue_list *l = t->target ? &t->target->sig.pending : &p->shared_pending;
-	bool pending;
-
-	if (t->plain)
-		pending = l->pending & SIGMASK(t->signal);
-	else
-		pending = sigqueue_find(l, t->signal, SI_TIMER, t->id) != NULL;
-	spin_unlock_irqrestore(&p->lock, flags);
-	return pending;
+	return signal_timer_pending(t->all->owner, t->target, t->signal, t->plain ? -1 : t->id);
 }
 
 /* Has the signal that was sent last been delivered since? Then its overruns are final. */

@@ -5,6 +5,7 @@
 
 #include "check.h"
 #include <fcntl.h>
+#include <ftw.h>
 #include <sched.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
@@ -94,16 +95,14 @@ static inline int touch(const char *path, mode_t mode)
 	return fd < 0 || fchmod(fd, mode) || close(fd) ? -1 : 0;
 }
 
+static inline int remove_entry(const char *path, const struct stat *st, int type, struct FTW *f)
+{
+	return remove(path);
+}
+
 static inline int remove_tree(const char *path)
 {
-	pid_t p = fork();
-	int status;
-
-	if (!p) {
-		execlp("rm", "rm", "-rf", path, NULL);
-		_exit(1);
-	}
-	return waitpid(p, &status, 0) != p || status;
+	return nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
 }
 
 static void scratch_remove(void)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Files: the writable tmpfs on /tmp (names, links, sizes, holes, times, locks) and the read-only root image.
-#include "check.h"
+#include "abi.h"
 #include <dirent.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -20,8 +20,22 @@ static char top[64];
 static struct stat st;
 
 // Every test works in a folder of its own, which is the current one.
+static void leave(void)
+{
+	if (!*top || chdir("/"))
+		return;
+	if (remove_tree(top))
+		perror(top);
+	*top = 0;
+}
+
 static void enter(void)
 {
+	static int registered;
+
+	leave();
+	if (!registered++)
+		atexit(leave);
 	strcpy(top, "/tmp/files-XXXXXX");
 	if (!mkdtemp(top) || chdir(top))
 		perror(top);

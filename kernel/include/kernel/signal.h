@@ -28,6 +28,9 @@ int signal_set_temporary_mask(const sigset __app *mask, size_t sigsetsize);
 /* Take the first pending signal of the current thread or its process that is in MASK: its number with *INFO filled, or 0.
  * For signalfd and sigtimedwait. */
 int signal_dequeue(sigset mask, siginfo_t *info);
+/* Is SIG of timer ID (-1: from whomever) still pending for P, or for its thread T if that is not NULL? Any
+ * context. */
+bool signal_timer_pending(struct process *p, struct thread *t, int sig, int id);
 /* Signals pending for the current thread or its process, blocked ones included. For signalfd's poll and /proc. */
 sigset signal_pending_set(void);
 /* For /proc/PID/status: pending of T and of its process, blocked, ignored, caught. */
