@@ -51,13 +51,25 @@ static u64 lru_count, dentry_limit;
 static struct spinlock rename_lock; /* guards names, parents and chains against moves */
 static _Atomic u32 rename_seq;
 static struct work prune_work;
+static _Atomic bool memory_short; /* a part has to go even below the limit */
 
 static void prune_worker(struct work *w)
 {
 	u64 n = READ_ONCE(lru_count);
+	bool shortage = atomic_exchange_explicit(&memory_short, false, memory_order_relaxed);
 
 	if (n > dentry_limit)
 		dcache_prune(n - dentry_limit + dentry_limit / 8);
+	else if (shortage)
+		dcache_prune(n / 4);
+}
+
+void dcache_pressure(void)
+{
+	if (!rcu_dereference(buckets))
+		return;
+	atomic_store_explicit(&memory_short, true, memory_order_relaxed);
+	work_queue(&prune_work);
 }
 
 static bool dcache_init(void)

@@ -40,6 +40,8 @@ void dcache_unlink(struct dentry *d); /* drop, and mark as unlinked */
 int dcache_move(struct dentry *d, struct dentry *target, bool exchange);
 void dcache_prune(
 	u64 n); /* free up to N unused entries, oldest first. Thread context, no file system lock held */
+/* Memory is short: free some unused entries soon, and with them inodes and their pages. Any context. */
+void dcache_pressure(void);
 u32 rename_read_begin(void);
 bool rename_read_retry(u32 seq);
 void rename_read_lock(void); /* readers that must not retry for ever */

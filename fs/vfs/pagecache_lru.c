@@ -4,7 +4,8 @@
  * A page enters at the young end without the mark of use, so that a scan through a large file pushes out only
  * itself; a hit sets the mark. Reclaim takes from the old end: marked pages lose the mark and go round again,
  * pages in use or being read go round, the rest is freed. It runs inside the page allocator, possibly below
- * any lock of ours, so it only ever tries locks, and allocates nothing. lru_lock guards the list; it is below
+ * any lock of ours, so it only ever tries locks, and allocates nothing; when it falls short, a worker frees
+ * directory entries. lru_lock guards the list; it is below
  * the cache lock. */
 #include "pagecache_internal.h"
 #include "kernel/counter.h"
@@ -77,8 +78,10 @@ u64 pagecache_reclaim(u64 n)
 		spin_lock(&lru_lock);
 	}
 	spin_unlock(&lru_lock);
-	if (freed < n)
+	if (freed < n) {
 		counter_inc(&pagecache_reclaim_short);
+		dcache_pressure();
+	}
 	counter_add(&pagecache_reclaimed, freed);
 	counter_add(&pagecache_scanned, start - scan);
 	return freed;

@@ -8,7 +8,10 @@
 #include <linux/mount.h>
 #include <linux/openat2.h>
 
+#include <unistd.h>
+
 #include "base/err.h"
+#include "fs/pagecache.h"
 #include "fs/vfs.h"
 #include "kernel/process.h"
 #include "tests/unit/fs/fs_host.h"
@@ -487,5 +490,25 @@ static void test_no_memory(void **state)
 		}
 }
 
+/* Names that nobody uses go when memory is short, until only those in use are left. */
+static void test_pressure(void **state)
+{
+	char name[32];
+	u64 most;
+
+	for (int i = 0; i < 500; i++) {
+		snprintf(name, sizeof name, "/w-not-there-%d", i);
+		assert_int_equal(SYS(open, name, O_RDONLY, 0), -ENOENT);
+	}
+	most = vfs_dentries_total();
+	assert_true(most >= 500);
+	for (int tries = 0; vfs_dentries_total() > most - 450; tries++) {
+		assert_true(tries < 5000);
+		pagecache_reclaim(1ul << 40);
+		usleep(1000);
+	}
+	assert_int_equal(SYS(open, "/w-not-there-0", O_RDONLY, 0), -ENOENT);
+}
+
 UNIT_TESTS(test_table, test_lengths, test_openat2, test_descriptors, test_permissions, test_set_id,
-	   test_mounts, test_chroot, test_removed_directory, test_text, test_no_memory)
+	   test_mounts, test_chroot, test_removed_directory, test_text, test_no_memory, test_pressure)
