@@ -5,6 +5,7 @@ Images are cached under build/roots/KEY.erofs, where KEY covers every path, mode
 identity, size and time; so a second start of the same program builds nothing. A half-made image is never seen: it is
 made under another name, checked by fsck.erofs, then renamed."""
 
+import contextlib
 import hashlib
 import os
 import re
@@ -21,7 +22,9 @@ _TIME = "315532800"
 _UUID = "c0a7ad00-0000-4000-8000-000000000001"
 # Mapped by page faults, or compressed already: these stay as they are. Extended regular expressions on image paths.
 _UNCOMPRESSED = [r"\.so(\.[0-9.]+)?$", r"\.jsa$", r"/lib/modules$", r"\.(jar|zip|gz|xz|zst|png|jpg|jpeg|webp|woff2|jmod)$"]
-_KEEP_UNUSED_DAYS = 14
+_KEEP_SECONDS = 14 * 86400
+_KEEP_BYTES = 4 << 30
+_RECENT_SECONDS = 3600  # somebody may be about to start it
 
 
 def root_image(tree, compress=False):
@@ -131,13 +134,16 @@ def _remove(folder):
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def _forget_unused(folder):
-    """Drop cached images that nothing used for two weeks."""
-    limit = time.time() - _KEEP_UNUSED_DAYS * 86400
-    for name in os.listdir(folder):
-        path = os.path.join(folder, name)
-        try:
-            if name.endswith((".erofs", ".lock")) and os.stat(path).st_mtime < limit:
+def _forget_unused(folder, keep_bytes=_KEEP_BYTES):
+    """Drop cached images that nothing used for two weeks; beyond KEEP_BYTES the longest unused ones, recent ones excepted.
+    A VM that runs keeps its image open, so it loses nothing."""
+    found, now, total = [], time.time(), 0
+    for entry in os.scandir(folder):
+        with contextlib.suppress(OSError):
+            if entry.name.endswith((".erofs", ".lock")):
+                found.append((entry.stat().st_mtime, entry.stat().st_size, entry.path))
+    for used, size, path in sorted(found, reverse=True):
+        total += size
+        if now - used > (_KEEP_SECONDS if total <= keep_bytes else _RECENT_SECONDS):
+            with contextlib.suppress(OSError):
                 os.unlink(path)
-        except OSError:
-            pass

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 import zipfile
 
 import pytest
@@ -13,7 +14,7 @@ import pytest
 import vm
 
 sys.path.insert(0, vm.ROOT + "/scripts")
-from cortado_cli import closure, environment, ldso, manifest, sizes, tree  # noqa: E402
+from cortado_cli import closure, environment, image, ldso, manifest, sizes, tree  # noqa: E402
 from cortado_cli.errors import CortadoError, UsageError  # noqa: E402
 
 
@@ -257,3 +258,13 @@ def test_image_is_reproducible(tmp_path):
         assert r.status == 0 and r.out.strip() == str(tmp_path / ("image-" + build)), r
         digests.add(json.loads((tmp_path / ("image-" + build) / "image.json").read_text())["digests"]["root.erofs"])
     assert len(digests) == 1
+
+
+def test_image_cache_is_bounded(tmp_path):
+    for name, size, hours in (("new", 600, 0), ("recent", 600, 0.5), ("old", 300, 5), ("older", 300, 6), ("oldest", 1, 15 * 24)):
+        (tmp_path / (name + ".erofs")).write_bytes(bytes(size))
+        os.utime(tmp_path / (name + ".erofs"), (time.time() - hours * 3600,) * 2)
+    image._forget_unused(tmp_path, keep_bytes=1500)
+    assert sorted(os.listdir(tmp_path)) == ["new.erofs", "old.erofs", "recent.erofs"]
+    image._forget_unused(tmp_path, keep_bytes=100)
+    assert sorted(os.listdir(tmp_path)) == ["new.erofs", "recent.erofs"]
