@@ -23,6 +23,7 @@
 #define PROBES	    3
 #define RETRANS_NS  (1 * NSEC_PER_SEC)
 #define DELAY_NS    (5 * NSEC_PER_SEC)
+#define LOCK_NS	    (1 * NSEC_PER_SEC) /* the first answer counts, where several stations answer */
 #define GC_STALE_NS (60 * NSEC_PER_SEC)
 #define FAILED_NS   (3 * NSEC_PER_SEC)
 #define NUD_VALID_  (NUD_PERMANENT | NUD_NOARP | NUD_REACHABLE | NUD_PROBE | NUD_STALE | NUD_DELAY)
@@ -342,7 +343,7 @@ int neigh_output(struct netdev *dev, const struct net_addr *nexthop, struct pack
 }
 
 void neigh_update(struct netdev *dev, const struct net_addr *addr, const u8 mac[6], bool confirmed,
-		  bool override, bool create)
+		  enum neigh_override override, bool create)
 {
 	struct list_head ready = LIST_HEAD_INIT(ready);
 	struct neigh *n;
@@ -357,13 +358,12 @@ void neigh_update(struct netdev *dev, const struct net_addr *addr, const u8 mac[
 	net_lock(&n->lock);
 	if (!(n->state & (NUD_PERMANENT | NUD_NOARP))) {
 		bool known = n->state & NUD_VALID_, differs = known && memcmp(n->mac, mac, 6) != 0;
+		u16 before = n->state;
 
-		/* RFC 4861 7.2.5: without the override flag a different address only makes the entry stale.
-		 */
-		if (differs && !override) {
+		if (differs && override == NEIGH_DOUBT) {
 			if (n->state == NUD_REACHABLE)
 				n->state = NUD_STALE;
-		} else {
+		} else if (!differs || override == NEIGH_REPLACE || now - n->updated > LOCK_NS) {
 			memcpy(n->mac, mac, 6);
 			if (confirmed) {
 				n->state = NUD_REACHABLE;
@@ -371,7 +371,8 @@ void neigh_update(struct netdev *dev, const struct net_addr *addr, const u8 mac[
 			} else if (!known || differs) {
 				n->state = NUD_STALE;
 			}
-			n->updated = now;
+			if (!known || differs || n->state != before)
+				n->updated = now;
 			list_splice_tail_init(&n->queue, &ready);
 			count_waiting(n, n->qlen);
 		}
@@ -447,7 +448,7 @@ int neigh_set(struct netdev *dev, const struct net_addr *addr, const u8 mac[6], 
 {
 	struct neigh *n;
 
-	neigh_update(dev, addr, mac, true, true, true);
+	neigh_update(dev, addr, mac, true, NEIGH_REPLACE, true);
 	net_enter();
 	n = find(net_if(dev)->net, dev, addr);
 	if (n && state) {

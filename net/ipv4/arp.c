@@ -87,6 +87,8 @@ void arp_input(struct packet *p)
 	packet_copy_bits(p, 0, &a, sizeof(a));
 	if (a.hw_type != be16(1) || a.proto != be16(ETH_TYPE_IP4) || a.hw_len != 6 || a.proto_len != 4)
 		goto bad;
+	if (a.op != be16(ARP_REQUEST) && a.op != be16(ARP_REPLY))
+		goto bad;
 	if (ip4_is_multicast(a.target_ip) || ip4_is_loopback(a.target_ip) || (a.sender_mac[0] & 1))
 		goto bad;
 	sender = addr_v4(a.sender_ip);
@@ -97,14 +99,19 @@ void arp_input(struct packet *p)
 			counter_inc(&arp_conflicts);
 		goto out;
 	}
-	if (a.sender_ip) {
-		bool reply = a.op == be16(ARP_REPLY);
-
-		/* Only who talks to us gets an entry; what we know already is kept up to date by anyone. */
-		neigh_update(dev, &sender, a.sender_mac, reply && ours, true, ours);
-	}
-	if (ours && a.op == be16(ARP_REQUEST))
+	if (a.op == be16(ARP_REQUEST) && ours) {
+		if (a.sender_ip) /* who asks us will talk to us */
+			neigh_update(dev, &sender, a.sender_mac, false, NEIGH_REPLACE, true);
 		arp_send(dev, ARP_REPLY, a.sender_mac, a.target_ip, a.sender_mac, a.sender_ip);
+	} else if (a.sender_ip) {
+		bool reply = a.op == be16(ARP_REPLY);
+		/* An announcement. A reply that is one has its own link address as the target's, too. */
+		bool announced =
+			a.sender_ip == a.target_ip && (!reply || !memcmp(a.target_mac, a.sender_mac, 6));
+
+		neigh_update(dev, &sender, a.sender_mac, reply && ours,
+			     announced ? NEIGH_REPLACE : NEIGH_REPLACE_SETTLED, false);
+	}
 	goto out;
 bad:
 	counter_inc(&arp_malformed);

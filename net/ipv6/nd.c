@@ -134,7 +134,7 @@ void nd_solicit_input(struct packet *p)
 		return;
 	}
 	if (lla)
-		neigh_update(p->dev, &cb->src, lla + 2, false, true, true);
+		neigh_update(p->dev, &cb->src, lla + 2, false, NEIGH_REPLACE, true);
 	send(p->dev, ND_ADVERT, &target, &target, &cb->src, ADVERT_SOLICITED | ADVERT_OVERRIDE,
 	     ND_OPT_TARGET);
 }
@@ -166,7 +166,8 @@ void nd_advert_input(struct packet *p)
 		return;
 	}
 	if (lla)
-		neigh_update(p->dev, &target, lla + 2, solicited, flags & ADVERT_OVERRIDE, false);
+		neigh_update(p->dev, &target, lla + 2, solicited,
+			     flags & ADVERT_OVERRIDE ? NEIGH_REPLACE : NEIGH_DOUBT, false);
 	else if (solicited)
 		neigh_confirm(p->dev, &target);
 }

@@ -327,7 +327,7 @@ void slaac_router_advert(struct packet *p)
 	if (be32(ra->reachable) && be32(ra->reachable) <= 3600000)
 		net_if(p->dev)->reachable_ms = be32(ra->reachable);
 	if (lla)
-		neigh_update(p->dev, &router, lla + 2, false, true, true);
+		neigh_update(p->dev, &router, lla + 2, false, NEIGH_REPLACE, true);
 	for (; o < end; o += o[1] * 8) { /* nd_option() found every length good */
 		if (o[0] == ND_OPT_PREFIX && o[1] == 4) {
 			prefix_information(i, (const struct prefix_option *)o);

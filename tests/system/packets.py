@@ -225,7 +225,7 @@ def poison(to, r):
 
 def nd_oddities(to, r):
     """Neighbour discovery and IPv6 headers: wrong hop limits, options of length 0, multicast targets, false routers."""
-    guest = _link_local(to)
+    guest = link_local(to)
     stranger, nodes = "fe80::66", "ff02::1"
     target = socket.inet_pton(socket.AF_INET6, guest)
 
@@ -261,7 +261,8 @@ def nd_oddities(to, r):
 KINDS = [noise, flips, ip_headers, fragments, segments, blind, syn_flood, datagrams, icmp_messages, arp_oddities, poison, nd_oddities]
 
 
-def _link_local(mac):
+def link_local(mac):
+    """The address that an interface makes of its MAC (RFC 4291)."""
     return "fe80::%02x%02x:%02xff:fe%02x:%02x%02x" % (mac[0] ^ 2, *mac[1:])
 
 

@@ -5,6 +5,7 @@ import contextlib
 import json
 import os
 import re
+import select
 import signal
 import socket
 import subprocess
@@ -170,6 +171,17 @@ def test_connect_errors(java, words, telling):
     assert java.http("GET", "/connect?" + words)[1].decode().startswith(telling)
 
 
+@needs_tap
+def test_ipv6_on_the_link(java):
+    address = "%s%%%s" % (packets.link_local(packets.guest_mac(java)), network.TAP)
+    with java.entered():
+        s = socket.create_connection((address, 8080), 20)
+    with s:
+        s.sendall(b"POST /digest HTTP/1.1\r\nHost: x\r\nContent-Length: 3000000\r\nConnection: close\r\n\r\n" + network.pattern(3000000))
+        answer = b"".join(iter(lambda: s.recv(4096), b""))
+    assert answer.endswith(network.digest(network.pattern(3000000)).encode())
+
+
 # -- hostile packets --------------------------------------------------------------------------------------------------
 
 
@@ -216,6 +228,34 @@ def test_hostile_frames(java, kind):
     after = counters(java)
     for name in COUNTED[kind.__name__]:
         assert after[name] > before[name], name
+
+
+def arp_table(namespace):
+    """{address: link address} of the guest."""
+    lines = namespace.text("/file?/proc/net/arp").splitlines()[1:]
+    return {line.split()[0]: line.split()[3] for line in lines}
+
+
+@needs_tap
+def test_whom_arp_believes(java):
+    to, first, second = packets.guest_mac(java), bytes.fromhex("020000000a01"), bytes.fromhex("020000000a02")
+    asker, announcer, other = "10.77.0.71", "10.77.0.72", "10.77.0.73"
+
+    def say(op, mac, sender, target=network.GUEST):
+        packets.send(java, [packets.ethernet(to, 0x806, packets.arp(op, mac, sender, target), mac)])
+
+    say(2, first, announcer)  # an answer that nobody asked for, and what is neither question nor answer
+    say(3, first, other)
+    say(1, first, asker)
+    table = arp_table(java)
+    assert table[asker] == "02:00:00:00:0a:01" and announcer not in table and other not in table
+    say(2, second, asker)  # a second answer within a second does not count, a later one does
+    assert arp_table(java)[asker] == "02:00:00:00:0a:01"
+    select.select([], [], [], 1.2)
+    say(2, second, asker)
+    assert arp_table(java)[asker] == "02:00:00:00:0a:02"
+    say(1, first, asker)  # whoever asks is where he says
+    assert arp_table(java)[asker] == "02:00:00:00:0a:01"
 
 
 @needs_tap

@@ -191,10 +191,15 @@ void neigh_destroy(struct net_stack *net);
 /* Send the IP packet P on DEV to the neighbour NEXTHOP: Ethernet header, resolution, queueing. Takes over P.
  */
 int neigh_output(struct netdev *dev, const struct net_addr *nexthop, struct packet *p);
-/* We learnt that ADDR is at MAC. CONFIRMED: it answered us. OVERRIDE: replace a known address. CREATE: make
- * an entry. */
+/* What news of another link address do to a known one. */
+enum neigh_override {
+	NEIGH_DOUBT, /* it is to be checked at its next use (RFC 4861 7.2.5) */
+	NEIGH_REPLACE,
+	NEIGH_REPLACE_SETTLED, /* it is replaced unless it changed less than a second ago */
+};
+/* We learnt that ADDR is at MAC. CONFIRMED: it answered us. CREATE: make an entry. */
 void neigh_update(struct netdev *dev, const struct net_addr *addr, const u8 mac[6], bool confirmed,
-		  bool override, bool create);
+		  enum neigh_override override, bool create);
 /* The peer answers on a higher layer: reachable. */
 void neigh_confirm(struct netdev *dev, const struct net_addr *addr);
 void neigh_flush_dev(struct netdev *dev);
