@@ -173,7 +173,7 @@ def add_base(tree):
     tree.text("/etc/group", "root:x:0:\ntty:x:5:\nnogroup:x:65534:\n")
     tree.text("/etc/nsswitch.conf", "passwd: files\ngroup: files\nshadow: files\nhosts: files dns\nnetworks: files\n"
               "protocols: files\nservices: files\n")
-    tree.text("/etc/hosts", "127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n")
+    tree.text("/etc/hosts", "127.0.0.1 localhost\n127.0.1.1 cortado\n::1 localhost ip6-localhost ip6-loopback\n")
     tree.text("/etc/hostname", "cortado\n")
     tree.link("/etc/resolv.conf", "/proc/net/pnp")
     tree.link("/etc/mtab", "/proc/self/mounts")
