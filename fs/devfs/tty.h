@@ -33,6 +33,7 @@ struct tty {
 	const struct tty_ops *ops;
 	void *priv;
 	struct ktermios termios;
+	struct ktermios locked; /* bits and characters that settings cannot change: TIOCSLCKTRMIOS */
 	struct winsize winsize;
 	/* Input ring. [tail, canon) are complete lines (all there is when not canonical), [canon, head) the
 	 * line being edited. */

@@ -117,20 +117,65 @@ static int set_group(struct tty *t, int pgid)
 }
 
 /* Settings as the application sees them: struct termios (TCGETS) is a prefix of struct termios2. */
-static int get_settings(struct tty *t, unsigned long arg, bool two)
+static int put_settings(const struct ktermios *k, unsigned long arg, bool two)
 {
 	struct termios2 out = {
-		.c_iflag = t->termios.c_iflag,
-		.c_oflag = t->termios.c_oflag,
-		.c_cflag = t->termios.c_cflag,
-		.c_lflag = t->termios.c_lflag,
-		.c_line = t->termios.c_line,
-		.c_ispeed = t->termios.c_ispeed,
-		.c_ospeed = t->termios.c_ospeed,
+		.c_iflag = k->c_iflag,
+		.c_oflag = k->c_oflag,
+		.c_cflag = k->c_cflag,
+		.c_lflag = k->c_lflag,
+		.c_line = k->c_line,
+		.c_ispeed = k->c_ispeed,
+		.c_ospeed = k->c_ospeed,
 	};
 
-	memcpy(out.c_cc, t->termios.c_cc, sizeof out.c_cc);
+	memcpy(out.c_cc, k->c_cc, sizeof out.c_cc);
 	return copy_to_app((void __app *)arg, &out, two ? sizeof out : sizeof(struct termios));
+}
+
+/* TCGETA: the older structure has the lower halves of the flags and eight characters. */
+static int put_settings_short(const struct ktermios *k, unsigned long arg)
+{
+	struct termio out = {
+		.c_iflag = (u16)k->c_iflag,
+		.c_oflag = (u16)k->c_oflag,
+		.c_cflag = (u16)k->c_cflag,
+		.c_lflag = (u16)k->c_lflag,
+		.c_line = k->c_line,
+	};
+
+	memcpy(out.c_cc, k->c_cc, sizeof out.c_cc);
+	return put_app(out, (struct termio __app *)arg);
+}
+
+/* What the older structure leaves out stays as it is. */
+static void widen_settings(struct termios2 *out, const struct ktermios *now, const struct termio *in)
+{
+	out->c_iflag = (now->c_iflag & ~0xffffu) | in->c_iflag;
+	out->c_oflag = (now->c_oflag & ~0xffffu) | in->c_oflag;
+	out->c_cflag = (now->c_cflag & ~0xffffu) | in->c_cflag;
+	out->c_lflag = (now->c_lflag & ~0xffffu) | in->c_lflag;
+	out->c_line = in->c_line;
+	memcpy(out->c_cc, now->c_cc, sizeof out->c_cc);
+	memcpy(out->c_cc, in->c_cc, sizeof in->c_cc);
+}
+
+static u32 unlocked(u32 now, u32 wanted, u32 locked)
+{
+	return (now & locked) | (wanted & ~locked);
+}
+
+static int lock_settings(struct tty *t, const struct termios2 *in)
+{
+	if (!process_capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	t->locked.c_iflag = in->c_iflag;
+	t->locked.c_oflag = in->c_oflag;
+	t->locked.c_cflag = in->c_cflag;
+	t->locked.c_lflag = in->c_lflag;
+	t->locked.c_line = in->c_line;
+	memcpy(t->locked.c_cc, in->c_cc, sizeof in->c_cc);
+	return 0;
 }
 
 enum when { NOW, DRAIN, FLUSH };
@@ -146,12 +191,15 @@ static int set_settings(struct tty *t, const struct termios2 *in, bool two, enum
 		t->ops->drain(t);
 	if (when == FLUSH)
 		tty_flush_input(t);
-	t->termios.c_iflag = in->c_iflag;
-	t->termios.c_oflag = in->c_oflag;
-	t->termios.c_cflag = in->c_cflag;
-	t->termios.c_lflag = in->c_lflag;
-	t->termios.c_line = in->c_line;
-	memcpy(t->termios.c_cc, in->c_cc, sizeof in->c_cc);
+	t->termios.c_iflag = unlocked(t->termios.c_iflag, in->c_iflag, t->locked.c_iflag);
+	t->termios.c_oflag = unlocked(t->termios.c_oflag, in->c_oflag, t->locked.c_oflag);
+	t->termios.c_cflag = unlocked(t->termios.c_cflag, in->c_cflag, t->locked.c_cflag);
+	t->termios.c_lflag = unlocked(t->termios.c_lflag, in->c_lflag, t->locked.c_lflag);
+	if (!t->locked.c_line)
+		t->termios.c_line = in->c_line;
+	for (size_t i = 0; i < sizeof in->c_cc; i++)
+		if (!t->locked.c_cc[i])
+			t->termios.c_cc[i] = in->c_cc[i];
 	if (two) {
 		t->termios.c_ispeed = in->c_ispeed;
 		t->termios.c_ospeed = in->c_ospeed;
@@ -214,13 +262,25 @@ static int flow(struct tty *t, unsigned long what)
 /* Commands that need the lock; -ENOTTY for others. IN is what the application gave. */
 static long locked_ioctl(struct tty *t, unsigned cmd, unsigned long arg, const void *in)
 {
+	struct termios2 wide;
 	bool ours = t->sid && t->sid == current_process()->sid;
 
 	switch (cmd) {
 	case TCGETS:
-		return get_settings(t, arg, false);
+		return put_settings(&t->termios, arg, false);
 	case TCGETS2:
-		return get_settings(t, arg, true);
+		return put_settings(&t->termios, arg, true);
+	case TCGETA:
+		return put_settings_short(&t->termios, arg);
+	case TCSETA:
+	case TCSETAW:
+	case TCSETAF:
+		widen_settings(&wide, &t->termios, in);
+		return set_settings(t, &wide, false, (enum when)(cmd - TCSETA));
+	case TIOCGLCKTRMIOS:
+		return put_settings(&t->locked, arg, false);
+	case TIOCSLCKTRMIOS:
+		return lock_settings(t, in);
 	case TCSETS:
 	case TCSETSW:
 	case TCSETSF:
@@ -274,7 +334,12 @@ static size_t input_size(unsigned cmd)
 	case TCSETS:
 	case TCSETSW:
 	case TCSETSF:
+	case TIOCSLCKTRMIOS:
 		return sizeof(struct termios);
+	case TCSETA:
+	case TCSETAW:
+	case TCSETAF:
+		return sizeof(struct termio);
 	case TCSETS2:
 	case TCSETSW2:
 	case TCSETSF2:
@@ -293,6 +358,7 @@ long tty_ioctl(struct file *f __maybe_unused, struct tty *t, unsigned cmd, unsig
 {
 	union {
 		struct termios2 termios;
+		struct termio termio;
 		struct winsize winsize;
 		int number;
 	} in;

@@ -333,6 +333,46 @@ TEST(devices)
 	unlink("/dev/shm/test");
 }
 
+TEST(older_terminal_calls)
+{
+	// linux/termios.h and termios.h do not go together.
+	struct {
+		unsigned short i, o, c, l;
+		unsigned char line, cc[8];
+	} a;
+	struct {
+		unsigned i, o, c, l;
+		unsigned char line, cc[19];
+	} locked = {0};
+	struct termios t, before;
+	int fd = posix_openpt(O_RDWR | O_NOCTTY);
+
+	if (fd < 0)
+		SKIP("no pseudo terminals");
+	EXPECT_EQ(tcgetattr(fd, &before), 0);
+	EXPECT_EQ(ioctl(fd, TCGETA, &a), 0);
+	EXPECT_EQ(a.l, before.c_lflag & 0xffff);
+	EXPECT_EQ(a.cc[VINTR], before.c_cc[VINTR]);
+	a.l &= ~ECHO;
+	a.cc[VINTR] = 7;
+	EXPECT_EQ(ioctl(fd, TCSETAW, &a), 0);
+	EXPECT_EQ(tcgetattr(fd, &t), 0);
+	EXPECT(!(t.c_lflag & ECHO) && t.c_cc[VINTR] == 7);
+	EXPECT_EQ(t.c_cc[VSUSP], before.c_cc[VSUSP]); // beyond the eight
+	EXPECT_EQ(ioctl(fd, TIOCGLCKTRMIOS, &locked), 0);
+	EXPECT_EQ(locked.l, 0);
+	locked.l = ECHO;
+	locked.cc[VINTR] = 1;
+	if (ioctl(fd, TIOCSLCKTRMIOS, &locked)) {
+		EXPECT_EQ(errno, EPERM);
+	} else {
+		EXPECT_EQ(tcsetattr(fd, TCSANOW, &before), 0);
+		EXPECT_EQ(tcgetattr(fd, &t), 0);
+		EXPECT(!(t.c_lflag & ECHO) && t.c_cc[VINTR] == 7);
+	}
+	close(fd);
+}
+
 TEST(pseudo_terminal)
 {
 	int m = open("/dev/ptmx", O_RDWR | O_NOCTTY), s;
