@@ -72,6 +72,7 @@ static void run_timers(struct net_cpu *c)
 	while (t) {
 		struct net_timer *next = t->next;
 
+		atomic_store_explicit(&t->queued, false, memory_order_release);
 		t->fn(t);
 		t = next;
 	}
@@ -177,6 +178,8 @@ static void timer_fired(struct timer *timer)
 	struct net_timer *t = container_of(timer, struct net_timer, timer);
 	struct net_cpu *c = this_net_cpu();
 
+	if (atomic_exchange_explicit(&t->queued, true, memory_order_acquire))
+		return;	     /* it is about to run */
 	spin_lock(&c->lock); /* interrupts are off in timer callbacks */
 	t->next = NULL;
 	if (c->timer_first)
@@ -191,6 +194,7 @@ static void timer_fired(struct timer *timer)
 void net_timer_init(struct net_timer *t, void (*fn)(struct net_timer *))
 {
 	timer_init(&t->timer, timer_fired);
+	atomic_store_explicit(&t->queued, false, memory_order_relaxed);
 	t->fn = fn;
 }
 

@@ -71,6 +71,7 @@ void *net_zalloc(size_t size) __must_check;
 struct net_timer {
 	struct timer timer;
 	struct net_timer *next; /* on net_cpu.timer_first */
+	_Atomic bool queued;	/* ... is it there? Set again before it ran, it may expire twice */
 	void (*fn)(struct net_timer *);
 };
 void net_timer_init(struct net_timer *t, void (*fn)(struct net_timer *));
