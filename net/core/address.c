@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Addresses and multicast groups of interfaces: RCU lists, changed under net->cfg_lock; each change tells the
+/* Addresses of interfaces: RCU lists, changed under net->cfg_lock; each change tells the
  * route table. */
 #include "base/err.h"
 #include "base/format.h"
 #include "base/string.h"
 #include "kernel/alloc.h"
 #include "net/abi.h"
-#include "net/ip.h"
+#include "net/ip6.h"
 
 char *addr_text(const struct net_addr *a, char buf[ADDR_TEXT_MAX])
 {
@@ -59,6 +59,20 @@ bool ip4_parse(const char *s, u32 *out, const char **end)
 	return true;
 }
 
+/* An IPv6 address brings the group with it where neighbours ask for it (RFC 4291 2.7.1). Reception does not
+ * depend on it (ip6_own_group), so lack of memory only leaves switches that snoop untold. */
+static void solicited_node(struct netdev *dev, const struct net_addr *addr, bool join)
+{
+	struct net_addr group = ip6_solicited_node(addr);
+
+	if (addr_is_v4(addr) || (dev->flags & IFF_LOOPBACK))
+		return;
+	if (join)
+		(void)!if_group_join(dev, &group, NULL);
+	else
+		if_group_leave(dev, &group, NULL);
+}
+
 int if_addr_add(struct netdev *dev, const struct if_addr *a)
 {
 	struct net_stack *net = net_if(dev)->net;
@@ -84,11 +98,13 @@ int if_addr_add(struct netdev *dev, const struct if_addr *a)
 	if (!err)
 		rcu_assign_pointer(*at, n);
 	net_unlock(&net->cfg_lock);
-	if (err)
+	if (err) {
 		kfree(n);
-	else
-		route_changed(net);
-	return err;
+		return err;
+	}
+	route_changed(net);
+	solicited_node(dev, &a->addr, true);
+	return 0;
 }
 
 int if_addr_del(struct netdev *dev, const struct net_addr *addr, int plen)
@@ -105,6 +121,7 @@ int if_addr_del(struct netdev *dev, const struct net_addr *addr, int plen)
 	net_unlock(&net->cfg_lock);
 	if (!a)
 		return -EADDRNOTAVAIL;
+	solicited_node(dev, &a->addr, false);
 	rcu_call(&a->rcu, rcu_kfree);
 	route_changed(net);
 	return 0;
@@ -171,68 +188,5 @@ bool net_addr_is_broadcast(struct net_stack *net, u32 v4, const struct netdev *o
 			if (addr_is_v4(&a->addr) && addr_equal(&a->broadcast, &addr) && a->plen < 31)
 				return true;
 	}
-	return false;
-}
-
-int if_group_join(struct netdev *dev, const struct net_addr *group)
-{
-	struct net_stack *net = net_if(dev)->net;
-	struct if_group *n = net_zalloc(sizeof(*n)), *g;
-	bool fresh = false;
-
-	if (!n)
-		return -ENOMEM;
-	n->addr = *group;
-	n->users = 1;
-	net_lock(&net->cfg_lock);
-	for (g = net_if(dev)->groups; g; g = g->next)
-		if (addr_equal(&g->addr, group))
-			break;
-	if (g) {
-		g->users++;
-	} else {
-		n->next = net_if(dev)->groups;
-		rcu_assign_pointer(net_if(dev)->groups, n);
-		fresh = true;
-	}
-	net_unlock(&net->cfg_lock);
-	if (fresh)
-		igmp_group_changed(dev, group, true);
-	else
-		kfree(n);
-	return 0;
-}
-
-int if_group_leave(struct netdev *dev, const struct net_addr *group)
-{
-	struct net_stack *net = net_if(dev)->net;
-	struct if_group **at, *g = NULL;
-	bool gone = false;
-
-	net_lock(&net->cfg_lock);
-	for (at = &net_if(dev)->groups; (g = *at); at = &g->next)
-		if (addr_equal(&g->addr, group))
-			break;
-	if (g && --g->users == 0) {
-		rcu_assign_pointer(*at, g->next);
-		gone = true;
-	}
-	net_unlock(&net->cfg_lock);
-	if (!g)
-		return -EADDRNOTAVAIL;
-	if (gone) {
-		rcu_call(&g->rcu, rcu_kfree);
-		igmp_group_changed(dev, group, false);
-	}
-	return 0;
-}
-
-bool if_group_member(const struct netdev *dev, const struct net_addr *group)
-{
-	if (group->w[3] == IP4(224, 0, 0, 1) && addr_is_v4(group))
-		return true; /* all hosts (RFC 1112) */
-	for (struct if_group *g = rcu_dereference(net_if(dev)->groups); g; g = rcu_dereference(g->next))
-		if (addr_equal(&g->addr, group))
-			return true;
 	return false;
 }

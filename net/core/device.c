@@ -10,7 +10,7 @@
 #include "net/checksum.h"
 #include "net/config.h"
 #include "net/gso.h"
-#include "net/ip.h"
+#include "net/multicast.h"
 
 static void name_device(struct net_stack *net, struct netdev *dev)
 {
@@ -32,6 +32,7 @@ int net_add_device(struct net_stack *net, struct netdev *dev)
 	nif->net = net;
 	nif->dev = dev;
 	nif->txqlen = 1000;
+	net_timer_init(&nif->report_timer, mc_report_timer);
 	nif->reachable_ms = 30000;
 	for (unsigned i = 0; i < nqueues; i++) {
 		nif->polls[i].nif = nif;
@@ -87,6 +88,8 @@ int net_device_up(struct netdev *dev, bool up)
 		neigh_flush_dev(dev);
 	}
 	route_changed(net_if(dev)->net);
+	if (up)
+		mc_device_up(dev);
 	if (net_if(dev)->net->ip6)
 		net_ip6_device_changed(dev, up);
 	return 0;

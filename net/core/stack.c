@@ -77,6 +77,7 @@ static void free_device(struct net_stack *net, unsigned slot)
 	struct net_if *nif = net_if(dev);
 
 	dhcp_stop(dev, false);
+	net_timer_cancel(&nif->report_timer);
 	kfree(nif->dhcp);
 	for (struct if_addr *a = nif->addrs, *next; a; a = next) {
 		next = a->next;

@@ -130,7 +130,8 @@ void icmp6_input(struct net_stack *net, struct packet *p)
 		ping_input(net, p);
 		break;
 	case MLD_QUERY:
-		mld_query_input(p);
+	case MLD_REPORT:
+		mld_input(p);
 		break;
 	case ND_ROUTER_ADVERT:
 		slaac_router_advert(p);

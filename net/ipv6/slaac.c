@@ -97,7 +97,7 @@ void ip6_set_timer(struct ip6_if *i)
 /* Add ADDR, tentatively unless DEV is the loopback, and ask whether anybody has it. */
 static void add_address(struct ip6_if *i, const struct net_addr *addr, u8 plen, u64 valid, u64 preferred)
 {
-	struct net_addr any = NET_ADDR_ANY, group = ip6_solicited_node(addr);
+	struct net_addr any = NET_ADDR_ANY;
 	struct if_addr a = {.addr = *addr,
 			    .plen = plen,
 			    .valid_until = valid,
@@ -118,7 +118,6 @@ static void add_address(struct ip6_if *i, const struct net_addr *addr, u8 plen, 
 	memset(&r.dst.b[8], 0, 8); /* all our prefixes are 64 long */
 	if (addr_is_link_local(addr))
 		route_add(net_if(i->dev)->net, &r, true);
-	mld_group_changed(i->dev, &group, true);
 	nd_solicit_from(i->dev, addr, &any, NULL);
 }
 

@@ -113,7 +113,7 @@ static size_t show_igmp(char *buf, size_t size)
 
 		for (struct if_group *g = rcu_dereference(net_if(d)->groups); g; g = rcu_dereference(g->next))
 			n += addr_is_v4(&g->addr);
-		text_printf(&t, "%u\t%-10s: %5u %7s\n", d->index, d->name, n, "V2");
+		text_printf(&t, "%u\t%-10s: %5u %7s\n", d->index, d->name, n, "V3");
 		for (struct if_group *g = rcu_dereference(net_if(d)->groups); g; g = rcu_dereference(g->next))
 			if (addr_is_v4(&g->addr))
 				text_printf(&t, "\t\t\t\t%08X %5u 0:%08lX\t\t%d\n", g->addr.w[3], g->users,

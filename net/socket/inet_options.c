@@ -57,8 +57,10 @@ static int join(struct inet_sock *i, const struct net_addr *group, u32 ifindex, 
 				return -EADDRNOTAVAIL;
 		if (m->nsources == ARRAY_SIZE(m->sources))
 			return -ENOBUFS;
-		m->sources[m->nsources++] = *source;
-		return 0;
+		err = if_group_join(dev, group, source);
+		if (!err)
+			m->sources[m->nsources++] = *source;
+		return err;
 	}
 	m = kzalloc(sizeof(*m));
 	if (!m)
@@ -68,7 +70,7 @@ static int join(struct inet_sock *i, const struct net_addr *group, u32 ifindex, 
 	m->mode = source ? MCAST_INCLUDE : MCAST_EXCLUDE;
 	if (source)
 		m->sources[m->nsources++] = *source;
-	err = if_group_join(dev, group);
+	err = if_group_join(dev, group, source);
 	if (err) {
 		kfree(m);
 		return err;
@@ -83,8 +85,10 @@ static void free_member(struct inet_sock *i, struct inet_member **at)
 	struct netdev *dev = net_device_by_index(i->s.net, m->ifindex);
 
 	rcu_assign_pointer(*at, m->next);
-	if (dev)
-		if_group_leave(dev, &m->group);
+	if (dev && m->mode == MCAST_EXCLUDE)
+		if_group_leave(dev, &m->group, NULL);
+	for (unsigned k = 0; dev && m->mode == MCAST_INCLUDE && k < m->nsources; k++)
+		if_group_leave(dev, &m->group, &m->sources[k]);
 	rcu_synchronize(); /* the receive path walks the list */
 	kfree(m);
 }
@@ -106,9 +110,14 @@ static int leave(struct inet_sock *i, const struct net_addr *group, u32 ifindex,
 	if (source) {
 		for (unsigned k = 0; k < m->nsources; k++)
 			if (addr_equal(&m->sources[k], source)) {
-				m->sources[k] = m->sources[--m->nsources];
-				if (m->nsources == 0 && m->mode == MCAST_INCLUDE)
+				if (m->nsources == 1 && m->mode == MCAST_INCLUDE) {
 					free_member(i, at);
+					return 0;
+				}
+				m->sources[k] = m->sources[--m->nsources];
+				dev = net_device_by_index(i->s.net, m->ifindex);
+				if (dev && m->mode == MCAST_INCLUDE)
+					if_group_leave(dev, group, source);
 				return 0;
 			}
 		return -EADDRNOTAVAIL;

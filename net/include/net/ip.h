@@ -222,6 +222,4 @@ void arp_request(struct netdev *dev, u32 target, u32 source, const u8 *mac);
 void arp_announce(struct netdev *dev, u32 addr);
 void nd_solicit(struct netdev *dev, const struct net_addr *target, const u8 *mac);
 
-/* Joining and leaving: what the wire hears (IGMPv2/v3 reports, MLD). */
-void igmp_group_changed(struct netdev *dev, const struct net_addr *group, bool joined);
 void igmp_input(struct net_stack *net, struct packet *p);

@@ -21,6 +21,7 @@ enum {
 	MLD_QUERY = 130,
 	MLD_REPORT = 131,
 	MLD_DONE = 132,
+	MLD_V2_REPORT = 143,
 	ND_ROUTER_SOLICIT = 133,
 	ND_ROUTER_ADVERT = 134,
 	ND_SOLICIT = 135,
@@ -95,6 +96,4 @@ void dhcp6_timer(struct ip6_if *i, u64 now);
 /* A UDP packet for port 546, data behind the UDP header. True: it was for us. Does not take P over. */
 bool dhcp6_input(struct netdev *dev, struct packet *p, const struct net_addr *src);
 
-/* Tell the routers of DEV about a group (MLD, RFC 2710). */
-void mld_group_changed(struct netdev *dev, const struct net_addr *group, bool joined);
-void mld_query_input(struct packet *p);
+void mld_input(struct packet *p); /* MLD queries and reports */

@@ -40,13 +40,22 @@ struct if_addr {
 	u64 valid_until, preferred_until; /* CLOCK_MONOTONIC ns; ~0: for ever */
 };
 
-/* A multicast group that an interface receives. Guarded by net->cfg_lock; freed after a grace period. */
+/* A multicast group that an interface receives (core/multicast.c). Guarded by net->cfg_lock; freed after a
+ * grace period. */
+#define IF_GROUP_SOURCES 8
 struct if_group {
 	struct rcu_head rcu;
 	struct if_group *next;
 	struct net_addr addr;
-	u32 users;
-	u64 report_at;
+	u32 users; /* members that want all sources */
+	u8 nsources;
+	u8 changes;    /* how often the filter is still to be told */
+	bool answer;   /* a query is to be answered */
+	u64 report_at; /* 0: nothing to tell */
+	struct {
+		struct net_addr addr;
+		u32 users;
+	} sources[IF_GROUP_SOURCES]; /* of members that want these only */
 };
 
 /* net/'s part of an interface: netdev.inet. */
@@ -55,6 +64,8 @@ struct net_if {
 	struct netdev *dev;
 	struct if_addr *addrs;	 /* RCU list, in the order that they were added; changed under cfg_lock */
 	struct if_group *groups; /* RCU list */
+	struct net_timer report_timer;			/* for groups; set under cfg_lock */
+	u64 igmp_v1_until, igmp_v2_until, mld_v1_until; /* an older router was heard */
 	u32 txqlen, metric;
 	u32 reachable_ms;
 	struct neigh *last_neigh; /* the one used last, while it is on the table; its lock */
@@ -143,9 +154,11 @@ const struct if_addr *if_addr_first(const struct netdev *dev, bool v4);
 /* Is ADDR one of this host's own? DEV, if not NULL, gets the interface. RCU. */
 bool net_addr_is_local(struct net_stack *net, const struct net_addr *addr, struct netdev **dev);
 bool net_addr_is_broadcast(struct net_stack *net, u32 v4, const struct netdev *dev); /* DEV NULL: any */
-/* Multicast membership of an interface, counted. */
-int if_group_join(struct netdev *dev, const struct net_addr *group);
-int if_group_leave(struct netdev *dev, const struct net_addr *group);
+/* Multicast membership of an interface, counted: of all sources (SOURCE NULL) or of one. */
+int if_group_join(struct netdev *dev, const struct net_addr *group,
+		  const struct net_addr *source); /* -ENOMEM */
+int if_group_leave(struct netdev *dev, const struct net_addr *group,
+		   const struct net_addr *source); /* -EADDRNOTAVAIL */
 bool if_group_member(const struct netdev *dev, const struct net_addr *group);
 
 /* Charge N bytes of socket buffer to the stack; false when that would exceed the limit and FORCE is not set.

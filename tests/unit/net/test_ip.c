@@ -407,7 +407,7 @@ static void test_receive_buffer_limit(void **st)
 }
 
 static struct {
-	unsigned requests;
+	unsigned requests, mld_reports;
 	u8 xid[3], duid[10];
 } asked;
 
@@ -419,6 +419,10 @@ static bool hear_dhcp6(struct sim_link *l, unsigned side, u8 *f, u32 len, void *
 		memcpy(asked.xid, f + 63, 3);
 		memcpy(asked.duid, f + 70, 10);
 		asked.requests++;
+	}
+	if (side == 0 && f[12] == 0x86 && f[20] == 0 && f[62] == 143) { /* MLDv2, to ff02::16 */
+		assert_true(f[38] == 0xff && f[53] == 0x16);
+		asked.mld_reports++;
 	}
 	return true;
 }
@@ -471,6 +475,7 @@ static void test_ipv6_configuration(void **st)
 	link.filter = hear_dhcp6;
 	assert_int_equal(ip6_stack_init(&a->net), 0);
 	sim_run(2 * SEC);
+	assert_in_range(asked.mld_reports, 2, 3); /* the solicited-node group of fe80::..., twice */
 	from_router(&a->dev, &all, 58, ra, sizeof(ra), 2);
 	sim_run(2 * SEC);
 	for (const struct if_addr *i = net_if(&a->dev)->addrs; i; i = i->next)
@@ -503,6 +508,121 @@ static void test_ipv6_configuration(void **st)
 	finish();
 }
 
+/* What a host says about its groups: the last report that it sent. */
+static struct {
+	unsigned frames;
+	u8 data[200];
+	u32 len;
+} said;
+
+static bool hear_igmp(struct sim_link *l, unsigned side, u8 *f, u32 len, void *arg)
+{
+	if (side == 0 && f[12] == 8 && f[23] == 2) {
+		u32 at = 14 + (f[14] & 15) * 4u;
+
+		said.frames++;
+		said.len = (u32)(f[16] << 8 | f[17]) + 14 - at;
+		assert_true(said.len <= sizeof(said.data));
+		memcpy(said.data, f + at, said.len);
+		assert_int_equal(ip_checksum(said.data, said.len), 0);
+		assert_int_equal(f[22], 1);    /* TTL */
+		assert_int_equal(f[34], 0x94); /* router alert */
+	}
+	return true;
+}
+
+static void igmp_query(u8 code, u32 group, bool v3)
+{
+	u8 q[12] = {0x11, code};
+	struct packet *p = packet_alloc(66, 14 + 20 + sizeof(q));
+	u32 n = v3 ? 12 : 8;
+	u8 *f = packet_put(p, 34 + n);
+	struct iphdr *ip = (struct iphdr *)(f + 14);
+	u16 sum;
+
+	memcpy(q + 4, &group, 4);
+	sum = ip_checksum(q, n);
+	memcpy(q + 2, &sum, 2);
+	memset(f, 0, 34);
+	memcpy(f, (u8[]){1, 0, 0x5e, 0, 0, 1}, 6);
+	f[12] = 8;
+	*ip = (struct iphdr){.version = 4,
+			     .ihl = 5,
+			     .ttl = 1,
+			     .protocol = 2,
+			     .saddr = B_IP,
+			     .daddr = IP4(224, 0, 0, 1),
+			     .tot_len = be16((u16)(20 + n))};
+	ip->check = ip_checksum(ip, 20);
+	memcpy(f + 34, q, n);
+	net_enter();
+	netdev_receive(&a->dev, p);
+	net_leave();
+}
+
+static void expect_record(u8 type, u16 nsources, u32 group)
+{
+	assert_int_equal(said.data[0], 0x22);
+	assert_int_equal(said.data[7], 1); /* one record */
+	assert_int_equal(said.data[8], type);
+	assert_int_equal(said.data[10] << 8 | said.data[11], nsources);
+	assert_memory_equal(said.data + 12, &group, 4);
+}
+
+static void test_igmp(void **st)
+{
+	struct ip_mreqn m = {.imr_multiaddr.s_addr = IP4(239, 1, 2, 3), .imr_ifindex = 2};
+	struct ip_mreq_source ms = {
+		.imr_multiaddr = IP4(232, 1, 1, 1), .imr_interface = A_IP, .imr_sourceaddr = B_IP};
+	struct socket *x;
+
+	start();
+	memset(&said, 0, sizeof(said));
+	link.filter = hear_igmp;
+	x = udp(a, 500);
+	/* A change is told at once, and once more; a query is answered; the end, too, is told twice. */
+	assert_int_equal(x->ops->setsockopt(x, SOL_IP, IP_ADD_MEMBERSHIP, &m, sizeof(m)), 0);
+	sim_run(MS);
+	assert_int_equal(said.frames, 1);
+	expect_record(4, 0, m.imr_multiaddr.s_addr);
+	sim_run(2 * SEC);
+	assert_int_equal(said.frames, 2);
+	igmp_query(20, 0, true);
+	assert_int_equal(said.frames, 2);
+	sim_run(3 * SEC);
+	assert_int_equal(said.frames, 3);
+	expect_record(2, 0, m.imr_multiaddr.s_addr);
+	assert_int_equal(x->ops->setsockopt(x, SOL_IP, IP_DROP_MEMBERSHIP, &m, sizeof(m)), 0);
+	sim_run(2 * SEC);
+	assert_int_equal(said.frames, 5);
+	expect_record(3, 0, m.imr_multiaddr.s_addr);
+	/* One source only. */
+	assert_int_equal(x->ops->setsockopt(x, SOL_IP, IP_ADD_SOURCE_MEMBERSHIP, &ms, sizeof(ms)), 0);
+	sim_run(2 * SEC);
+	assert_int_equal(said.frames, 7);
+	expect_record(3, 1, ms.imr_multiaddr);
+	assert_memory_equal(said.data + 16, &ms.imr_sourceaddr, 4);
+	ms.imr_sourceaddr = IP4(10, 0, 0, 77);
+	assert_int_equal(x->ops->setsockopt(x, SOL_IP, IP_ADD_SOURCE_MEMBERSHIP, &ms, sizeof(ms)), 0);
+	sim_run(2 * SEC);
+	expect_record(3, 2, ms.imr_multiaddr);
+	assert_int_equal(x->ops->setsockopt(x, SOL_IP, IP_DROP_SOURCE_MEMBERSHIP, &ms, sizeof(ms)), 0);
+	sim_run(2 * SEC);
+	expect_record(3, 1, ms.imr_multiaddr);
+	/* An old router: version 2 is spoken for a while. */
+	igmp_query(100, 0, false);
+	sim_run(11 * SEC);
+	assert_int_equal(said.data[0], 0x16);
+	assert_int_equal(said.len, 8);
+	said.frames = 0;
+	socket_close(x);
+	sim_run(2 * SEC);
+	assert_int_equal(said.data[0], 0x17);
+	assert_true(said.frames > 0);
+	assert_null(net_if(&a->dev)->groups);
+	finish();
+}
+
 /* A route leads to an interface, or says why there is no way; anything else a look-up could not answer. */
 static void test_route_types(void **st)
 {
@@ -528,4 +648,5 @@ static void test_route_types(void **st)
 }
 
 UNIT_TESTS(test_datagrams, test_fragments, test_hostile_fragments, test_broadcast_and_multicast, test_ping,
-	   test_arp, test_dhcp, test_receive_buffer_limit, test_route_types, test_ipv6_configuration)
+	   test_arp, test_dhcp, test_receive_buffer_limit, test_route_types, test_ipv6_configuration,
+	   test_igmp)
