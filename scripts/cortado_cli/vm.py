@@ -18,6 +18,7 @@ from .errors import CORTADO_FAILED, CortadoError
 
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._-]{0,62}")
 _SIGNALLED = 128
+_SHOWN = 10  # names in an error
 
 
 class Vm:
@@ -146,7 +147,8 @@ def find(name):
         except ValueError:
             raise CortadoError("%s: damaged record; `cortado clean` removes it" % paths.state(name, "vm.json"))
     known = [v.name for v in every()]
-    raise CortadoError("no VM named %s%s" % (name, "; there are: " + ", ".join(known) if known else ""))
+    shown = ", ".join(known[:_SHOWN]) + (", ..." if len(known) > _SHOWN else "")
+    raise CortadoError("no VM named %s%s" % (name, "; there are: " + shown if known else ""))
 
 
 def find_running(name):
