@@ -241,20 +241,17 @@ def test_whom_arp_believes(java):
     to, first, second = packets.guest_mac(java), bytes.fromhex("020000000a01"), bytes.fromhex("020000000a02")
     asker, announcer, other = "10.77.0.71", "10.77.0.72", "10.77.0.73"
 
-    def say(op, mac, sender, target=network.GUEST):
-        packets.send(java, [packets.ethernet(to, 0x806, packets.arp(op, mac, sender, target), mac)])
+    def say(*words):
+        packets.send(java, [packets.ethernet(to, 0x806, packets.arp(*w, network.GUEST), w[1]) for w in words])
 
-    say(2, first, announcer)  # an answer that nobody asked for, and what is neither question nor answer
-    say(3, first, other)
-    say(1, first, asker)
+    # Who asks is known; not so who answers unasked, and what is neither. Another answer within a second does not count.
+    say((2, first, announcer), (3, first, other), (1, first, asker), (2, second, asker))
     table = arp_table(java)
     assert table[asker] == "02:00:00:00:0a:01" and announcer not in table and other not in table
-    say(2, second, asker)  # a second answer within a second does not count, a later one does
-    assert arp_table(java)[asker] == "02:00:00:00:0a:01"
     select.select([], [], [], 1.2)
-    say(2, second, asker)
+    say((2, second, asker))
     assert arp_table(java)[asker] == "02:00:00:00:0a:02"
-    say(1, first, asker)  # whoever asks is where he says
+    say((1, first, asker))  # whoever asks is where he says
     assert arp_table(java)[asker] == "02:00:00:00:0a:01"
 
 
