@@ -6,8 +6,11 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
+#include <sys/user.h>
+#include <sys/wait.h>
 
 // long call_keeps(long number, long flags): getppid or the like with known values in every register. The
 // difference between what was and what should be, ORed over all registers, and the flags.
@@ -131,4 +134,38 @@ TEST(calls_keep_them_beside_another_thread)
 	pthread_join(other, NULL);
 	EXPECT_EQ(bad.difference, 0);
 	EXPECT_EQ(bad.flags, 0);
+}
+
+// A debugger changes registers while the child is stopped at the end of a call: all of them arrive.
+TEST(debuggers_change_registers_at_the_end_of_a_call)
+{
+	struct user_regs_struct regs;
+	pid_t pid = fork();
+	int status;
+
+	if (!pid) {
+		ptrace(PTRACE_TRACEME, 0, NULL, NULL);
+		raise(SIGSTOP);
+		struct kept k = call_keeps(SYS_getppid, ALWAYS);
+
+		_exit(k.difference == 0x2 ? 42 : 1); // r13 was changed by that
+	}
+	EXPECT_EQ(waitpid(pid, &status, 0), pid);
+	EXPECT(WIFSTOPPED(status));
+	ptrace(PTRACE_SETOPTIONS, pid, NULL, PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL);
+	for (int i = 0; i < 50; i++) {
+		EXPECT_EQ(ptrace(PTRACE_SYSCALL, pid, NULL, NULL), 0);
+		EXPECT_EQ(waitpid(pid, &status, 0), pid);
+		EXPECT(WIFSTOPPED(status));
+		EXPECT_EQ(ptrace(PTRACE_GETREGS, pid, NULL, &regs), 0);
+		if (regs.r13 == 0x4444 && regs.orig_rax == SYS_getppid && (long)regs.rax > 0)
+			break;
+	}
+	EXPECT_EQ(regs.r13, 0x4444u);
+	regs.r13 ^= 0x2;
+	EXPECT_EQ(ptrace(PTRACE_SETREGS, pid, NULL, &regs), 0);
+	EXPECT_EQ(ptrace(PTRACE_CONT, pid, NULL, NULL), 0);
+	EXPECT_EQ(waitpid(pid, &status, 0), pid);
+	EXPECT(WIFEXITED(status));
+	EXPECT_EQ(WEXITSTATUS(status), 42);
 }

@@ -75,6 +75,7 @@ int arch_ptrace_set_reg(struct thread *t, unsigned index, u64 value)
 {
 	struct regs *r = thread_regs(t);
 
+	thread_set_flag(t, THREAD_REGS_CHANGED);
 	if (index <= UR_ORIG_AX) {
 		((u64 *)r)[index] = value;
 		return 0;

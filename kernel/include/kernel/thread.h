@@ -36,6 +36,7 @@ enum thread_flag { /* thread.flags: set by anyone, looked at on the way back to 
 		   THREAD_SYSCALL_STOP = 1 << 7, /* ptrace: stop when a system call begins and when it ends */
 		   THREAD_SYSCALL_EMULATE = 1 << 8, /* ptrace: stop when one begins, and do not make it */
 		   THREAD_STEP = 1 << 9, /* ptrace: single-stepping; counts at the end of a system call */
+		   THREAD_REGS_CHANGED = 1 << 10, /* ptrace: no register is what the call left in it */
 		   THREAD_INTERRUPTED =
 			   1 << 6, /* the frame on the stack is an interrupt's, not a system call's */
 };

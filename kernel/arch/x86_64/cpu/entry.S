@@ -28,7 +28,7 @@
 #define R_RSP	   (21 * 8)
 
 #define RFLAGS_IF	 0x200
-#define THREAD_WORK_MASK 0x17 /* kernel/thread.h; traps.c checks that it is the same */
+#define THREAD_EXIT_MASK 0x417 /* kernel/thread.h: work and changed registers; traps.c checks that it is the same */
 #define SYSCALL_SIZE	 2
 
 	.section .percpu, "aw"
@@ -96,7 +96,7 @@ syscall_exit:
 	movq %gs:current_thread(%rip), %rax
 	movq R_RIP(%rsp), %rcx
 	movl R_RFLAGS(%rsp), %r11d
-	testl $THREAD_WORK_MASK, (%rax)	/* struct thread.flags */
+	testl $THREAD_EXIT_MASK, (%rax)	/* struct thread.flags */
 	jnz syscall_exit_slow
 	cmpq R_RCX(%rsp), %rcx
 	jne syscall_exit_slow

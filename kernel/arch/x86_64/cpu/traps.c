@@ -162,7 +162,7 @@ void interrupt_dispatch(struct regs *r)
 
 /* What the way out of a system call in entry.S relies on. */
 _Static_assert(offsetof(struct thread, flags) == 0, "entry.S");
-_Static_assert(THREAD_WORK_MASK == 0x17, "entry.S");
+_Static_assert((THREAD_WORK_MASK | THREAD_REGS_CHANGED) == 0x417, "entry.S");
 _Static_assert(offsetof(struct regs, r10) == 7 * 8 && offsetof(struct regs, rdi) == 14 * 8, "entry.S");
 _Static_assert(offsetof(struct regs, orig_rax) == 15 * 8 && offsetof(struct regs, rsp) == 21 * 8, "entry.S");
 
@@ -179,8 +179,8 @@ void exit_to_app(struct regs *r)
 			signal_deliver(r);
 		arch_irq_disable();
 	}
-	if (unlikely(thread_test_flag(t, THREAD_INTERRUPTED)))
-		thread_clear_flag(t, THREAD_INTERRUPTED);
+	if (unlikely(thread_test_flag(t, THREAD_INTERRUPTED | THREAD_REGS_CHANGED)))
+		thread_clear_flag(t, THREAD_INTERRUPTED | THREAD_REGS_CHANGED);
 	sched_account_leave_kernel(t);
 }
 
