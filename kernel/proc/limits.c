@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* Resource limits: getrlimit(2), setrlimit(2), prlimit(2). The subsystems look at process.rlim themselves. */
+#include "kernel/sched.h"
 #include "kernel/syscall.h"
 #include "proc.h"
 #include <linux/capability.h>
@@ -43,6 +44,8 @@ static int change(struct process *p, unsigned resource, const struct rlimit64 *n
 	if (new)
 		err = set_limit(p, resource, new);
 	spin_unlock_irqrestore(&p->lock, flags);
+	if (new && !err && resource == RLIMIT_CPU)
+		err = process_cpu_limit_changed(p);
 	return err;
 }
 

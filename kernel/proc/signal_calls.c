@@ -144,6 +144,8 @@ static int wait_for_signal(sigset wanted, u64 deadline, siginfo_t *info)
 	}
 	signal_recalc(t);
 	spin_unlock_irqrestore(&p->lock, flags);
+	if (sig && info->si_code == SI_TIMER)
+		posix_timer_signal_taken(info);
 	if (sig)
 		return sig;
 	return deadline && in_time ? -EINTR : -EAGAIN;

@@ -46,6 +46,8 @@ int signal_dequeue(sigset mask, siginfo_t *info)
 	if (sig)
 		signal_recalc(current);
 	spin_unlock_irqrestore(&current->proc->lock, flags);
+	if (sig && info->si_code == SI_TIMER)
+		posix_timer_signal_taken(info);
 	return sig;
 }
 
@@ -192,6 +194,8 @@ static bool next_delivery(struct thread *t, struct delivery *d)
 	}
 	signal_recalc(t);
 	spin_unlock_irqrestore(&p->lock, flags);
+	if (d->sig && d->info.si_code == SI_TIMER)
+		posix_timer_signal_taken(&d->info);
 	return d->sig;
 }
 

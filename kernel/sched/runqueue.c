@@ -208,7 +208,7 @@ void rq_set_slice(struct runqueue *rq, u64 now)
 {
 	struct thread *curr = rq->curr;
 
-	rq->slice_end = SCHED_NEVER;
+	rq->slice_end = is_rt(curr) ? rt_limit_at(curr, now) : SCHED_NEVER;
 	if (curr == rq->idle || rq->nr_running < 2 || !curr->se.on_rq)
 		return;
 	if (!is_rt(curr)) {
@@ -218,7 +218,7 @@ void rq_set_slice(struct runqueue *rq, u64 now)
 		return;
 	}
 	if (curr->se.policy == SCHED_RR && rt_highest(&rq->rt) == curr->se.rt_priority)
-		rq->slice_end = now + curr->se.rr_left;
+		rq->slice_end = min(rq->slice_end, now + curr->se.rr_left);
 	/* Fair threads wait: see to it that they get elsewhere, or their share in the end. */
 	if (rq->fair.nr)
 		rq->slice_end = min(rq->slice_end, now + SCHED_BALANCE_NS);
@@ -238,6 +238,7 @@ static void rt_new_period(struct runqueue *rq, u64 now)
 static void charge_rt(struct runqueue *rq, struct thread *t, u64 ns)
 {
 	rq->rt_used += ns;
+	t->se.rt_run += ns;
 	if (rq->rt_used >= SCHED_RT_QUOTA && rq->fair.nr && !rq->rt_throttled) {
 		counter_inc(&sched_rt_throttled);
 		rq->rt_throttled = true;

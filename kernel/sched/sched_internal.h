@@ -129,6 +129,10 @@ void rt_remove(struct rt_queue *q, struct thread *t);
 unsigned rt_highest(const struct rt_queue *q); /* priority, 0 when empty */
 struct thread *rt_first(struct rt_queue *q, unsigned priority);
 
+/* rt_limit.c: RLIMIT_RTTIME. Interrupts off */
+u64 rt_limit_at(struct thread *t, u64 now);	/* when T, which runs, reaches its limit; SCHED_NEVER */
+void rt_limit_check(struct thread *t);		/* in a timer interrupt: signal it when it has */
+
 /* wake.c */
 void sched_send(unsigned cpu, struct sched_msg *msg); /* any context */
 void sched_drain(struct runqueue *rq, u64 now);	      /* own CPU, interrupts off */

@@ -80,6 +80,7 @@ static void leave_queue(struct runqueue *rq, struct thread *prev, u64 now)
 							    memory_order_acq_rel, memory_order_relaxed)) {
 			atomic_fetch_add_explicit(&prev->se.voluntary, 1, memory_order_relaxed);
 			sched_note_sleep(prev, now);
+			prev->se.rt_run = 0;
 			rq_dequeue(rq, prev, now);
 			return;
 		}

@@ -11,6 +11,8 @@ static void slice_check(struct runqueue *rq, u64 now)
 	rq_update_curr(rq, now); /* sets NEED_RESCHED when the request is fulfilled */
 	if (rq->curr != rq->idle && rq_pick(rq) != rq->curr)
 		rq_resched(rq);
+	if (rq->curr->se.class == SCHED_CLASS_RT)
+		rt_limit_check(rq->curr);
 	rq->curr->se.handoffs = 0; /* it did not make way for whom it woke */
 	rq_balance(rq, now);
 	rq_set_slice(rq, now);

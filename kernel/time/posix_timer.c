@@ -212,6 +212,21 @@ SYSCALL_DEFINE1(timer_getoverrun, int, id)
 	return (long)min(n, 0x7fffffffull);
 }
 
+void posix_timer_signal_taken(siginfo_t *info)
+{
+	struct posix_timers *all = current->proc->timers;
+	struct ptimer *t;
+	u64 flags;
+
+	if (!all)
+		return;
+	flags = spin_lock_irqsave(&all->lock);
+	t = find(all, info->si_tid);
+	if (t)
+		ptimer_taken(t, info);
+	spin_unlock_irqrestore(&all->lock, flags);
+}
+
 SYSCALL_DEFINE1(timer_delete, int, id)
 {
 	struct ptimer *t;

@@ -5,10 +5,12 @@
  * the clock cannot reach its goal sooner than what is left divided by the number of CPUs, so a kernel timer
  * comes back then; while the process does not run, it comes less often.
  *
- * At most one signal of a timer is pending; what expires meanwhile counts as overruns, which the signal that
- * is pending reports (kernel/proc merges it, by SI_TIMER and the id). A periodic timer whose signal stays
- * pending, or whose interval is tiny, is slowed: it skips to a later multiple of its interval and counts what
- * it skipped.
+ * At most one signal of a timer is pending; what expires meanwhile counts as overruns. While it is pending
+ * nothing more can happen, so the kernel timer comes seldom, only to see whether the signal was thrown away;
+ * whoever takes the signal has the overruns counted up to that moment and the timer goes on
+ * (posix_timer_signal_taken). setitimer's signals do not tell where they come from: they are looked for more
+ * often. A tiny interval is slowed likewise: `expires` stays the next expiration, the timer comes later, and
+ * counts all that passed.
  *
  * Lock order: posix_timers.lock, then process.lock. The callback takes both, so nobody cancels with
  * timer_cancel() under them: timer_try_cancel(), and again. */
@@ -16,8 +18,9 @@
 #include "kernel/alloc.h"
 #include "kernel/counter.h"
 
-#define REARM_MIN	  (20 * NSEC_PER_USEC)
-#define REARM_MIN_PENDING (1 * NSEC_PER_MSEC)
+#define REARM_MIN	    (20 * NSEC_PER_USEC)
+#define REARM_PENDING_PLAIN (1 * NSEC_PER_MSEC)
+#define REARM_PENDING	    (100 * NSEC_PER_MSEC)
 
 DEFINE_COUNTER(timer_signals, "signals sent by interval timers");
 DEFINE_COUNTER(timer_overruns, "expirations merged into a signal that was pending");
@@ -31,17 +34,17 @@ static u64 now_of(struct ptimer *t)
 	return clock_monotonic() + (t->kind == CLOCK_KIND_MONO ? t->offset : 0);
 }
 
-static void start(struct ptimer *t)
+/* Come back when T expires, but not before FLOOR; both by T's clock. */
+static void start(struct ptimer *t, u64 floor)
 {
-	u64 now, when = t->expires;
+	u64 now, when = max(t->expires, floor);
 
 	t->armed = true;
 	if (!t->signal)
 		return; /* nobody is told: timer_gettime computes */
 	if (t->kind == CLOCK_KIND_CPU) {
 		now = now_of(t);
-		when = cpu_clock_next_look(t->expires > now ? t->expires - now : 0, now != t->last_look,
-					   &t->idle_looks);
+		when = cpu_clock_next_look(when > now ? when - now : 0, now != t->last_look, &t->idle_looks);
 		t->last_look = now;
 		timer_set(&t->timer, when);
 	} else if (t->kind == CLOCK_KIND_REAL && !t->relative_real) {
@@ -75,10 +78,10 @@ static void send_signal(struct ptimer *t, u64 periods)
 	if (t->queued) {
 		t->overrun += periods;
 		counter_add(&timer_overruns, periods);
-	} else {
-		t->overrun = periods - 1;
-		t->queued = true;
+		return;
 	}
+	t->overrun = periods - 1;
+	t->queued = true;
 	info.si_tid = t->id;
 	info.si_overrun = (int)min(t->overrun, 0x7fffffffull);
 	info.si_value = t->value;
@@ -93,26 +96,24 @@ static void send_signal(struct ptimer *t, u64 periods)
 static void expire(struct timer *timer)
 {
 	struct ptimer *t = container_of(timer, struct ptimer, timer);
-	u64 now, periods = 1, gap;
+	u64 now, periods = 1;
+	bool pending;
 
 	spin_lock(&t->all->lock);
 	if (!t->armed)
 		goto out;
 	now = now_of(t);
 	if (now < t->expires) {
-		start(t); /* a CPU clock that is not there yet, or a wall clock set back */
+		start(t, 0); /* a CPU clock that is not there yet, or a wall clock set back */
 		goto out;
 	}
 	if (t->interval) {
 		periods += (now - t->expires) / t->interval;
-		send_signal(t, periods);
-		gap = t->queued && t->overrun ? REARM_MIN_PENDING : REARM_MIN;
-		/* The next multiple of the interval that is not too near; the ones skipped will count then.
-		 */
+		pending = t->queued;
 		t->expires += periods * t->interval;
-		if (t->expires < now + gap)
-			t->expires += (now + gap - t->expires) / t->interval * t->interval;
-		start(t);
+		send_signal(t, periods);
+		pending = pending && t->queued && t->overrun;
+		start(t, now + (!pending ? REARM_MIN : t->plain ? REARM_PENDING_PLAIN : REARM_PENDING));
 	} else {
 		t->armed = false;
 		send_signal(t, 1);
@@ -141,8 +142,26 @@ bool ptimer_set(struct ptimer *t, const struct itimer_ns *new, bool absolute)
 		return true;
 	t->relative_real = t->kind == CLOCK_KIND_REAL && !absolute;
 	t->expires = absolute ? new->value : ns_add(now_of(t), new->value);
-	start(t);
+	start(t, 0);
 	return true;
+}
+
+void ptimer_taken(struct ptimer *t, siginfo_t *info)
+{
+	u64 now = now_of(t), periods;
+
+	if (!t->queued || t->signal != info->si_signo || signal_is_pending(t))
+		return;
+	if (t->armed && t->interval) {
+		if (now >= t->expires) {
+			periods = (now - t->expires) / t->interval + 1;
+			t->overrun += periods;
+			t->expires += periods * t->interval;
+		}
+		start(t, now + REARM_MIN);
+	}
+	settle(t);
+	info->si_overrun = (int)min(t->delivered_overrun, 0x7fffffffull);
 }
 
 void ptimer_left(struct ptimer *t, struct itimer_ns *out)

@@ -61,3 +61,5 @@ void ptimer_init(struct ptimer *t, struct posix_timers *all);
 bool ptimer_set(struct ptimer *t, const struct itimer_ns *new, bool absolute);
 void ptimer_left(struct ptimer *t, struct itimer_ns *out);
 u64 ptimer_overrun(struct ptimer *t);
+void ptimer_taken(struct ptimer *t,
+		  siginfo_t *info); /* INFO, a signal of T, was taken: tell its overruns, go on */

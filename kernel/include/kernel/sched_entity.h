@@ -49,6 +49,7 @@ struct sched_entity {
 	u8 rt_priority;		   /* as applied, inherited priority included */
 	bool started;		   /* it has run */
 	u64 rr_left;		   /* ns of the round-robin quantum that are left */
+	u64 rt_run;		   /* ns run with real-time priority since it slept last: RLIMIT_RTTIME */
 	u64 picked_at;		   /* when it last got the CPU */
 	u64 last_wake;		   /* when it last woke another thread; 0: not since it slept */
 	u8 handoffs;		   /* how often in a row it slept right after it woke somebody */

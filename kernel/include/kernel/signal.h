@@ -31,6 +31,8 @@ int signal_dequeue(sigset mask, siginfo_t *info);
 /* Is SIG of timer ID (-1: from whomever) still pending for P, or for its thread T if that is not NULL? Any
  * context. */
 bool signal_timer_pending(struct process *p, struct thread *t, int sig, int id);
+/* Whoever took a signal with SI_TIMER says so: the timer goes on, and INFO gets its overruns. No lock held. kernel/time/. */
+void posix_timer_signal_taken(siginfo_t *info);
 /* Signals pending for the current thread or its process, blocked ones included. For signalfd's poll and /proc. */
 sigset signal_pending_set(void);
 /* For /proc/PID/status: pending of T and of its process, blocked, ignored, caught. */

@@ -105,6 +105,10 @@ bool session_orphaned_group(struct process *p)
 	return false;
 }
 
+void posix_timer_signal_taken(siginfo_t *info)
+{
+}
+
 void trace_signal(const siginfo_t *info)
 {
 }
