@@ -485,7 +485,7 @@ void tcp_icmp_error(struct net_stack *net, const struct icmp_error *e)
 			tcp_abort(tp, e->err);
 		else
 			s->soft_err = e->err;
-	} else if (e->fatal && inet_flag(&tp->inet, INETF_RECVERR | INETF_RECVERR6)) {
+	} else if (inet_flag(&tp->inet, INETF_RECVERR | INETF_RECVERR6)) { /* ip(7): all errors, at once */
 		socket_set_error(s, e->err);
 	} else {
 		s->soft_err = e->err; /* RFC 1122 4.2.3.9: not fatal to an established connection */

@@ -115,7 +115,6 @@ static int set_option(struct tcp_sock *tp, int opt, int v)
 		return 0;
 	case TCP_QUICKACK:
 		tp->pingpong = !v;
-		tp->quickack_set = true;
 		if (v) {
 			tp->quick = 16;
 			if (tp->ack_pending && TCP_IN(tp->state, TCPB(ESTABLISHED) | TCPB(CLOSE_WAIT))) {

@@ -9,7 +9,8 @@
 #include "net/udp.h"
 #include <linux/udp.h>
 
-#define UDP_MAX 65507
+#define UDP_MAX	     65507
+#define SEGMENTS_MAX 64 /* of one send with UDP_SEGMENT */
 
 static struct udp_sock *udp_sk(struct socket *s)
 {
@@ -286,6 +287,13 @@ static ssize_t send_segments(struct udp_sock *u, struct net_msg *m, const struct
 {
 	ssize_t done = 0;
 
+	if (m->iter->left > UDP_MAX)
+		return -EMSGSIZE;
+	/* As Linux: a segment is a packet of its own, not a datagram to be cut up again. */
+	if (seg + sizeof(struct udp_header) + (addr_is_v4(&f->dst) ? 20 : 40) >
+		    ip_flow_mtu(u->inet.s.net, f) ||
+	    m->iter->left > seg * SEGMENTS_MAX || socket_flag(&u->inet.s, SOCKF_NO_CHECK))
+		return -EINVAL;
 	while (m->iter->left) {
 		size_t n = min(seg, m->iter->left);
 		struct packet *p = build(m, n);

@@ -139,8 +139,7 @@ struct tcp_sock {
 	u8 unacked_segs;  /* data segments since the last ACK */
 	u8 quick;	  /* immediate ACKs left */
 	bool pingpong, ack_pending, ack_now, dsack_due;
-	bool urg_valid, urg_have, user_quickack, quickack_set;
-	bool urg_byte_read;
+	bool urg_valid, urg_have, urg_byte_read;
 	u8 urg_byte;
 	struct tcp_sack dsack, recent_sack[4];
 	u8 nrecent;
@@ -156,14 +155,14 @@ struct tcp_sock {
 	/* Round trip, RFC 6298. */
 	u64 srtt, rttvar, rto, min_rtt; /* ns; srtt 0: no sample yet */
 	u64 rtt_sample_ns;		/* when min_rtt was taken */
-	u8 backoff, retries, probes_out, syn_retries;
+	u8 backoff, retries, probes_out;
 	u64 retrans_start; /* first retransmission of what is outstanding; 0: none */
 	u32 retrans_ts;
 
 	/* Congestion. Bytes. */
 	const struct tcp_cc *cc;
 	u32 cwnd, ssthresh, recover; /* recover: snd_nxt when the recovery began */
-	u8 ca_state, dupacks, reordering;
+	u8 ca_state, dupacks;
 	bool tlp_out, tlp_retrans, rack_reordering, undo_ok, cwnd_limited;
 	u32 tlp_end;
 	u32 prr_delivered, prr_out, prr_flight;

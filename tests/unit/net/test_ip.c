@@ -406,6 +406,44 @@ static void test_receive_buffer_limit(void **st)
 	finish();
 }
 
+/* UDP_SEGMENT: one write, many datagrams, each a packet of its own. */
+static void test_udp_segments(void **st)
+{
+	static u8 big[65507];
+	struct socket *x, *y;
+	u8 buf[1500];
+
+	start();
+	x = udp(a, 0);
+	y = udp(b, 500);
+	sim_setopt(y, SOL_SOCKET, SO_RCVBUF, 200000);
+	assert_int_equal(sim_setopt(x, SOL_UDP, 103, 1000), 0);
+	for (u32 i = 0; i < sizeof(big); i++)
+		big[i] = (u8)(i / 1000);
+	assert_int_equal(sim_sendto(x, big, 2500, B_IP, 500), 2500);
+	sim_run(20 * MS);
+	assert_int_equal(sim_recv(y, buf, sizeof(buf), 0), 1000);
+	assert_int_equal(sim_recv(y, buf, sizeof(buf), 0), 1000);
+	assert_int_equal(buf[0], 1);
+	assert_int_equal(sim_recv(y, buf, sizeof(buf), 0), 500);
+	assert_int_equal(sim_recv(y, buf, sizeof(buf), 0), -EAGAIN);
+	assert_int_equal(sim_sendto(x, big, 1000, B_IP, 500), 1000); /* one segment: a usual datagram */
+	sim_run(20 * MS);
+	assert_int_equal(sim_recv(y, buf, sizeof(buf), 0), 1000);
+	assert_int_equal(sim_sendto(x, big, 64001, B_IP, 500), -EINVAL); /* too many */
+	sim_setopt(x, SOL_UDP, 103, 1473);
+	assert_int_equal(sim_sendto(x, big, 3000, B_IP, 500), -EINVAL); /* too long for the path */
+	sim_setopt(x, SOL_UDP, 103, 1472);
+	assert_int_equal(sim_sendto(x, big, 3000, B_IP, 500), 3000);
+	sim_run(20 * MS);
+	for (unsigned i = 0; i < 2; i++)
+		assert_int_equal(sim_recv(y, buf, sizeof(buf), 0), 1472);
+	assert_int_equal(sim_recv(y, buf, sizeof(buf), 0), 56);
+	socket_close(x);
+	socket_close(y);
+	finish();
+}
+
 static struct {
 	unsigned requests, mld_reports;
 	u8 xid[3], duid[10];
@@ -649,4 +687,4 @@ static void test_route_types(void **st)
 
 UNIT_TESTS(test_datagrams, test_fragments, test_hostile_fragments, test_broadcast_and_multicast, test_ping,
 	   test_arp, test_dhcp, test_receive_buffer_limit, test_route_types, test_ipv6_configuration,
-	   test_igmp)
+	   test_igmp, test_udp_segments)
