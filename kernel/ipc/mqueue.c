@@ -9,10 +9,24 @@
 #define PRIORITIES 32768
 #define SIGNALS	   64
 
+/* The C library's SIGEV_THREAD: a thread of its own reads what it gave us off a netlink socket. */
+static void post_cookie(struct mq *q, u8 what)
+{
+	if (!q->notify_cookie[NOTIFY_COOKIE_LEN - 1]) {
+		q->notify_cookie[NOTIFY_COOKIE_LEN - 1] = what;
+		(void)netlink_post(q->notify_socket, q->notify_cookie, NOTIFY_COOKIE_LEN);
+	}
+}
+
 void mq_notify_drop(struct mq *q)
 {
 	if (q->notify)
 		process_put(q->notify);
+	if (q->notify_socket) {
+		post_cookie(q, NOTIFY_REMOVED);
+		file_put(q->notify_socket);
+		q->notify_socket = NULL;
+	}
 	q->notify = NULL;
 	q->notify_file = NULL;
 }
@@ -59,6 +73,8 @@ static void notify_send(struct mq *q)
 		info.si_ptr = q->notify_value.sival_ptr;
 		signal_send_process(q->notify, q->notify_signal, &info);
 	}
+	if (q->notify_socket)
+		post_cookie(q, NOTIFY_WOKENUP);
 	mq_notify_drop(q); /* once only */
 }
 
@@ -194,27 +210,54 @@ SYSCALL_DEFINE5(mq_timedreceive, int, fd, u8 __app *, text, size_t, size, unsign
 	return ret;
 }
 
+/* SIGEV_THREAD: sigev_signo is the socket, sigev_value points at the cookie. */
+static long socket_from_sigevent(const struct sigevent *ev, u8 cookie[NOTIFY_COOKIE_LEN], struct file **sock)
+{
+	struct file *f;
+	long err;
+
+	if (copy_from_app(cookie, (const u8 __app *)ev->sigev_value.sival_ptr, NOTIFY_COOKIE_LEN))
+		return -EFAULT;
+	cookie[NOTIFY_COOKIE_LEN - 1] = 0;
+	f = fd_get(ev->sigev_signo);
+	if (!f)
+		return -EBADF;
+	err = netlink_post(f, NULL, 0);
+	if (err)
+		file_put(f);
+	else
+		*sock = f;
+	return err;
+}
+
 SYSCALL_DEFINE2(mq_notify, int, fd, const struct sigevent __app *, app)
 {
+	u8 cookie[NOTIFY_COOKIE_LEN] = {0};
 	struct sigevent ev;
-	struct file *f;
+	struct file *f, *sock = NULL;
 	struct mq *q;
 	long ret = 0;
 
 	if (app) {
 		if (copy_from_app(&ev, app, sizeof ev))
 			return -EFAULT;
-		/* SIGEV_THREAD is done by the C library over a netlink socket, which there is not. */
-		if (ev.sigev_notify != SIGEV_NONE && ev.sigev_notify != SIGEV_SIGNAL)
+		if (ev.sigev_notify != SIGEV_NONE && ev.sigev_notify != SIGEV_SIGNAL &&
+		    ev.sigev_notify != SIGEV_THREAD)
 			return -EINVAL;
 		if (ev.sigev_notify == SIGEV_SIGNAL && (ev.sigev_signo < 0 || ev.sigev_signo > SIGNALS))
 			return -EINVAL;
 	}
+	if (app && ev.sigev_notify == SIGEV_THREAD) {
+		ret = socket_from_sigevent(&ev, cookie, &sock);
+		if (ret)
+			return ret;
+	}
 	f = fd_get(fd);
-	if (!f)
-		return -EBADF;
-	if (f->ops != &mq_fops) {
-		file_put(f);
+	if (!f || f->ops != &mq_fops) {
+		if (f)
+			file_put(f);
+		if (sock)
+			file_put(sock);
 		return -EBADF;
 	}
 	q = f->priv;
@@ -231,8 +274,13 @@ SYSCALL_DEFINE2(mq_notify, int, fd, const struct sigevent __app *, app)
 		q->notify_how = ev.sigev_notify;
 		q->notify_signal = ev.sigev_signo;
 		q->notify_value = ev.sigev_value;
+		q->notify_socket = sock;
+		memcpy(q->notify_cookie, cookie, sizeof(cookie));
+		sock = NULL;
 	}
 	mutex_unlock(&q->lock);
 	file_put(f);
+	if (sock)
+		file_put(sock);
 	return ret;
 }

@@ -200,3 +200,22 @@ out:
 	process_put(p);
 	return ret;
 }
+
+/* Memory goes with the last thread of a killed process, without further help: there is nothing to hurry. */
+SYSCALL_DEFINE2(process_mrelease, int, pidfd, unsigned, flags)
+{
+	struct process *p;
+	int ret = 0;
+
+	if (flags)
+		return -EINVAL;
+	p = pidfd_get(pidfd, NULL);
+	if (IS_ERR(p))
+		return PTR_ERR(p);
+	if (!READ_ONCE(p->vm))
+		ret = -ESRCH;
+	else if (!READ_ONCE(p->group_exit))
+		ret = -EINVAL; /* it is to live */
+	process_put(p);
+	return ret;
+}

@@ -8,7 +8,6 @@
 #include "proc.h"
 #include <linux/capability.h>
 #include <linux/ioprio.h>
-#include <linux/kcmp.h>
 #include <linux/sched.h>
 #include <linux/seccomp.h>
 
@@ -87,11 +86,6 @@ SYSCALL_DEFINE2(setns, int, fd, int, nstype)
 SYSCALL_DEFINE3(seccomp, unsigned, op, unsigned, flags, void __app *, args)
 {
 	return -EINVAL;
-}
-
-SYSCALL_DEFINE5(kcmp, int, pid1, int, pid2, int, type, u64, idx1, u64, idx2)
-{
-	return -ENOSYS;
 }
 
 SYSCALL_DEFINE1(iopl, unsigned, level)

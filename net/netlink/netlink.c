@@ -7,6 +7,7 @@
 #include "kernel/counter.h"
 #include "kernel/process.h"
 #include "net/netlink.h"
+#include "net/sockfile.h"
 
 #define PAGE_BYTES  8192 /* of one answer, header of the packet not counted */
 #define REQUEST_MAX (64u << 10)
@@ -108,6 +109,27 @@ static void queue(struct netlink_sock *n, struct packet *p)
 		counter_inc(&netlink_overruns);
 		socket_set_error(&n->s, ENOBUFS);
 	}
+}
+
+int netlink_post(struct file *f, const void *data, size_t n)
+{
+	struct socket *s = file_socket(f);
+	struct packet *p;
+
+	if (!s)
+		return -ENOTSOCK;
+	if (s->family != AF_NETLINK)
+		return -EINVAL;
+	if (!n)
+		return 0;
+	p = packet_alloc(0, n);
+	if (!p)
+		return -ENOMEM;
+	memcpy(packet_put(p, (u32)n), data, n);
+	net_enter();
+	queue(nl_sk(s), p);
+	net_leave();
+	return 0;
 }
 
 static void finish(struct netlink_sock *n, struct nl_msg *m)

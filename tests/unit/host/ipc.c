@@ -270,6 +270,12 @@ __weak int signal_set_temporary_mask(const sigset *mask, size_t size)
 	return 0;
 }
 
+int netlink_post(struct file *f, const void *data, size_t n);
+__weak int netlink_post(struct file *f, const void *data, size_t n)
+{
+	return -EINVAL;
+}
+
 __weak u64 process_rlimit(int resource)
 {
 	return RLIM64_INFINITY;
