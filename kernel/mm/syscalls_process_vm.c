@@ -37,11 +37,13 @@ static long load_vec(struct iter_vec **out, const struct iovec __app *vec, u64 n
 		return -ENOMEM;
 	if (copy_from_app(*out, vec, n * sizeof **out)) {
 		kfree(*out);
+		*out = NULL;
 		return -EFAULT;
 	}
 	for (u64 i = 0; i < n; i++) {
 		if ((*out)[i].len > (u64)INT64_MAX - sum) {
 			kfree(*out);
+			*out = NULL;
 			return -EINVAL;
 		}
 		sum += (*out)[i].len;
