@@ -127,6 +127,9 @@ void trap_dispatch(struct regs *r)
 	u64 cr2 = r->vector == 14 ? read_cr2() : 0;
 	bool app = from_app(r);
 
+	/* A kernel thread that left the kernel's half has called what is no function. */
+	if (unlikely(app && thread_test_flag(current, THREAD_KERNEL)))
+		kernel_trap_panic(r, cr2);
 	if (app)
 		enter_from_app();
 	if (r->vector == 14) {
