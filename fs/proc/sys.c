@@ -257,6 +257,8 @@ static int drop_caches_store(const struct pseudo_ctx *ctx __maybe_unused, const 
 		return -EINVAL;
 	if (v & 1)
 		pagecache_reclaim(~0ull);
+	if (v & 2)
+		vfs_drop_names();
 	return 0;
 }
 

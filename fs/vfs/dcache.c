@@ -340,6 +340,18 @@ void dcache_prune(u64 n)
 	}
 }
 
+void vfs_drop_names(void)
+{
+	u64 before;
+
+	/* The first round only takes marks of use away; a directory goes after what was below it. */
+	do {
+		before = READ_ONCE(lru_count);
+		dcache_prune(~0ull);
+		dcache_prune(~0ull);
+	} while (READ_ONCE(lru_count) < before);
+}
+
 /* Does D lie below DIR? Under RCU: no sleep while the caller looks. */
 static bool below_dir(const struct dentry *d, const struct inode *dir)
 {

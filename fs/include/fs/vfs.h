@@ -233,6 +233,7 @@ size_t vfs_filesystems_text(char *buf, size_t size); /* /proc/filesystems */
 extern struct waitq mounts_waitq;
 extern _Atomic u64 mounts_sequence;
 u64 vfs_dentries_total(void);
+void vfs_drop_names(void); /* forget every name that nobody uses, and its inode */
 u64 vfs_files_total(void); /* open files, for /proc/sys/fs/file-nr */
 
 struct inode *
