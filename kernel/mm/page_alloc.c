@@ -10,6 +10,7 @@
 #include "internal.h"
 #include "kernel/balloon_pages.h"
 #include "kernel/counter.h"
+#include "kernel/fail.h"
 #include "kernel/log.h"
 #include "kernel/vm.h"
 
@@ -237,7 +238,7 @@ struct page *page_alloc(unsigned order, u32 flags)
 {
 	struct page *p;
 
-	if (unlikely(order > PAGE_MAX_ORDER))
+	if (unlikely(order > PAGE_MAX_ORDER) || alloc_should_fail())
 		return NULL;
 	p = try_alloc(order, flags);
 	if (unlikely(!p)) {
@@ -253,8 +254,11 @@ unsigned page_alloc_many(u32 flags, struct page **out, unsigned n)
 {
 	enum migrate mt = flags & PAGE_MOVABLE ? MIGRATE_MOVABLE : MIGRATE_UNMOVABLE;
 	unsigned got = 0, have;
-	u64 irq = arch_irq_save();
+	u64 irq;
 
+	if (alloc_should_fail())
+		return 0;
+	irq = arch_irq_save();
 	have = this_cpu(page_pcp).count[mt];
 	if (have >= n)
 		while (got < n)

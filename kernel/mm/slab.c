@@ -13,6 +13,7 @@
 #include "base/string.h"
 #include "internal.h"
 #include "kernel/alloc.h"
+#include "kernel/fail.h"
 #include "kernel/log.h"
 #include "slab.h"
 
@@ -226,12 +227,31 @@ static void *alloc_slow(struct slab_cache *c)
 	return obj;
 }
 
+static inline void count_live(struct slab_cache *c, s64 n)
+{
+#ifdef DEBUG
+	atomic_fetch_add_explicit(&c->live, n, memory_order_relaxed);
+#endif
+}
+
+#ifdef DEBUG
+void slab_each(void (*fn)(void *arg, const char *name, u32 size, s64 live), void *arg)
+{
+	for (struct slab_cache *c = READ_ONCE(caches); c; c = c->next)
+		fn(arg, c->name, c->size, atomic_load_explicit(&c->live, memory_order_relaxed));
+}
+#endif
+
 void *slab_alloc(struct slab_cache *c)
 {
-	u64 irq = arch_irq_save();
-	struct magazine *m = c->number < MAX_NUMBERED ? this_cpu(slab_magazines[c->number]) : NULL;
+	struct magazine *m;
 	void *obj = NULL;
+	u64 irq;
 
+	if (alloc_should_fail())
+		return NULL;
+	irq = arch_irq_save();
+	m = c->number < MAX_NUMBERED ? this_cpu(slab_magazines[c->number]) : NULL;
 	if (likely(m)) {
 		if (unlikely(!m->count))
 			m->count = cache_take(c, m->objs, m->capacity / 2);
@@ -241,7 +261,15 @@ void *slab_alloc(struct slab_cache *c)
 		cache_take(c, &obj, 1);
 	}
 	arch_irq_restore(irq);
-	return likely(obj) ? obj : alloc_slow(c);
+	if (unlikely(!obj))
+		obj = alloc_slow(c);
+	if (!obj)
+		return NULL;
+	count_live(c, 1);
+#ifdef DEBUG
+	memset(obj, 0xfa, c->size); /* neither zero nor what a free one holds */
+#endif
+	return obj;
 }
 
 void *slab_zalloc(struct slab_cache *c)
@@ -268,17 +296,11 @@ static struct magazine *magazine_make(struct slab_cache *c)
 	return m;
 }
 
-void slab_free(struct slab_cache *c, void *obj)
+static void give_back(struct slab_cache *c, void *obj)
 {
 	struct magazine *m;
-	u64 irq;
+	u64 irq = arch_irq_save();
 
-	if (!obj)
-		return;
-#ifdef DEBUG
-	memset(obj, 0xfb, c->size);
-#endif
-	irq = arch_irq_save();
 	m = c->number < MAX_NUMBERED ? this_cpu(slab_magazines[c->number]) : NULL;
 	if (unlikely(!m))
 		m = magazine_make(c);
@@ -297,6 +319,61 @@ void slab_free(struct slab_cache *c, void *obj)
 	}
 	arch_irq_restore(irq);
 }
+
+#ifdef DEBUG
+/* Freed objects wait here, filled with a pattern, so that a second free and a write after the first are seen. */
+#define QUARANTINE  1024
+#define FREE_PATTERN 0xfbfbfbfbfbfbfbfbull
+static struct {
+	struct spinlock lock;
+	u32 at; /* the oldest; guarded by lock, as are the slots */
+	struct {
+		struct slab_cache *cache;
+		void *obj, *by;
+	} slots[QUARANTINE];
+} quarantine;
+
+static bool is_filled(const struct slab_cache *c, const void *obj)
+{
+	for (u32 i = 0; i < c->size / 8; i++)
+		if (((const u64 *)obj)[i] != FREE_PATTERN)
+			return false;
+	return true;
+}
+
+void slab_free(struct slab_cache *c, void *obj)
+{
+	void *by = __builtin_return_address(0);
+	u64 irq;
+
+	if (!obj)
+		return;
+	count_live(c, -1);
+	if (is_filled(c, obj))
+		panic("slab_free: an object of %s is freed twice", c->name);
+	memset(obj, 0xfb, c->size);
+	irq = spin_lock_irqsave(&quarantine.lock);
+	u32 at = quarantine.at++ % QUARANTINE;
+	struct slab_cache *oldest = quarantine.slots[at].cache;
+	void *old = quarantine.slots[at].obj, *freed_by = quarantine.slots[at].by;
+
+	quarantine.slots[at].cache = c;
+	quarantine.slots[at].obj = obj;
+	quarantine.slots[at].by = by;
+	spin_unlock_irqrestore(&quarantine.lock, irq);
+	if (!old)
+		return;
+	if (!is_filled(oldest, old))
+		panic("slab_free: an object of %s was written after its free by %p", oldest->name, freed_by);
+	give_back(oldest, old);
+}
+#else
+void slab_free(struct slab_cache *c, void *obj)
+{
+	if (obj)
+		give_back(c, obj);
+}
+#endif
 
 u64 slab_shrink(void)
 {

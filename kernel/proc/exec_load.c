@@ -54,7 +54,7 @@ static int zero_range(struct vmspace *vm, u64 addr, size_t len)
 		size_t n = min(len, sizeof(zeros));
 
 		if (vm_access(vm, addr, (void *)zeros, n, true) != n)
-			return -EFAULT;
+			return -ENOMEM;
 		addr += n;
 		len -= n;
 	}

@@ -97,7 +97,7 @@ static int write_table(struct exec *x, size_t words)
 		kfree(table);
 	else
 		vfree(table);
-	return done ? 0 : -EFAULT;
+	return done ? 0 : -ENOMEM;
 }
 
 int exec_build_stack(struct exec *x)

@@ -68,6 +68,7 @@ void syscall_dispatch(struct regs *regs)
 	u32 nr;
 
 	sched_account_enter_kernel(t);
+	alloc_fail_enter();
 	t->syscalls++;
 	nr = regs_syscall_number(regs);
 	if (likely(nr < syscall_count)) {
@@ -78,6 +79,7 @@ void syscall_dispatch(struct regs *regs)
 		regs_set_result(regs, fn(SYSCALL_ARGS(regs)));
 	else
 		dispatch_slow(regs);
+	alloc_fail_leave();
 	sched_account_leave_kernel(t);
 }
 

@@ -37,3 +37,8 @@ void vfree(void *p);
 void *kstack_alloc(void) __must_check; /* returns the lowest usable address; KSTACK_SIZE bytes above it */
 void kstack_free(void *stack);
 #define KSTACK_SIZE (16ul << 10)
+
+#ifdef DEBUG
+/* Each cache with the number of its live objects. */
+void slab_each(void (*fn)(void *arg, const char *name, u32 size, s64 live), void *arg);
+#endif

@@ -7,6 +7,7 @@
 #include "arch/thread.h" /* struct arch_thread: kernel/arch/ */
 #include "base/list.h"
 #include "base/refcount.h"
+#include "kernel/fail.h"
 #include "kernel/ptrace_types.h" /* struct thread_ptrace: kernel/proc/ */
 #include "kernel/rcu.h"
 #include "kernel/sched_entity.h" /* struct sched_entity: kernel/sched/ */
@@ -84,6 +85,9 @@ struct thread {
 	u64 syscalls;
 	int exit_code; /* wait status encoding */
 	int oom_score_adj;
+#ifdef DEBUG
+	struct alloc_fail fail; /* own thread only */
+#endif
 };
 
 DECLARE_PER_CPU(struct thread *, current_thread);

@@ -8,6 +8,7 @@
 
 #include "host.h"
 #include "kernel/alloc.h"
+#include "kernel/fail.h"
 
 static _Atomic u64 attempts, fail_at = ~0ull, live;
 
@@ -15,6 +16,20 @@ struct slab_cache {
 	const char *name;
 	size_t size, align;
 };
+
+#ifdef DEBUG
+/* The kernel's own failures on demand are for guests. */
+__weak bool alloc_should_fail(void)
+{
+	return false;
+}
+__weak void alloc_fail_enter(void)
+{
+}
+__weak void alloc_fail_leave(void)
+{
+}
+#endif
 
 bool host_alloc_should_fail(void)
 {

@@ -1,0 +1,1052 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Every allocation of many system calls fails once, by /proc/cortado/fail_nth of the debugging kernel: the
+// call succeeds all the same, or fails with ENOMEM (or what Linux gives for want of memory there) and leaves
+// nothing behind: after some rounds of everything, a further SWEEPS rounds must not have made live objects of
+// any size.
+//   alloc_failures [NAME...]   prints ok and not-ok lines; "skip" on a kernel without the knob
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <mqueue.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/file.h>
+#include <sys/inotify.h>
+#include <sys/ipc.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/msg.h>
+#include <sys/sem.h>
+#include <sys/sendfile.h>
+#include <sys/shm.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/timerfd.h>
+#include <sys/uio.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <sys/xattr.h>
+#include <time.h>
+#include <unistd.h>
+
+#define SWEEPS 6
+#define PAGE   4096ul
+#define RW     (PROT_READ | PROT_WRITE)
+#define ANON   (MAP_PRIVATE | MAP_ANONYMOUS)
+
+static int knob, scratch;
+static unsigned nth; // the allocation to fail
+static bool child_hit;
+
+static void arm(void)
+{
+	char text[12];
+	int len = snprintf(text, sizeof text, "%u", nth);
+
+	if (pwrite(knob, text, len, 0) != len)
+		abort();
+}
+
+static bool hit(void)
+{
+	char c = '0';
+
+	pread(knob, &c, 1, 0);
+	return c == '1';
+}
+
+// The call under test: its result, or minus its errno.
+#define TRY(call)                             \
+	({                                    \
+		long r_;                      \
+		arm();                        \
+		r_ = (long)(call);            \
+		r_ == -1 ? -(long)errno : r_; \
+	})
+#define SYS(name, ...) TRY(syscall(SYS_##name, ##__VA_ARGS__))
+
+struct op {
+	const char *name;
+	long (*run)(void);
+	struct op *next;
+};
+static struct op *ops, **last = &ops;
+
+#define OP(n)                                                     \
+	static long op_##n(void);                                 \
+	static struct op entry_##n = {.name = #n, .run = op_##n}; \
+	__attribute__((constructor)) static void add_##n(void)    \
+	{                                                         \
+		*last = &entry_##n;                               \
+		last = &entry_##n.next;                           \
+	}                                                         \
+	static long op_##n(void)
+
+static long close_if(long fd)
+{
+	if (fd >= 0)
+		close((int)fd);
+	return fd;
+}
+
+static char *map(size_t n)
+{
+	char *p = mmap(NULL, n, RW, ANON, -1, 0);
+
+	if (p == MAP_FAILED)
+		abort();
+	return p;
+}
+
+// ---- memory
+
+OP(mmap)
+{
+	char *p = map(64 * PAGE); // a neighbour that it cannot extend
+	long r;
+
+	mprotect(p, 64 * PAGE, PROT_NONE);
+	r = SYS(mmap, p + 16 * PAGE, 16 * PAGE, RW, ANON | MAP_FIXED | MAP_POPULATE, -1, 0);
+	munmap(p, 64 * PAGE);
+	return r;
+}
+
+OP(mmap_file)
+{
+	long r = SYS(mmap, NULL, 4 * PAGE, RW, MAP_SHARED, scratch, 0);
+
+	if (r > 0)
+		munmap((void *)r, 4 * PAGE);
+	return r;
+}
+
+OP(mmap_shared)
+{
+	long r = SYS(mmap, NULL, 4 * PAGE, RW, MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+
+	if (r > 0)
+		munmap((void *)r, 4 * PAGE);
+	return r;
+}
+
+OP(munmap_middle)
+{
+	char *p = map(9 * PAGE);
+	long r;
+
+	memset(p, 1, 9 * PAGE);
+	r = SYS(munmap, p + 3 * PAGE, 3 * PAGE);
+	munmap(p, 9 * PAGE);
+	return r;
+}
+
+OP(mprotect_middle)
+{
+	char *p = map(9 * PAGE);
+	long r;
+
+	memset(p, 1, 9 * PAGE);
+	r = SYS(mprotect, p + 3 * PAGE, 3 * PAGE, PROT_READ);
+	munmap(p, 9 * PAGE);
+	return r;
+}
+
+OP(mprotect_huge_part)
+{
+	char *p = map(6ul << 20), *a = (char *)(((uintptr_t)p + (2 << 20)) & ~((2ul << 20) - 1));
+	long r;
+
+	madvise(a, 2 << 20, MADV_HUGEPAGE);
+	*a = 1;
+	r = SYS(mprotect, a + PAGE, PAGE, PROT_READ);
+	munmap(p, 6ul << 20);
+	return r;
+}
+
+OP(mremap_move)
+{
+	char *p = map(8 * PAGE),
+	     *wall = mmap(p + 8 * PAGE, PAGE, PROT_NONE, ANON | MAP_FIXED_NOREPLACE, -1, 0);
+	long r;
+
+	memset(p, 1, 8 * PAGE);
+	r = SYS(mremap, p, 8 * PAGE, 700 * PAGE, MREMAP_MAYMOVE);
+	if (r > 0)
+		munmap((void *)r, 700 * PAGE);
+	else
+		munmap(p, 8 * PAGE);
+	if (wall != MAP_FAILED)
+		munmap(wall, PAGE);
+	return r;
+}
+
+OP(madvise_split)
+{
+	char *p = map(9 * PAGE);
+	long r = SYS(madvise, p + PAGE, PAGE, MADV_DONTFORK);
+
+	munmap(p, 9 * PAGE);
+	return r == -EAGAIN ? -ENOMEM : r;
+}
+
+OP(mlock)
+{
+	char *p = map(9 * PAGE);
+	long r = SYS(mlock, p + PAGE, 4 * PAGE);
+
+	munmap(p, 9 * PAGE);
+	return r;
+}
+
+OP(mbind)
+{
+	char *p = map(9 * PAGE);
+	unsigned long node = 1;
+	long r = SYS(mbind, p + PAGE, PAGE, 2, &node, 8, 0);
+
+	munmap(p, 9 * PAGE);
+	return r;
+}
+
+OP(copy_to_untouched)
+{
+	char *p = map(4 * PAGE);
+	long r = SYS(getrandom, p, 4 * PAGE, 0);
+
+	munmap(p, 4 * PAGE);
+	return r;
+}
+
+OP(brk)
+{
+	char *now = sbrk(0);
+	long r;
+
+	arm();
+	r = syscall(SYS_brk, now + (1 << 20));
+	syscall(SYS_brk, now);
+	return r;
+}
+
+OP(process_vm_readv)
+{
+	char from[100], to[100];
+	struct iovec a[40], b[40];
+
+	for (int i = 0; i < 40; i++) {
+		a[i] = (struct iovec){to, 100};
+		b[i] = (struct iovec){from, 100};
+	}
+	return SYS(process_vm_readv, getpid(), a, 40, b, 40, 0);
+}
+
+// ---- files
+
+OP(open)
+{
+	return close_if(SYS(openat, AT_FDCWD, "/tmp/af/file", O_RDWR));
+}
+
+OP(open_proc)
+{
+	return close_if(SYS(openat, AT_FDCWD, "/proc/self/maps", O_RDONLY));
+}
+
+OP(read_proc)
+{
+	char buf[3000];
+	int fd = open("/proc/self/smaps", O_RDONLY);
+	long r = SYS(read, fd, buf, sizeof buf);
+
+	close(fd);
+	return r;
+}
+
+OP(read_sys)
+{
+	char buf[300];
+	int fd = open("/sys/kernel/mm/transparent_hugepage/enabled", O_RDONLY);
+	long r = SYS(read, fd, buf, sizeof buf);
+
+	close(fd);
+	return r;
+}
+
+OP(create)
+{
+	long r = close_if(SYS(openat, AT_FDCWD, "/tmp/af/new", O_RDWR | O_CREAT | O_EXCL, 0600));
+
+	unlink("/tmp/af/new");
+	return r;
+}
+
+OP(tmpfile)
+{
+	return close_if(SYS(openat, AT_FDCWD, "/tmp/af", O_RDWR | O_TMPFILE, 0600));
+}
+
+OP(mkdir)
+{
+	long r = SYS(mkdir, "/tmp/af/dir", 0700);
+
+	rmdir("/tmp/af/dir");
+	return r;
+}
+
+OP(symlink)
+{
+	long r = SYS(symlink, "file", "/tmp/af/sym");
+
+	unlink("/tmp/af/sym");
+	return r;
+}
+
+OP(link)
+{
+	long r = SYS(link, "/tmp/af/file", "/tmp/af/hard");
+
+	unlink("/tmp/af/hard");
+	return r;
+}
+
+OP(rename)
+{
+	long r = SYS(rename, "/tmp/af/file", "/tmp/af/a_longer_name_than_before_so_that_it_needs_memory");
+
+	rename("/tmp/af/a_longer_name_than_before_so_that_it_needs_memory", "/tmp/af/file");
+	return r;
+}
+
+OP(unlink)
+{
+	close(open("/tmp/af/gone", O_CREAT | O_RDWR, 0600));
+	long r = SYS(unlink, "/tmp/af/gone");
+
+	unlink("/tmp/af/gone");
+	return r;
+}
+
+OP(overlay_write)
+{
+	// A file of the image: opening it for writing copies it up once.
+	return close_if(SYS(openat, AT_FDCWD, "/etc/af-new", O_RDWR | O_CREAT, 0600));
+}
+
+OP(stat)
+{
+	struct stat st;
+
+	return SYS(stat, "/tmp/af/file", &st);
+}
+
+OP(readlink)
+{
+	char buf[100];
+
+	return SYS(readlink, "/proc/self/exe", buf, sizeof buf);
+}
+
+OP(getdents)
+{
+	char buf[2000];
+	int fd = open("/proc/self", O_RDONLY | O_DIRECTORY);
+	long r = SYS(getdents64, fd, buf, sizeof buf);
+
+	close(fd);
+	return r;
+}
+
+OP(chdir)
+{
+	long r = SYS(chdir, "/tmp/af");
+
+	chdir("/");
+	return r;
+}
+
+OP(getcwd)
+{
+	char buf[300];
+
+	return SYS(getcwd, buf, sizeof buf);
+}
+
+OP(write)
+{
+	char block[3 * PAGE];
+	int fd = open("/tmp/af/data", O_CREAT | O_RDWR | O_TRUNC, 0600);
+	memset(block, 1, sizeof block);
+	long r = SYS(write, fd, block, sizeof block);
+
+	close(fd);
+	unlink("/tmp/af/data");
+	return r;
+}
+
+OP(fallocate)
+{
+	int fd = open("/tmp/af/data", O_CREAT | O_RDWR | O_TRUNC, 0600);
+	long r = SYS(fallocate, fd, 0, 0, 9 * PAGE);
+
+	close(fd);
+	unlink("/tmp/af/data");
+	return r;
+}
+
+OP(ftruncate)
+{
+	return SYS(ftruncate, scratch, 8 * PAGE);
+}
+
+OP(setxattr)
+{
+	long r = SYS(setxattr, "/tmp/af/file", "user.x", "value", 5, 0);
+
+	removexattr("/tmp/af/file", "user.x");
+	return r;
+}
+
+OP(flock)
+{
+	long r = SYS(flock, scratch, LOCK_EX);
+
+	flock(scratch, LOCK_UN);
+	return r;
+}
+
+OP(fcntl_lock)
+{
+	struct flock l = {.l_type = F_WRLCK, .l_start = 5, .l_len = 10},
+		     part = {.l_type = F_UNLCK, .l_start = 7, .l_len = 2};
+	long r;
+
+	fcntl(scratch, F_SETLK, &l);
+	r = SYS(fcntl, scratch, F_SETLK, &part);
+	l = (struct flock){.l_type = F_UNLCK};
+	fcntl(scratch, F_SETLK, &l);
+	return r;
+}
+
+OP(mount)
+{
+	long r = SYS(mount, "none", "/tmp/af/mnt", "tmpfs", 0, "size=64k");
+
+	umount2("/tmp/af/mnt", MNT_DETACH);
+	return r;
+}
+
+OP(sendfile)
+{
+	int p[2];
+	long r;
+
+	pipe(p);
+	r = SYS(sendfile, p[1], scratch, NULL, PAGE);
+	close(p[0]), close(p[1]);
+	return r;
+}
+
+OP(splice)
+{
+	int p[2];
+	loff_t off = 0;
+	long r;
+
+	pipe(p);
+	r = SYS(splice, scratch, &off, p[1], NULL, PAGE, 0);
+	close(p[0]), close(p[1]);
+	return r;
+}
+
+OP(readv)
+{
+	struct iovec v[64];
+	char c[64];
+
+	for (int i = 0; i < 64; i++)
+		v[i] = (struct iovec){c + i, 1};
+	return SYS(preadv, scratch, v, 64, 0, 0);
+}
+
+// ---- descriptors
+
+OP(pipe)
+{
+	int p[2] = {-1, -1};
+	long r = SYS(pipe2, p, 0);
+
+	close(p[0]), close(p[1]);
+	return r;
+}
+
+OP(pipe_write)
+{
+	char block[2 * PAGE];
+	int p[2];
+	long r;
+
+	memset(block, 1, sizeof block);
+	pipe(p);
+	r = SYS(write, p[1], block, sizeof block);
+	close(p[0]), close(p[1]);
+	return r;
+}
+
+OP(pipe_size)
+{
+	int p[2];
+	long r;
+
+	pipe(p);
+	r = SYS(fcntl, p[0], F_SETPIPE_SZ, 1 << 19);
+	close(p[0]), close(p[1]);
+	return r;
+}
+
+OP(dup_high)
+{
+	return close_if(SYS(fcntl, 0, F_DUPFD, 900));
+}
+
+OP(eventfd)
+{
+	return close_if(SYS(eventfd2, 0, 0));
+}
+
+OP(epoll_create)
+{
+	return close_if(SYS(epoll_create1, 0));
+}
+
+OP(epoll_add)
+{
+	int e = epoll_create1(0), f = eventfd(0, 0);
+	struct epoll_event ev = {.events = EPOLLIN};
+	long r = SYS(epoll_ctl, e, EPOLL_CTL_ADD, f, &ev);
+
+	close(f), close(e);
+	return r;
+}
+
+OP(timerfd)
+{
+	return close_if(SYS(timerfd_create, CLOCK_MONOTONIC, 0));
+}
+
+OP(signalfd)
+{
+	uint64_t mask = 1 << (SIGUSR1 - 1);
+
+	return close_if(SYS(signalfd4, -1, &mask, 8, 0));
+}
+
+OP(inotify)
+{
+	return close_if(SYS(inotify_init1, 0));
+}
+
+OP(inotify_add)
+{
+	int fd = inotify_init1(0);
+	long r = SYS(inotify_add_watch, fd, "/tmp/af", IN_CREATE);
+
+	close(fd);
+	return r;
+}
+
+OP(memfd)
+{
+	return close_if(SYS(memfd_create, "x", 0));
+}
+
+OP(poll)
+{
+	struct pollfd p[100];
+
+	for (int i = 0; i < 100; i++)
+		p[i] = (struct pollfd){scratch, POLLIN, 0};
+	return SYS(poll, p, 100, 0);
+}
+
+OP(select)
+{
+	fd_set in[2] = {0};
+	struct timeval zero = {0};
+
+	FD_SET(scratch, in);
+	return SYS(select, 1500, in, NULL, NULL, &zero);
+}
+
+// ---- sockets
+
+OP(socketpair)
+{
+	int s[2] = {-1, -1};
+	long r = SYS(socketpair, AF_UNIX, SOCK_STREAM, 0, s);
+
+	close(s[0]), close(s[1]);
+	return r;
+}
+
+OP(tcp_socket)
+{
+	return close_if(SYS(socket, AF_INET, SOCK_STREAM, 0));
+}
+
+OP(udp_socket)
+{
+	return close_if(SYS(socket, AF_INET, SOCK_DGRAM, 0));
+}
+
+OP(tcp6_socket)
+{
+	return close_if(SYS(socket, AF_INET6, SOCK_STREAM, 0));
+}
+
+OP(netlink_socket)
+{
+	return close_if(SYS(socket, AF_NETLINK, SOCK_RAW, 0));
+}
+
+static struct sockaddr_in loopback(int port)
+{
+	return (struct sockaddr_in){
+		.sin_family = AF_INET, .sin_port = htons(port), .sin_addr = {htonl(INADDR_LOOPBACK)}};
+}
+
+OP(bind_unix)
+{
+	struct sockaddr_un a = {.sun_family = AF_UNIX, .sun_path = "/tmp/af/sock"};
+	int s = socket(AF_UNIX, SOCK_STREAM, 0);
+	long r = SYS(bind, s, &a, sizeof a);
+
+	close(s);
+	unlink("/tmp/af/sock");
+	return r;
+}
+
+OP(bind_tcp)
+{
+	struct sockaddr_in a = loopback(0);
+	int s = socket(AF_INET, SOCK_STREAM, 0);
+	long r = SYS(bind, s, &a, sizeof a);
+
+	close(s);
+	return r;
+}
+
+// A connection that leaves nothing to wait for.
+static int client(void)
+{
+	struct linger now = {1, 0};
+	int s = socket(AF_INET, SOCK_STREAM, 0);
+
+	setsockopt(s, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+	return s;
+}
+
+static int listener(struct sockaddr_in *a)
+{
+	int s = socket(AF_INET, SOCK_STREAM, 0);
+	socklen_t len = sizeof *a;
+
+	*a = loopback(0);
+	if (s < 0 || bind(s, (void *)a, sizeof *a) || listen(s, 5) || getsockname(s, (void *)a, &len))
+		abort();
+	return s;
+}
+
+OP(listen_tcp)
+{
+	struct sockaddr_in a = loopback(0);
+	int s = socket(AF_INET, SOCK_STREAM, 0);
+	long r;
+
+	bind(s, (void *)&a, sizeof a);
+	r = SYS(listen, s, 10);
+	close(s);
+	return r;
+}
+
+OP(connect_tcp)
+{
+	struct sockaddr_in a;
+	int l = listener(&a), s = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	long r = SYS(connect, s, &a, sizeof a);
+
+	close(s), close(l);
+	return r == -EINPROGRESS ? 0 : r;
+}
+
+OP(accept_tcp)
+{
+	struct sockaddr_in a;
+	int l = listener(&a), s = client();
+	long r = connect(s, (void *)&a, sizeof a) ? -ENOMEM
+						  : close_if(SYS(accept4, l, NULL, NULL, SOCK_NONBLOCK));
+
+	close(s), close(l);
+	return r;
+}
+
+OP(send_tcp)
+{
+	char block[3000];
+	struct sockaddr_in a;
+	int l = listener(&a), s = client(), c;
+	long r = -ENOMEM;
+
+	memset(block, 1, sizeof block);
+	connect(s, (void *)&a, sizeof a);
+	c = accept(l, NULL, NULL);
+	if (c >= 0)
+		r = SYS(sendto, s, block, sizeof block, MSG_DONTWAIT, NULL, 0);
+	close(s), close(c), close(l);
+	return r;
+}
+
+OP(send_udp)
+{
+	struct sockaddr_in a = loopback(9);
+	int s = socket(AF_INET, SOCK_DGRAM, 0);
+	long r = SYS(sendto, s, "x", 1, 0, &a, sizeof a);
+
+	close(s);
+	return r;
+}
+
+OP(send_descriptor)
+{
+	char space[CMSG_SPACE(sizeof(int))] = {0}, byte = 1;
+	struct iovec v = {&byte, 1};
+	struct msghdr m = {
+		.msg_iov = &v, .msg_iovlen = 1, .msg_control = space, .msg_controllen = sizeof space};
+	struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+	int s[2];
+	long r;
+
+	c->cmsg_level = SOL_SOCKET, c->cmsg_type = SCM_RIGHTS, c->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(c), &scratch, sizeof scratch);
+	socketpair(AF_UNIX, SOCK_DGRAM, 0, s);
+	r = SYS(sendmsg, s[0], &m, 0);
+	close(s[0]), close(s[1]);
+	return r;
+}
+
+// ---- processes
+
+static long reap(pid_t pid)
+{
+	int status;
+
+	if (pid < 0)
+		return -errno;
+	if (waitpid(pid, &status, 0) != pid)
+		abort();
+	if (WIFEXITED(status) && WEXITSTATUS(status) >= 200)
+		child_hit = WEXITSTATUS(status) != 202;
+	return WIFEXITED(status) && WEXITSTATUS(status) < 200 ? WEXITSTATUS(status) : 0;
+}
+
+OP(fork)
+{
+	arm();
+	pid_t pid = (pid_t)syscall(SYS_fork);
+
+	if (!pid)
+		_exit(0);
+	return reap(pid);
+}
+
+OP(vfork)
+{
+	arm();
+	pid_t pid = vfork();
+
+	if (!pid)
+		_exit(0);
+	return reap(pid);
+}
+
+// In a child: exec may fail, or kill the child when it is too late to fail.
+OP(exec)
+{
+	pid_t pid = fork();
+
+	if (!pid) {
+		char *argv[] = {"alloc_failures", "--child", NULL}, *envp[] = {NULL};
+
+		arm();
+		execve("/proc/self/exe", argv, envp);
+		_exit(errno == ENOMEM ? 201 : errno);
+	}
+	child_hit = true; // killed: it was hit
+	return -reap(pid);
+}
+
+OP(unshare_files)
+{
+	return SYS(unshare, CLONE_FILES);
+}
+
+OP(setgroups)
+{
+	gid_t list[40] = {0};
+	long r = SYS(setgroups, 40, list);
+
+	setgroups(0, NULL);
+	return r;
+}
+
+OP(sigqueue)
+{
+	siginfo_t si = {.si_code = SI_QUEUE, .si_signo = SIGRTMIN};
+	sigset_t set;
+	long r;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGRTMIN);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	r = SYS(rt_sigqueueinfo, getpid(), SIGRTMIN, &si);
+	sigtimedwait(&set, NULL, &(struct timespec){0});
+	return r;
+}
+
+OP(timer_create)
+{
+	struct sigevent ev = {.sigev_notify = SIGEV_NONE};
+	int id = -1;
+	long r = SYS(timer_create, CLOCK_MONOTONIC, &ev, &id);
+
+	if (r == 0)
+		syscall(SYS_timer_delete, id);
+	return r;
+}
+
+OP(affinity)
+{
+	cpu_set_t set;
+
+	sched_getaffinity(0, sizeof set, &set);
+	return SYS(sched_setaffinity, 0, sizeof set, &set);
+}
+
+OP(nanosleep)
+{
+	struct timespec t = {0, 1000};
+
+	return SYS(nanosleep, &t, NULL);
+}
+
+OP(pidfd)
+{
+	return close_if(SYS(pidfd_open, getpid(), 0));
+}
+
+OP(futex_pi)
+{
+	static uint32_t word;
+
+	word = 0;
+	return SYS(futex, &word, 6 /* LOCK_PI */, 0, NULL, NULL, 0) ?: (word = 0);
+}
+
+// ---- System V and POSIX queues
+
+OP(semget)
+{
+	long id = SYS(semget, IPC_PRIVATE, 40, 0600);
+
+	if (id >= 0)
+		semctl((int)id, 0, IPC_RMID);
+	return id;
+}
+
+OP(semop_undo)
+{
+	int id = semget(IPC_PRIVATE, 4, 0600);
+	struct sembuf b[8];
+	long r;
+
+	for (int i = 0; i < 8; i++)
+		b[i] = (struct sembuf){(unsigned short)(i % 4), 1, SEM_UNDO};
+	r = SYS(semop, id, b, 8);
+	semctl(id, 0, IPC_RMID);
+	return r;
+}
+
+OP(shmget)
+{
+	long id = SYS(shmget, IPC_PRIVATE, 3 * PAGE, 0600);
+
+	if (id >= 0)
+		shmctl((int)id, IPC_RMID, NULL);
+	return id;
+}
+
+OP(shmat)
+{
+	int id = shmget(IPC_PRIVATE, 3 * PAGE, 0600);
+	long r = SYS(shmat, id, NULL, 0);
+
+	if (r > 0)
+		shmdt((void *)r);
+	shmctl(id, IPC_RMID, NULL);
+	return r;
+}
+
+OP(msgsnd)
+{
+	struct {
+		long type;
+		char text[900];
+	} m = {.type = 1};
+	int id = msgget(IPC_PRIVATE, 0600);
+	long r = SYS(msgsnd, id, &m, sizeof m.text, IPC_NOWAIT);
+
+	msgctl(id, IPC_RMID, NULL);
+	return r;
+}
+
+OP(mq_open)
+{
+	struct mq_attr a = {.mq_maxmsg = 4, .mq_msgsize = 100};
+	long fd = SYS(mq_open, "af", O_CREAT | O_RDWR, 0600, &a);
+
+	syscall(SYS_mq_unlink, "af");
+	return close_if(fd);
+}
+
+// ---- the sweep
+
+static bool allowed(long r)
+{
+	return r >= 0 || r == -ENOMEM || r == -ENOBUFS || r == -EAGAIN || r == -ENOLCK ||
+	       r < -4095 /* an address */;
+}
+
+// Fail the first, the second ... until all have failed. Returns how many there were, or -1.
+static int sweep(struct op *op)
+{
+	for (nth = 1; nth < 400; nth++) {
+		long r;
+
+		child_hit = false;
+		r = op->run();
+		if (!allowed(r)) {
+			printf("not ok %s: with allocation %u failing it gives %s\n", op->name, nth,
+			       strerror((int)-r));
+			return -1;
+		}
+		if (!hit() && !child_hit)
+			return (int)nth - 1;
+	}
+	printf("not ok %s: no end\n", op->name);
+	return -1;
+}
+
+struct census {
+	int n;
+	struct {
+		char name[32];
+		long size, live;
+	} of[128];
+};
+
+static void count(struct census *c)
+{
+	struct timespec t = {0, 300000000}; // what RCU and the network hold back
+	FILE *f;
+
+	int fd = open("/proc/sys/vm/drop_caches", O_WRONLY); // names of processes that are gone
+
+	if (fd >= 0) {
+		write(fd, "2", 1);
+		close(fd);
+	}
+	nanosleep(&t, NULL);
+	f = fopen("/proc/cortado/slabs", "r");
+	for (c->n = 0; f && c->n < 128; c->n++)
+		if (fscanf(f, "%31s %ld %ld", c->of[c->n].name, &c->of[c->n].size, &c->of[c->n].live) != 3)
+			break;
+	fclose(f);
+}
+
+static bool grown(const char *what, const struct census *a, const struct census *b)
+{
+	bool bad = false;
+
+	for (int i = 0; i < b->n; i++) {
+		int k = 0;
+
+		while (k < a->n && strcmp(a->of[k].name, b->of[i].name))
+			k++;
+		if (k < a->n && b->of[i].live - a->of[k].live >= SWEEPS) {
+			printf("not ok %s: %ld more objects of %s (%ld to %ld)\n", what,
+			       b->of[i].live - a->of[k].live, b->of[i].name, a->of[k].live, b->of[i].live);
+			bad = true;
+		}
+	}
+	return bad;
+}
+
+static void prepare(void)
+{
+	mkdir("/tmp/af", 0700);
+	mkdir("/tmp/af/mnt", 0700);
+	scratch = open("/tmp/af/file", O_CREAT | O_RDWR, 0600);
+	if (scratch < 0 || ftruncate(scratch, 8 * PAGE) || pwrite(scratch, "x", 1, 0) != 1)
+		abort();
+	signal(SIGPIPE, SIG_IGN);
+}
+
+int main(int argc, char **argv)
+{
+	static struct census before, after;
+	int failed = 0;
+
+	if (argc > 1 && !strcmp(argv[1], "--child"))
+		return 202; // exec succeeded, nothing failed any more
+	knob = open("/proc/cortado/fail_nth", O_RDWR);
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	if (knob < 0) {
+		printf("ok alloc_failures # skip this kernel has no knob\n");
+		return 0;
+	}
+	prepare();
+	for (struct op *op = ops; op; op = op->next) {
+		bool wanted = argc < 2;
+		int n = 0;
+
+		for (int i = 1; i < argc; i++)
+			wanted |= !strcmp(argv[i], op->name);
+		if (!wanted)
+			continue;
+		for (int i = 0; i < 2 && n >= 0; i++)
+			n = sweep(op);
+		count(&before);
+		for (int i = 0; i < SWEEPS && n >= 0; i++)
+			n = sweep(op);
+		count(&after);
+		if (n < 0 || grown(op->name, &before, &after))
+			failed++;
+		else
+			printf("ok %s: %d allocations\n", op->name, n);
+	}
+	return failed != 0;
+}
