@@ -282,7 +282,7 @@ static long open_peer(struct pty *p, u32 flags)
 	int fd;
 
 	snprintf(path, sizeof path, "/dev/pts/%u", p->index);
-	f = vfs_open(path, flags & (O_ACCMODE | O_NONBLOCK), 0);
+	f = vfs_open(path, flags & (O_ACCMODE | O_NONBLOCK | O_NOCTTY), 0);
 	if (IS_ERR(f))
 		return PTR_ERR(f);
 	fd = fd_install_new(f, flags & O_CLOEXEC);

@@ -333,6 +333,28 @@ TEST(devices)
 	unlink("/dev/shm/test");
 }
 
+// openpty() opens the other side by TIOCGPTPEER, and does not want it to become the controlling terminal.
+TEST(peer_is_no_controlling_terminal)
+{
+	int status, master, peer;
+	pid_t pid = fork();
+
+	if (!pid) {
+		setsid();
+		master = posix_openpt(O_RDWR | O_NOCTTY);
+		unlockpt(master);
+		peer = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY);
+		if (peer < 0)
+			_exit(errno == ENOTTY || errno == EINVAL || errno == ENOENT ? 0 : 2);
+		if (open("/dev/tty", O_RDWR) >= 0 || errno != ENXIO)
+			_exit(3);
+		close(master); // no SIGHUP
+		_exit(0);
+	}
+	EXPECT_EQ(waitpid(pid, &status, 0), pid);
+	EXPECT_EQ(status, 0);
+}
+
 TEST(older_terminal_calls)
 {
 	// linux/termios.h and termios.h do not go together.
