@@ -7,7 +7,6 @@
 #include "kernel/counter.h"
 #include "kernel/process.h"
 #include "net/netlink.h"
-#include "net/sockfile.h"
 
 #define PAGE_BYTES  8192 /* of one answer, header of the packet not counted */
 #define REQUEST_MAX (64u << 10)
@@ -111,13 +110,10 @@ static void queue(struct netlink_sock *n, struct packet *p)
 	}
 }
 
-int netlink_post(struct file *f, const void *data, size_t n)
+int netlink_post_socket(struct socket *s, const void *data, size_t n)
 {
-	struct socket *s = file_socket(f);
 	struct packet *p;
 
-	if (!s)
-		return -ENOTSOCK;
 	if (s->family != AF_NETLINK)
 		return -EINVAL;
 	if (!n)

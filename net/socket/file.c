@@ -7,6 +7,7 @@
 #include "kernel/process.h"
 #include "kernel/signal.h"
 #include "net/sockfile.h"
+#include "net/netlink.h"
 
 ssize_t socket_sendmsg(struct socket *s, struct net_msg *m)
 {
@@ -99,4 +100,11 @@ struct socket *socket_from_fd(int fd, struct file **file)
 	}
 	*file = f;
 	return s;
+}
+
+int netlink_post(struct file *f, const void *data, size_t n)
+{
+	struct socket *s = file_socket(f);
+
+	return s ? netlink_post_socket(s, data, n) : -ENOTSOCK;
 }

@@ -66,8 +66,10 @@ void rtnl_notify_addr(struct netdev *dev, const struct if_addr *a, bool added);
 void rtnl_notify_route(struct net_stack *net, const void *route, bool added);
 void netlink_broadcast(struct net_stack *net, struct nl_msg *m, unsigned group);
 bool netlink_has_listeners(unsigned group);
-/* Queue DATA for the reader of F as a message of the kernel's: mq_notify(2). 0, -ENOTSOCK, -EINVAL (no
- * netlink socket), -ENOMEM. N 0: only look. */
+/* Queue DATA for the reader of S as a message of the kernel's. 0, -EINVAL (no netlink socket), -ENOMEM. N 0:
+ * only look. */
+int netlink_post_socket(struct socket *s, const void *data, size_t n);
+/* The same for an open file (net/socket/file.c), for mq_notify(2); -ENOTSOCK. */
 struct file;
 int netlink_post(struct file *f, const void *data, size_t n);
 void netlink_for_each(void (*fn)(struct netlink_sock *, void *), void *arg);
