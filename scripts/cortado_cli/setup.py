@@ -49,6 +49,8 @@ TEST = {
     "libjakarta-annotation-api-java": "/usr/share/java/jakarta-annotation-api.jar",
     "openssl": "openssl",
     "qemu-utils": "qemu-img",
+    "rt-tests": "hackbench",
+    "sysbench": "sysbench",
 }
 SETS = {"run": [RUN], "test": [RUN, TEST]}
 

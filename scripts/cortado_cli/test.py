@@ -57,13 +57,15 @@ class Suite:
         text = self.log.read()
         return status, text
 
-    def make(self, words, limit, good=r"^ok\b.*?(?:\((\d+) tests\))?$", bad=r"^(?:FAIL|not ok)\b"):
-        """`make WORDS`, counting lines that match GOOD (its group: how many) and BAD."""
+    def make(self, words, limit, good=r"^ok\b.*?(?:\((\d+) tests\))?$", bad=r"^(?:FAIL|not ok)\b", show=False):
+        """`make WORDS`, counting lines that match GOOD (its group: how many) and BAD. SHOW: print the good ones, too."""
         status, text = self.command(["make", "--no-print-directory"] + words, limit)
         result = Count()
         for line in text.splitlines():
             found = re.search(good, line)
             if found:
+                if show:
+                    print("    " + line, flush=True)
                 result.passed += int(found.group(1)) if found.groups() and found.group(1) else 1
             elif re.search(bad, line):
                 result.failed += 1
@@ -139,7 +141,9 @@ def _unit(s):
 
 
 def _models(s):
-    s.make(["-k", "-C", "tests/models"], 900, good=r"\bstates\b")
+    """The models, then the code that they stand for under ThreadSanitizer."""
+    s.make(["-k", "-C", "tests/models"], 900, good=r"\bstates\b", show=True)
+    s.make(["-C", "tests/unit", "check", "AREA=sched", "SAN=thread", "BUILD=build/unit-tsan"], 600)
 
 
 def _agent(s):
