@@ -9,6 +9,8 @@
 #include "base/string.h"
 #include "kernel/app.h"
 #include "kernel/counter.h"
+#include "kernel/init.h"
+#include "kernel/page.h"
 
 DEFINE_COUNTER(app_copy_faults, "kernel accesses to application memory that failed with EFAULT");
 
@@ -18,9 +20,11 @@ ssize_t app_string_raw(char *dst, const char *src, size_t n);
 int app_load_u32_raw(u32 *val, const u32 *p);
 int app_cmpxchg_u32_raw(u32 *p, u32 *expected, u32 desired);
 
-u8 copy_use_rep __section(".data");
+/* For copy.S: string instructions rather than loops. */
+u8 copy_use_rep __section(".data"), clear_use_rep __section(".data");
 
 /* Fast short repeats or enhanced rep movsb (CPUID 7), but not under an emulator, which claims them and loops.
+ * copy_measure() has the last word.
  */
 void arch_copy_init(void)
 {
@@ -32,8 +36,50 @@ void arch_copy_init(void)
 		hv = cpuid(0x40000000, 0);
 		emulated = hv.ebx == 0x54474354 && hv.ecx == 0x43544743; /* "TCGTCGTCGTCG" */
 	}
-	copy_use_rep = (c7.ebx & BIT(9) || c7.edx & BIT(4)) && !emulated;
+	copy_use_rep = clear_use_rep = (c7.ebx & BIT(9) || c7.edx & BIT(4)) && !emulated;
 }
+
+/* Cycles for a page, the least of five tries: only the last ones find it in the cache. */
+static u64 cycles_of(bool clear, u8 *to, const u8 *from)
+{
+	u64 least = ~0ull;
+
+	for (int i = 0; i < 5; i++) {
+		u64 start = arch_cycles();
+
+		if (clear)
+			arch_clear_pages(to, 1);
+		else
+			arch_copy_pages(to, from, 1);
+		least = min(least, arch_cycles() - start);
+	}
+	return least;
+}
+
+/* Whether FLAG's string instructions are as good as their feature bit says. */
+static void settle(u8 *flag, bool clear, u8 *to, const u8 *from)
+{
+	u64 rep = cycles_of(clear, to, from), loop;
+
+	*flag = false;
+	loop = cycles_of(clear, to, from);
+	*flag = rep <= loop;
+}
+
+static int copy_measure(void)
+{
+	struct page *pages = copy_use_rep ? page_alloc(1, 0) : NULL;
+	u8 *at;
+
+	if (!pages)
+		return 0; /* loops do, or what the CPU says must */
+	at = page_to_virt(pages);
+	settle(&clear_use_rep, true, at, NULL);
+	settle(&copy_use_rep, false, at, at + PAGE_SIZE);
+	page_free(pages, 1);
+	return 0;
+}
+INITCALL(copy_measure, INIT_CORE);
 
 size_t copy_from_app_partial(void *dst, const void __app *src, size_t n)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Copies between kernel and application memory that survive a fault, and page-sized stores and copies.
  *
- * Two ways, chosen once at boot (copy_use_rep): string instructions where the CPU does them in microcode, 8-byte loops where it
- * does not (emulators take them apart). After a fault a routine returns the bytes it did not do; word loops finish
+ * Two ways, chosen once at boot (app.c): string instructions where the CPU does them in microcode, and the run is long enough to
+ * pay for their start; 8-byte loops elsewhere (emulators take string instructions apart). After a fault a routine returns the bytes it did not do; word loops finish
  * byte by byte up to the faulting address. Registers by the C calling convention; direction flag clear. */
 
 /* The instruction at the next label may fault; control then goes to FIXUP. */
@@ -14,6 +14,8 @@
 	.popsection
 .endm
 
+#define REP_LEAST 128
+
 	.text
 
 /* size_t app_copy_raw(void *dst, const void *src, size_t n): bytes not copied. Either side may be the application's. */
@@ -21,6 +23,8 @@
 	.type app_copy_raw, @function
 app_copy_raw:
 	movq %rdx, %rcx
+	cmpq $REP_LEAST, %rcx
+	jb 2f
 	cmpb $0, copy_use_rep(%rip)
 	je 2f
 1:	rep movsb
@@ -89,7 +93,9 @@ app_copy_raw:
 app_zero_raw:
 	movq %rsi, %rcx
 	xorl %eax, %eax
-	cmpb $0, copy_use_rep(%rip)
+	cmpq $REP_LEAST, %rcx
+	jb 2f
+	cmpb $0, clear_use_rep(%rip)
 	je 2f
 1:	rep stosb
 9:	movq %rcx, %rax
@@ -170,7 +176,7 @@ arch_clear_pages:
 	movq %rsi, %rcx
 	shlq $12, %rcx
 	xorl %eax, %eax
-	cmpb $0, copy_use_rep(%rip)
+	cmpb $0, clear_use_rep(%rip)
 	je 1f
 	rep stosb
 	ret
