@@ -2,7 +2,7 @@
 /* Pieces without state: checksums against a plain reference, TCP options, DHCP messages, addresses as text,
  * netlink attributes, packets in parts. */
 // clang-format off
-// sources: net/core/checksum.c net/core/packet.c net/core/address.c net/tcp/tcp_options.c net/dhcp/dhcp_parse.c
+// sources: net/core/checksum.c net/core/packet.c net/core/addr_text.c net/tcp/tcp_options.c net/dhcp/dhcp_parse.c
 // sources: net/dhcp/dhcp6_parse.c net/dhcp/dns_names.c net/netlink/netlink_msg.c kernel/lib/iter.c
 // clang-format on
 #include "unit.h"
