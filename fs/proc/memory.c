@@ -102,8 +102,8 @@ int proc_meminfo(struct seq *s, const struct pseudo_ctx *ctx __maybe_unused)
 	kb(s, "NFS_Unstable", 0);
 	kb(s, "Bounce", 0);
 	kb(s, "WritebackTmp", 0);
-	kb(s, "CommitLimit", m.total / 2);
-	kb(s, "Committed_AS", m.anon + m.shmem);
+	kb(s, "CommitLimit", vm_commit_limit());
+	kb(s, "Committed_AS", vm_committed());
 	kb(s, "VmallocTotal", (VMALLOC_END - VMALLOC_BASE) >> PAGE_SHIFT);
 	kb(s, "VmallocUsed", 0);
 	kb(s, "VmallocChunk", 0);

@@ -66,7 +66,7 @@ static int text_show(struct seq *s, const struct pseudo_ctx *ctx)
 
 /* Settings that are only remembered. */
 static u32 kept_randomize = 2, kept_panic, kept_perf_paranoid = 2, kept_dmesg_restrict, kept_kptr_restrict,
-	   kept_sysrq = 16, kept_swappiness = 60, kept_overcommit, kept_overcommit_ratio = 50,
+	   kept_sysrq = 16, kept_swappiness = 60,
 	   kept_dirty_ratio = 20, kept_dirty_background = 10, kept_cache_pressure = 100, kept_panic_on_oom,
 	   kept_oom_allocating, kept_hugetlb_group, kept_protected_hardlinks = 1, kept_protected_symlinks = 1,
 	   kept_suid_dumpable, kept_compact, kept_zone_reclaim, kept_lease_break = 45,
@@ -278,8 +278,9 @@ static int min_free_show(struct seq *s, const struct pseudo_ctx *ctx __maybe_unu
 }
 
 static const struct pseudo_entry vm_entries[] = {
-	NUMBER("overcommit_memory", 0644, kept_overcommit, 0, 2),
-	NUMBER("overcommit_ratio", 0644, kept_overcommit_ratio, 0, 0x7fffffff),
+	NUMBER("overcommit_memory", 0644, vm_overcommit_memory, 0, 2),
+	NUMBER("overcommit_ratio", 0644, vm_overcommit_ratio, 0, 0x7fffffff),
+	NUMBER("overcommit_kbytes", 0644, vm_overcommit_kbytes, 0, 1ull << 50),
 	NUMBER("max_map_count", 0644, vm_max_map_count, 0, 0x7fffffff),
 	PROC_FILE("mmap_min_addr", 0444, min_addr_show),
 	PROC_RW("nr_hugepages", 0644, nr_hugepages_show, nr_hugepages_store),

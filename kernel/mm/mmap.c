@@ -41,11 +41,7 @@ int vm_check_limits(struct vmspace *vm, u32 flags, u64 pages)
 		return -ENOMEM;
 	if (is_data(flags) && vm->data_vm + pages > rlim[RLIMIT_DATA].rlim_cur >> PAGE_SHIFT)
 		return -ENOMEM;
-	/* What can never be had is refused now (heuristic overcommit): all of RAM in one private writable
-	 * mapping. */
-	if ((flags & (VMA_WRITE | VMA_SHARED | VMA_NORESERVE)) == VMA_WRITE && pages > managed_pages)
-		return -ENOMEM;
-	return 0;
+	return vm_check_commit(flags, pages);
 }
 
 static bool file_is_hugetlb(const struct file *f)
@@ -108,7 +104,7 @@ static s64 request_flags(struct vmspace *vm, u32 prot, u32 flags, struct file *f
 		f |= VMA_GROWSDOWN | VMA_STACK;
 	if (flags & MAP_STACK)
 		f |= VMA_STACK;
-	if (flags & MAP_NORESERVE)
+	if (flags & MAP_NORESERVE && READ_ONCE(vm_overcommit_memory) != 2)
 		f |= VMA_NORESERVE;
 	if (flags & MAP_LOCKED)
 		f |= VMA_LOCKED;

@@ -172,6 +172,9 @@ bool hugetlb_free(struct page *head); /* a pool page with no mapping left: true 
 
 /* mmap.c, munmap.c, mprotect.c */
 u32 prot_to_vma(u32 prot);
+/* commit.c: PAGES more are promised (or fewer) in mappings with FLAGS; may they be? 0, -ENOMEM */
+void vm_commit(u32 flags, s64 pages);
+int vm_check_commit(u32 flags, u64 pages);
 int vm_check_limits(struct vmspace *vm, u32 flags, u64 pages);
 /* With vm->lock written. Dead VMAs go onto *DEAD: vm_release_dead() once the lock is released. */
 int vm_unmap_locked(struct vmspace *vm, u64 start, u64 end, struct vma **dead);

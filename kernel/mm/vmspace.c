@@ -114,6 +114,7 @@ void vmspace_put(struct vmspace *vm)
 void vm_account(struct vmspace *vm, u32 flags, s64 delta)
 {
 	vm->total_vm += (u64)delta;
+	vm_commit(flags, delta);
 	if (flags & VMA_LOCKED)
 		vm->locked_vm += (u64)delta;
 	if (flags & VMA_GROWSDOWN)

@@ -320,6 +320,39 @@ TEST(locking)
 	munmap(p, 4 * 4096);
 }
 
+static bool overcommit(const char *mode)
+{
+	int fd = open("/proc/sys/vm/overcommit_memory", O_WRONLY);
+	bool ok = fd >= 0 && write(fd, mode, 1) == 1;
+
+	if (fd >= 0)
+		close(fd);
+	return ok;
+}
+
+// Only where this program is the whole system: it changes a setting of all.
+TEST(overcommit_modes)
+{
+	void *p;
+
+	if (access("/proc/cortado", F_OK))
+		SKIP("not on a shared system");
+	EXPECT(overcommit("1"));
+	p = mmap(NULL, 1ul << 44, RW, ANON, -1, 0);
+	EXPECT(p != MAP_FAILED && !munmap(p, 1ul << 44));
+	EXPECT(overcommit("2"));
+	EXPECT(mmap(NULL, 1ul << 33, RW, ANON | MAP_NORESERVE, -1, 0) == MAP_FAILED && errno == ENOMEM);
+	p = mmap(NULL, 1ul << 33, PROT_NONE, ANON, -1, 0);
+	EXPECT(p != MAP_FAILED);
+	EXPECT_ERR(mprotect(p, 1ul << 33, RW), ENOMEM);
+	EXPECT_EQ(mprotect(p, MIB, RW), 0);
+	EXPECT_EQ(munmap(p, 1ul << 33), 0);
+	EXPECT(overcommit("0"));
+	EXPECT(mmap(NULL, 1ul << 44, RW, ANON, -1, 0) == MAP_FAILED && errno == ENOMEM);
+	p = mmap(NULL, 1ul << 44, RW, ANON | MAP_NORESERVE, -1, 0);
+	EXPECT(p != MAP_FAILED && !munmap(p, 1ul << 44));
+}
+
 // Where a unikernel's direct map has its code at the latest, whatever the system: not to be written.
 TEST(kernel_code_is_read_only)
 {

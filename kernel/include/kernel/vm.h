@@ -160,6 +160,11 @@ void vm_futex_key_put(struct futex_key *key);
  * EVEN_COWED also drops private copies (truncate). */
 void vm_unmap_cache(struct page_cache *cache, u64 first, u64 last, bool even_cowed);
 
+/* /proc/sys/vm/overcommit_*: mode 0 refuses what can never be had, 1 nothing, 2 what exceeds the limit. */
+extern u32 vm_overcommit_memory, vm_overcommit_ratio;
+extern u64 vm_overcommit_kbytes; /* the limit, unless 0: then vm_overcommit_ratio percent of RAM */
+u64 vm_commit_limit(void);	 /* in pages */
+u64 vm_committed(void);		 /* pages promised: private writable mappings and memory files. A snapshot */
 extern u32 vm_max_map_count; /* /proc/sys/vm/max_map_count */
 
 /* Walk for /proc/PID/maps: the VMA with the smallest end > ADDR; the caller holds vm->lock for reading. */

@@ -4,7 +4,7 @@
  * rights, and the value that the page's first word must hold. Seeded; at the end everything is unmapped and
  * no page may be missing. */
 // clang-format off
-// sources: kernel/mm/gap.c kernel/mm/balloon_pages.c kernel/mm/memory_stats.c
+// sources: kernel/mm/commit.c kernel/mm/gap.c kernel/mm/balloon_pages.c kernel/mm/memory_stats.c
 // sources: kernel/mm/access.c kernel/mm/boot_memory.c kernel/mm/brk.c kernel/mm/buddy.c
 // sources: kernel/mm/fault.c kernel/mm/fault_file.c kernel/mm/fork.c kernel/mm/hugetlb.c
 // sources: kernel/mm/kmalloc.c kernel/mm/madvise.c kernel/mm/mlock.c kernel/mm/mmap.c
@@ -31,7 +31,12 @@
 #include <linux/mman.h>
 
 /* <asm/signal.h> does not go along with libc. */
-enum { SIGBUS = 7, SIGSEGV = 11, SEGV_MAPERR = 1, SEGV_ACCERR = 2, BUS_ADRERR = 2 };
+#ifndef SIGBUS
+enum { SIGBUS = 7, SIGSEGV = 11 };
+#endif
+#ifndef SEGV_MAPERR
+enum { SEGV_MAPERR = 1, SEGV_ACCERR = 2, BUS_ADRERR = 2 };
+#endif
 
 #define BASE		0x10000000000ull /* a window of 8 MiB, aligned to 2 MiB */
 #define PAGES_IN_WINDOW 2048u

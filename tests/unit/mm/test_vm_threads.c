@@ -2,7 +2,7 @@
 /* Threads in one address space at once: each keeps a region of its own, with known contents, while neighbours
  * map, unmap, protect and fault beside it and the tree is rebalanced under their look-ups. */
 // clang-format off
-// sources: kernel/mm/gap.c kernel/mm/balloon_pages.c kernel/mm/memory_stats.c
+// sources: kernel/mm/commit.c kernel/mm/gap.c kernel/mm/balloon_pages.c kernel/mm/memory_stats.c
 // sources: kernel/mm/access.c kernel/mm/boot_memory.c kernel/mm/brk.c kernel/mm/buddy.c
 // sources: kernel/mm/fault.c kernel/mm/fault_file.c kernel/mm/fork.c kernel/mm/hugetlb.c
 // sources: kernel/mm/kmalloc.c kernel/mm/madvise.c kernel/mm/mlock.c kernel/mm/mmap.c
