@@ -130,7 +130,7 @@ def _top(p):
 
 
 def _test(p):
-    p.add_argument("suite", nargs="*", metavar="SUITE", help="unit, models, guest, system, fuzz, apps; none: all")
+    p.add_argument("suite", nargs="*", metavar="SUITE", help="unit, models, guest, system, fuzz, apps; none: all of these; suites: other people's")
     p.add_argument("--full", action="store_true", help="system: every case instead of a sample")
 
 
