@@ -15,6 +15,9 @@
 #include <sys/uio.h>
 
 #define BAD ((void *)8)
+#ifndef MSG_COPY // musl
+#define MSG_COPY 040000
+#endif
 
 static void on_signal(int sig)
 {
