@@ -23,6 +23,10 @@
 #define ROUTE_METRIC 256
 #define RA_METRIC    1024
 
+#define MAX_ADDRESSES	  16 /* of an interface, by advertisements */
+#define MAX_LEARNT_ROUTES 32
+
+static DEFINE_COUNTER(ip6_adverts_refused, "prefixes and routers that were too many to be learnt");
 static DEFINE_COUNTER(ip6_duplicates, "IPv6 addresses given up because another station has them");
 static DEFINE_COUNTER(ip6_bad_adverts, "router advertisements that were malformed");
 
@@ -237,6 +241,38 @@ static void dns_search(struct net_stack *net, const u8 *o)
 		net_dns6_set(net, NULL, 0, search, load32(o + 4));
 }
 
+/* Anybody on the link can advertise: a route is learnt only while there are few. */
+static void learn_route(struct net_stack *net, struct route *r)
+{
+	unsigned n = 0;
+
+	for (const struct route *o = net->routes[1]; o; o = o->next) {
+		if (o->dev != r->dev || o->protocol != RTPROT_RA)
+			continue;
+		if (o->plen == r->plen && addr_equal(&o->dst, &r->dst) &&
+		    addr_equal(&o->gateway, &r->gateway)) {
+			n = 0;
+			break;
+		}
+		n++;
+	}
+	if (n < MAX_LEARNT_ROUTES)
+		route_add(net, r, true);
+	else
+		counter_inc(&ip6_adverts_refused);
+}
+
+static bool may_add_address(const struct ip6_if *i)
+{
+	unsigned n = 0;
+
+	for (const struct if_addr *a = net_if(i->dev)->addrs; a; a = a->next)
+		n += !addr_is_v4(&a->addr);
+	if (n >= MAX_ADDRESSES)
+		counter_inc(&ip6_adverts_refused);
+	return n < MAX_ADDRESSES;
+}
+
 static struct if_addr *find_in_prefix(struct ip6_if *i, const struct net_addr *prefix)
 {
 	for (struct if_addr *a = net_if(i->dev)->addrs; a; a = a->next)
@@ -266,7 +302,7 @@ static void prefix_information(struct ip6_if *i, const struct prefix_option *o)
 				  .expires = valid == ~0u ? 0 : lifetime_end(valid)};
 
 		if (valid)
-			route_add(net, &r, true);
+			learn_route(net, &r);
 		else
 			route_del(net, &r);
 	}
@@ -285,7 +321,7 @@ static void prefix_information(struct ip6_if *i, const struct prefix_option *o)
 		a->preferred_until = lifetime_end(preferred);
 		if (preferred)
 			a->flags &= (u8)~IFA_F_DEPRECATED;
-	} else if (valid) {
+	} else if (valid && may_add_address(i)) {
 		addr = interface_id(i->dev, &prefix);
 		add_address(i, &addr, 64, lifetime_end(valid), lifetime_end(preferred));
 	}
@@ -320,7 +356,7 @@ void slaac_router_advert(struct packet *p)
 	lifetime = info & 0xffff;
 	r.expires = lifetime_end(lifetime);
 	if (lifetime)
-		route_add(net, &r, true);
+		learn_route(net, &r);
 	else
 		route_del(net, &r);
 	if (be32(ra->reachable) && be32(ra->reachable) <= 3600000)
@@ -342,7 +378,7 @@ void slaac_router_advert(struct packet *p)
 		}
 	}
 	if (r.mtu && lifetime)
-		route_add(net, &r, true);
+		learn_route(net, &r);
 	if (info >> 16 & (RA_MANAGED | RA_OTHER))
 		dhcp6_start(i);
 	ip6_set_timer(i);

@@ -258,7 +258,16 @@ def nd_oddities(to, r):
         yield ethernet(to, 0x86DD, ip6(struct.pack(">BBHI", 58, 0, offset | (offset < 1480), 9) + bytes(64), 44, stranger, guest))
 
 
-KINDS = [noise, flips, ip_headers, fragments, segments, blind, syn_flood, datagrams, icmp_messages, arp_oddities, poison, nd_oddities]
+def router_flood(to, r):
+    """Routers and prefixes without end; what they say holds for two seconds."""
+    for n in range(400):
+        source, nodes = "fe80::2:%x" % n, "ff02::1"
+        prefix = struct.pack(">BBBBII4x16s", 3, 4, 64, 0xC0, 2, 2, socket.inet_pton(socket.AF_INET6, "2001:db8:%x::" % (0x1000 + n)))
+        advert = icmp6(134, 0, struct.pack(">BBHII", 64, 0, 2, 0, 0) + prefix, source, nodes)
+        yield ethernet(to, 0x86DD, ip6(advert, 58, source, nodes))
+
+
+KINDS = [noise, flips, ip_headers, fragments, segments, blind, syn_flood, datagrams, icmp_messages, arp_oddities, poison, nd_oddities, router_flood]
 
 
 def link_local(mac):

@@ -211,6 +211,7 @@ COUNTED = {
     "arp_oddities": ["arp_malformed", "arp_conflicts"],
     "poison": [],
     "nd_oddities": ["icmp6_malformed", "ip6_bad_adverts"],
+    "router_flood": ["ip6_adverts_refused"],
 }
 
 
@@ -228,6 +229,7 @@ def test_hostile_frames(java, kind):
     after = counters(java)
     for name in COUNTED[kind.__name__]:
         assert after[name] > before[name], name
+    assert java.text("/file?/proc/net/if_inet6").count("eth0") <= 16
 
 
 def arp_table(namespace):
