@@ -12,8 +12,7 @@ import subprocess
 from .errors import HostLacks
 
 TAP, HOST, GUEST = "tap0", "10.77.0.1", "10.77.0.2"
-GUEST_WORD = "ip=%s::%s:255.255.0.0::eth0:off:%s" % (GUEST, HOST, HOST)
-_PREFIX = 16  # room for as many client addresses as a measurement wants
+GUEST_WORD = "ip=%s::%s:255.255.255.0::eth0:off:%s" % (GUEST, HOST, HOST)
 _CLONE_NEWNET = 0x40000000
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -52,11 +51,14 @@ class Namespace:
         with self.entered():
             return subprocess.run(words, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, timeout=timeout, text=True).stdout
 
+    def ip(self, *words):
+        return self.command("ip", *words)
+
     def __enter__(self):
-        self.command("ip", "link", "set", "lo", "up")
-        self.command("ip", "tuntap", "add", TAP, "mode", "tap")
-        self.command("ip", "address", "add", "%s/%d" % (HOST, _PREFIX), "dev", TAP)
-        self.command("ip", "link", "set", TAP, "up")
+        self.ip("link", "set", "lo", "up")
+        self.ip("tuntap", "add", TAP, "mode", "tap")
+        self.ip("address", "add", HOST + "/24", "dev", TAP)
+        self.ip("link", "set", TAP, "up")
         return self
 
     def __exit__(self, *_):

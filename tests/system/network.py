@@ -4,12 +4,9 @@
     10.77.0.1  the host's end: DNS on port 53, HTTP on 80, HTTPS on 443 (certificate of a CA made here)
     10.77.0.2  the VM, by `ip=`; it routes everything through the host's end, which forwards nothing:
                198.51.100.0/24 swallows packets, 203.0.113.0/24 answers "host unreachable"
-
-The namespace has no name: it exists as long as this process, a socket or a VM is in it, so that nothing of it can stay
-behind. Code enters it with `with namespace.entered():`; sockets made there stay in it."""
+"""
 
 import contextlib
-import ctypes
 import hashlib
 import http.client
 import http.server
@@ -19,12 +16,17 @@ import socket
 import ssl
 import struct
 import subprocess
+import sys
 import threading
 import uuid
 
 import vm
 
-TAP, HOST, GUEST = "tap0", "10.77.0.1", "10.77.0.2"
+sys.path.insert(0, os.path.join(vm.ROOT, "scripts"))
+from cortado_cli import netns
+from cortado_cli.errors import HostLacks
+from cortado_cli.netns import GUEST, HOST, TAP
+
 PATTERN = bytes((i * 31 + i // 251) & 255 for i in range(8191))  # Network.java pours the same
 NAMES = {  # what the DNS server knows: name -> addresses
     "host.test": [HOST],
@@ -32,71 +34,38 @@ NAMES = {  # what the DNS server knows: name -> addresses
     "six.test": ["2001:db8::6"],
 }
 READY_SECONDS = 120
-_CLONE_NEWNET = 0x40000000
-_libc = ctypes.CDLL(None, use_errno=True)
 
 
 def why_not():
     """Why this host cannot make namespaces and TAP devices; "" when it can."""
-    if os.geteuid() != 0:
-        return "needs root, for a network namespace"
-    if not os.path.exists("/dev/net/tun"):
-        return "needs /dev/net/tun, for a TAP device"
     try:
-        os.close(os.open("/dev/net/tun", os.O_RDWR))
-        Namespace()
-    except OSError as e:
-        return "cannot make a network namespace or TAP device here: %s" % e
-    return ""
+        with netns.Namespace():
+            return ""
+    except HostLacks as e:
+        return str(e)
+    except (OSError, subprocess.CalledProcessError) as e:
+        return "no TAP device can be made here: %s" % e
 
 
-def _check(result):
-    if result < 0:
-        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
-
-
-class Namespace:
+class Namespace(netns.Namespace):
     def __init__(self):
-        with open("/proc/thread-self/ns/net") as home:
-            _check(_libc.unshare(_CLONE_NEWNET))
-            self._file = open("/proc/thread-self/ns/net")
-            _check(_libc.setns(home.fileno(), _CLONE_NEWNET))
+        super().__init__()
         self._servers = []
 
-    @contextlib.contextmanager
-    def entered(self):
-        """This thread and what it starts are in the namespace meanwhile."""
-        with open("/proc/thread-self/ns/net") as home:
-            _check(_libc.setns(self._file.fileno(), _CLONE_NEWNET))
-            try:
-                yield
-            finally:
-                _check(_libc.setns(home.fileno(), _CLONE_NEWNET))
-
-    def ip(self, *words):
-        return self.command("ip", *words)
-
-    def command(self, *words, timeout=60):
-        with self.entered():
-            return subprocess.run(words, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, timeout=timeout, text=True).stdout
-
     def __enter__(self):
-        self.ip("link", "set", "lo", "up")
-        self.ip("tuntap", "add", TAP, "mode", "tap")
+        super().__enter__()
         self.ip("link", "set", TAP, "txqueuelen", "10000")  # so that floods reach the guest
-        self.ip("address", "add", HOST + "/24", "dev", TAP)
-        self.ip("link", "set", TAP, "up")
         self.ip("route", "add", "blackhole", "198.51.100.0/24")
         self.ip("route", "add", "unreachable", "203.0.113.0/24")
         with self.entered(), open("/proc/sys/net/ipv4/ip_forward", "w") as f:
             f.write("1")
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *error):
         for server in self._servers:
             server.shutdown()
             server.server_close()
-        self._file.close()
+        super().__exit__(*error)
 
     # -- servers on the host's end ---------------------------------------------------------------------------------
 
@@ -119,7 +88,7 @@ class Namespace:
 
     # -- the VM ----------------------------------------------------------------------------------------------------
 
-    words = "ip=%s::%s:255.255.255.0::eth0:off:%s" % (GUEST, HOST, HOST)
+    words = netns.GUEST_WORD
 
     @contextlib.contextmanager
     def service(self, app, *options):
