@@ -37,6 +37,17 @@ def test_z_collector(launch, classes):
     assert r.status == 0 and "total 2400000" in r.out, r
 
 
+@pytest.mark.parametrize("options, words", [
+    ("-XX:+UseShenandoahGC -Xmx128m", ""),
+    ("-XX:+UseSerialGC -Xmx128m -XX:+UseTransparentHugePages", ""),
+    ("-XX:+UseSerialGC -Xmx128m -XX:+UseLargePages", "hugepages=220"),
+])
+def test_memory_options(launch, classes, options, words):
+    r = launch("-m", "1G", "--cpus", "2", "--append", words, "--with", classes + ":/cls", "java", *options.split(), "-cp", "/cls", "HelloWorld",
+               timeout=200)
+    assert r.status == 0 and "total 2400000" in r.out and "warning" not in r.err + r.out, r
+
+
 def test_uncaught_exception(launch, tmp_path):
     (tmp_path / "Bad.java").write_text("public class Bad { public static void main(String[] a) { throw new RuntimeException(\"oh\"); } }")
     subprocess.run(["javac", "-d", str(tmp_path), str(tmp_path / "Bad.java")], check=True)
