@@ -17,6 +17,7 @@
 #define NOBODY 65534
 
 static char *child_why; // shared with children
+#define SCRATCH_AT 1000  // in it: the name of the folder that a child made
 static char scratch[64];
 
 static inline pid_t child_begin(void)
@@ -38,6 +39,7 @@ static inline pid_t child_begin(void)
 		}                                                              \
 		if (child_ < 0 || waitpid(child_, &status_, 0) != child_)      \
 			FAIL("line %d: no child (errno %d)", __LINE__, errno); \
+		child_clean();                                                 \
 		if (child_why[0])                                              \
 			FAIL("%s", child_why);                                 \
 		if (status_)                                                   \
@@ -105,6 +107,18 @@ static inline int remove_tree(const char *path)
 	return nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
 }
 
+// A child ends by _exit: its parent takes away the folder that it made.
+static inline void child_clean(void)
+{
+	char *path = child_why ? child_why + SCRATCH_AT : NULL;
+
+	if (!path || !*path)
+		return;
+	umount2(path, MNT_DETACH);
+	remove_tree(path);
+	*path = 0;
+}
+
 static void scratch_remove(void)
 {
 	if (chdir("/") || !scratch[0])
@@ -124,6 +138,8 @@ static inline int scratch_enter(void)
 	strcpy(scratch, "/tmp/abi-XXXXXX");
 	if (!mkdtemp(scratch) || chmod(scratch, 0755))
 		return -1;
+	if (child_why)
+		strcpy(child_why + SCRATCH_AT, scratch);
 	if (!geteuid()) {
 		if (!unshare(CLONE_NEWNS))
 			mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL);
