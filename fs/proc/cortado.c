@@ -100,24 +100,11 @@ static int fail_store(const struct pseudo_ctx *ctx __maybe_unused, const char *t
 		alloc_fail_next((u32)v);
 	return err;
 }
-
-static void slab_line(void *s, const char *name, u32 size, s64 live)
-{
-	seq_printf(s, "%s %u %lld\n", name, size, (long long)live);
-}
-
-/* Live objects by cache: "name size count". */
-static int slabs_show(struct seq *s, const struct pseudo_ctx *ctx __maybe_unused)
-{
-	slab_each(slab_line, s);
-	return 0;
-}
 #endif
 
 static const struct pseudo_entry entries[] = {
 #ifdef DEBUG
 	PROC_RW("fail_nth", 0666, fail_show, fail_store),
-	PROC_FILE("slabs", 0444, slabs_show),
 #endif
 	{.name = "balloon", .mode = S_IFREG | 0444, .show = balloon_show, .poll = balloon_poll},
 	PROC_FILE("counters", 0444, counters_show),

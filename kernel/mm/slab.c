@@ -227,21 +227,6 @@ static void *alloc_slow(struct slab_cache *c)
 	return obj;
 }
 
-static inline void count_live(struct slab_cache *c, s64 n)
-{
-#ifdef DEBUG
-	atomic_fetch_add_explicit(&c->live, n, memory_order_relaxed);
-#endif
-}
-
-#ifdef DEBUG
-void slab_each(void (*fn)(void *arg, const char *name, u32 size, s64 live), void *arg)
-{
-	for (struct slab_cache *c = READ_ONCE(caches); c; c = c->next)
-		fn(arg, c->name, c->size, atomic_load_explicit(&c->live, memory_order_relaxed));
-}
-#endif
-
 void *slab_alloc(struct slab_cache *c)
 {
 	struct magazine *m;
@@ -265,7 +250,6 @@ void *slab_alloc(struct slab_cache *c)
 		obj = alloc_slow(c);
 	if (!obj)
 		return NULL;
-	count_live(c, 1);
 #ifdef DEBUG
 	memset(obj, 0xfa, c->size); /* neither zero nor what a free one holds */
 #endif
@@ -321,12 +305,13 @@ static void give_back(struct slab_cache *c, void *obj)
 }
 
 #ifdef DEBUG
-/* Freed objects wait here, filled with a pattern, so that a second free and a write after the first are seen. */
-#define QUARANTINE  1024
+/* Freed objects wait here, filled with a pattern, so that a second free and a write after the first are seen.
+ */
+#define QUARANTINE   1024
 #define FREE_PATTERN 0xfbfbfbfbfbfbfbfbull
 static struct {
 	struct spinlock lock;
-	u32 at; /* the oldest; guarded by lock, as are the slots */
+	u32 at; /* counts up to the oldest; guarded by lock, as are the slots */
 	struct {
 		struct slab_cache *cache;
 		void *obj, *by;
@@ -341,6 +326,15 @@ static bool is_filled(const struct slab_cache *c, const void *obj)
 	return true;
 }
 
+/* What a program wrote may look like the pattern: only one that lies here was freed. Quarantine lock held. */
+static bool in_quarantine(const void *obj)
+{
+	for (u32 i = 0; i < QUARANTINE; i++)
+		if (quarantine.slots[i].obj == obj)
+			return true;
+	return false;
+}
+
 void slab_free(struct slab_cache *c, void *obj)
 {
 	void *by = __builtin_return_address(0);
@@ -348,11 +342,10 @@ void slab_free(struct slab_cache *c, void *obj)
 
 	if (!obj)
 		return;
-	count_live(c, -1);
-	if (is_filled(c, obj))
+	irq = spin_lock_irqsave(&quarantine.lock);
+	if (is_filled(c, obj) && in_quarantine(obj))
 		panic("slab_free: an object of %s is freed twice", c->name);
 	memset(obj, 0xfb, c->size);
-	irq = spin_lock_irqsave(&quarantine.lock);
 	u32 at = quarantine.at++ % QUARANTINE;
 	struct slab_cache *oldest = quarantine.slots[at].cache;
 	void *old = quarantine.slots[at].obj, *freed_by = quarantine.slots[at].by;
@@ -360,11 +353,13 @@ void slab_free(struct slab_cache *c, void *obj)
 	quarantine.slots[at].cache = c;
 	quarantine.slots[at].obj = obj;
 	quarantine.slots[at].by = by;
+	atomic_fetch_add_explicit(&c->quarantined, 1, memory_order_relaxed);
 	spin_unlock_irqrestore(&quarantine.lock, irq);
 	if (!old)
 		return;
 	if (!is_filled(oldest, old))
 		panic("slab_free: an object of %s was written after its free by %p", oldest->name, freed_by);
+	atomic_fetch_sub_explicit(&oldest->quarantined, 1, memory_order_relaxed);
 	give_back(oldest, old);
 }
 #else
@@ -402,11 +397,14 @@ u64 slab_shrink(void)
 	return freed;
 }
 
-/* Objects of C that lie in magazines. Other CPUs' counts may be a moment old. */
-static u64 in_magazines(const struct slab_cache *c)
+/* Free objects of C that are in no slab. Other CPUs' counts may be a moment old. */
+static u64 set_aside(const struct slab_cache *c)
 {
 	u64 n = 0;
 
+#ifdef DEBUG
+	n = atomic_load_explicit(&c->quarantined, memory_order_relaxed);
+#endif
 	for (u32 cpu = 0; c->number < MAX_NUMBERED && cpu < cpu_count; cpu++) {
 		const struct magazine *m = READ_ONCE(*per_cpu_ptr(&slab_magazines[c->number], cpu));
 
@@ -424,7 +422,7 @@ bool slab_info(u32 index, struct slab_info *out)
 		c = c->next;
 	if (!c)
 		return false;
-	spare = in_magazines(c);
+	spare = set_aside(c);
 	irq = spin_lock_irqsave(&c->lock);
 	*out = (struct slab_info){.name = c->name,
 				  .size = c->size,

@@ -15,11 +15,11 @@ struct slab_cache {
 	struct spinlock lock;
 	struct list_head partial; /* slabs with a free object; guarded by lock */
 #ifdef DEBUG
-	_Atomic s64 live; /* objects handed out */
+	_Atomic u32 quarantined;
 #endif
-	u32 empty;		  /* of those, wholly free ones; guarded by lock */
-	u64 slabs, used;	  /* all slabs, and their objects that are out; guarded by lock */
-	struct slab_cache *next;  /* all caches, guarded by caches_lock for insertion; never removed */
+	u32 empty;		 /* of those, wholly free ones; guarded by lock */
+	u64 slabs, used;	 /* all slabs, and their objects that are out; guarded by lock */
+	struct slab_cache *next; /* all caches, guarded by caches_lock for insertion; never removed */
 };
 
 static inline struct slab_cache *slab_owner(const struct page *p)

@@ -964,13 +964,14 @@ struct census {
 	int n;
 	struct {
 		char name[32];
-		long size, live;
+		long live;
 	} of[128];
 };
 
 static void count(struct census *c)
 {
 	struct timespec t = {0, 300000000}; // what RCU and the network hold back
+	char line[300];
 	FILE *f;
 
 	int fd = open("/proc/sys/vm/drop_caches", O_WRONLY); // names of processes that are gone
@@ -980,10 +981,9 @@ static void count(struct census *c)
 		close(fd);
 	}
 	nanosleep(&t, NULL);
-	f = fopen("/proc/cortado/slabs", "r");
-	for (c->n = 0; f && c->n < 128; c->n++)
-		if (fscanf(f, "%31s %ld %ld", c->of[c->n].name, &c->of[c->n].size, &c->of[c->n].live) != 3)
-			break;
+	f = fopen("/proc/slabinfo", "r");
+	for (c->n = 0; f && c->n < 128 && fgets(line, sizeof line, f);)
+		c->n += sscanf(line, "%31s %ld", c->of[c->n].name, &c->of[c->n].live) == 2;
 	fclose(f);
 }
 

@@ -2,7 +2,7 @@
 // Everything at once for SECONDS: threads that map, protect and unmap, wait and wake by futex, take signals,
 // start processes and pass bytes. Seeded: each thread's choices follow from SEED and its number. Every piece
 // of memory is checked against what was written to it. In the end the system must hold as much as after a
-// warm-up: free memory, and on the debugging kernel (/proc/cortado/slabs) live objects.
+// warm-up: free memory and the objects of /proc/slabinfo.
 //   churn [SECONDS [SEED [THREADS]]]
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -288,16 +288,18 @@ static long free_kib(void)
 	return n;
 }
 
-// Bytes in live objects, by the debugging kernel; -1 without.
+// Bytes in objects that are in use; -1 when the kernel does not say.
 static long live_bytes(bool tell)
 {
-	FILE *f = fopen("/proc/cortado/slabs", "r");
+	FILE *f = fopen("/proc/slabinfo", "r");
 	long size, live, sum = 0;
-	char name[40];
+	char name[40], line[300];
 
 	if (!f)
 		return -1;
-	while (fscanf(f, "%39s %ld %ld", name, &size, &live) == 3) {
+	while (fgets(line, sizeof line, f)) {
+		if (sscanf(line, "%39s %ld %*d %ld", name, &live, &size) != 3)
+			continue;
 		sum += size * live;
 		if (tell)
 			printf("# %s %ld\n", name, live);

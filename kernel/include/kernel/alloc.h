@@ -25,7 +25,7 @@ struct slab_info {
 	const char *name;
 	u32 size, per_slab; /* of an object, in bytes; objects of a slab */
 	u32 pages;	    /* of a slab */
-	u64 slabs, used;    /* objects in per-CPU magazines are not in use */
+	u64 slabs, used;    /* free ones that a CPU or the debugging kernel holds are not in use */
 };
 /* Figures of the cache number INDEX, the youngest first; false behind the last one. */
 bool slab_info(u32 index, struct slab_info *out);
@@ -37,8 +37,3 @@ void vfree(void *p);
 void *kstack_alloc(void) __must_check; /* returns the lowest usable address; KSTACK_SIZE bytes above it */
 void kstack_free(void *stack);
 #define KSTACK_SIZE (16ul << 10)
-
-#ifdef DEBUG
-/* Each cache with the number of its live objects. */
-void slab_each(void (*fn)(void *arg, const char *name, u32 size, s64 live), void *arg);
-#endif
