@@ -88,13 +88,32 @@ void futex_unlock_pair(struct futex_bucket *a, struct futex_bucket *b)
 
 void futex_waiter_init(struct futex_waiter *w)
 {
-	*w = (struct futex_waiter){.thread = current, .bitset = FUTEX_BITSET_MATCH_ANY, .pi.thread = current};
+	*w = (struct futex_waiter){
+		.thread = current,
+		.bitset = FUTEX_BITSET_MATCH_ANY,
+		.priority = READ_ONCE(current->se.want.rt_priority),
+		.pi.thread = current,
+	};
+}
+
+void futex_insert(struct futex_bucket *b, struct futex_waiter *w)
+{
+	struct futex_waiter *other;
+
+	if (likely(!w->priority)) {
+		list_add_tail(&w->node, &b->list);
+		return;
+	}
+	list_for_each_entry (other, &b->list, node)
+		if (other->priority < w->priority)
+			break;
+	list_add_tail(&w->node, &other->node); /* before OTHER, or last */
 }
 
 void futex_enqueue(struct futex_bucket *b, struct futex_waiter *w, const struct futex_key *key)
 {
 	w->key = *key;
-	list_add_tail(&w->node, &b->list);
+	futex_insert(b, w);
 	atomic_store_explicit(&w->bucket, b, memory_order_relaxed);
 }
 

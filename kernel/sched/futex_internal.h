@@ -11,9 +11,9 @@
 #include <linux/time_types.h>
 
 struct futex_bucket {
-	struct spinlock lock; /* guards list and the waiters on it. Thread context only */
-	_Atomic u32 waiters;  /* on the list, or about to be: wakers that read 0 need not lock */
-	struct list_head list;
+	struct spinlock lock;  /* guards list and the waiters on it. Thread context only */
+	_Atomic u32 waiters;   /* on the list, or about to be: wakers that read 0 need not lock */
+	struct list_head list; /* highest priority first, oldest first among equals */
 } __cacheline;
 
 /* A PI futex that somebody waits for; lives while a waiter refers to it. */
@@ -42,6 +42,7 @@ struct futex_waiter {	       /* on the sleeper's stack */
 		bucket;	    /* NULL once a waker took it off; changes under that bucket's lock */
 	_Atomic bool woken; /* the waker has done with it */
 	u32 bitset;
+	u8 priority; /* real-time priority of its own when it began to wait */
 	struct pi_waiter pi;
 	_Atomic bool granted; /* it owns the PI futex; set under the bucket's lock */
 	bool owner_died; /* and the word is still to be written, with FUTEX_OWNER_DIED; guarded likewise */
@@ -78,7 +79,8 @@ int futex_read(u32 *val, u32 __app *addr);
 
 void futex_waiter_init(struct futex_waiter *w);
 void futex_enqueue(struct futex_bucket *b, struct futex_waiter *w, const struct futex_key *key); /* locked */
-void futex_dequeue(struct futex_bucket *b, struct futex_waiter *w);				 /* locked */
+void futex_insert(struct futex_bucket *b, struct futex_waiter *w);  /* to its place on the list; locked */
+void futex_dequeue(struct futex_bucket *b, struct futex_waiter *w); /* locked */
 /* Take W off its bucket unless a waker did: true when we took it, false when it was woken (and the waker is
  * done). */
 bool futex_unqueue(struct futex_waiter *w);

@@ -531,7 +531,8 @@ static int requeue_one(struct futex_ref *f2, struct futex_bucket *b1, struct fut
 		atomic_fetch_add_explicit(&b2->waiters, 1, memory_order_relaxed);
 		atomic_fetch_sub_explicit(&b1->waiters, 1, memory_order_relaxed);
 	}
-	list_move_tail(&w->node, &b2->list);
+	list_del(&w->node);
+	futex_insert(b2, w);
 	w->key = f2->key;
 	atomic_store_explicit(&w->bucket, b2, memory_order_release);
 	return 0;

@@ -149,7 +149,8 @@ static void move(struct futex_bucket *from, struct futex_bucket *to, struct fute
 		 const struct futex_key *key)
 {
 	if (from != to) {
-		list_move_tail(&w->node, &to->list);
+		list_del(&w->node);
+		futex_insert(to, w);
 		atomic_fetch_sub_explicit(&from->waiters, 1, memory_order_relaxed);
 		atomic_fetch_add_explicit(&to->waiters, 1, memory_order_relaxed);
 		atomic_store_explicit(&w->bucket, to, memory_order_release);

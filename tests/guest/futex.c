@@ -3,6 +3,7 @@
 #include "check.h"
 #include <linux/futex.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -229,4 +230,43 @@ TEST(priority_inheritance)
 	pthread_join(t, NULL);
 	EXPECT_EQ(r, 0);
 	EXPECT_ERR(futex(&pi_word, FUTEX_UNLOCK_PI_PRIVATE, 0, NULL, NULL, 0), EPERM);
+}
+
+static _Atomic int order[4];
+
+static void *wait_with_priority(void *arg)
+{
+	int id = (int)(long)arg;
+
+	syscall(SYS_sched_setscheduler, 0, id ? SCHED_FIFO : SCHED_OTHER, &(int){id < 3 ? id : 2});
+	ready++;
+	futex(&a, FUTEX_WAIT_PRIVATE, 0, NULL, NULL, 0);
+	order[woken++] = id;
+	return NULL;
+}
+
+// 0 has no real-time priority, 1 has 1, 2 and 3 have 2 and are woken first, in the order of their coming.
+TEST(highest_priority_is_woken_first)
+{
+	pthread_t t[4];
+
+	if (syscall(SYS_sched_setscheduler, 0, SCHED_FIFO, &(int){3}))
+		SKIP("no right to a real-time priority");
+	a = 0;
+	ready = woken = 0;
+	for (long i = 0; i < 4; i++) {
+		pthread_create(&t[i], NULL, wait_with_priority, (void *)i);
+		while (ready <= i)
+			pause_ms(1);
+		pause_ms(30);
+	}
+	for (int i = 0; i < 4; i++) {
+		EXPECT_EQ(futex(&a, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0), 1);
+		while (woken <= i)
+			pause_ms(1);
+	}
+	for (int i = 0; i < 4; i++)
+		pthread_join(t[i], NULL);
+	syscall(SYS_sched_setscheduler, 0, SCHED_OTHER, &(int){0});
+	EXPECT(order[0] == 2 && order[1] == 3 && order[2] == 1 && order[3] == 0);
 }
