@@ -147,6 +147,12 @@ struct delivery {
 	struct signal_action action;
 };
 
+static bool is_ignored(const struct delivery *d)
+{
+	return d->action.handler == SIG_HANDLER_IGNORE ||
+	       (d->action.handler == SIG_HANDLER_DEFAULT && SIGMASK(d->sig) & SIGMASK_IGNORED);
+}
+
 /* The next signal that has an effect: its action is copied, and reset for SA_RESETHAND. False: none is left.
  */
 static bool next_delivery(struct thread *t, struct delivery *d)
@@ -186,11 +192,13 @@ static bool next_delivery(struct thread *t, struct delivery *d)
 		if (a->handler > SIG_HANDLER_IGNORE && (a->flags & SA_RESETHAND))
 			a->handler = SIG_HANDLER_DEFAULT;
 		spin_unlock(&p->sighand->lock);
-		if (d->action.handler == SIG_HANDLER_IGNORE)
-			continue;
-		if (d->action.handler == SIG_HANDLER_DEFAULT && (SIGMASK(d->sig) & SIGMASK_IGNORED))
-			continue;
-		break;
+		if (!is_ignored(d))
+			break;
+		if (d->info.si_code == SI_TIMER) { /* its overruns count all the same */
+			spin_unlock_irqrestore(&p->lock, flags);
+			posix_timer_signal_taken(&d->info);
+			flags = spin_lock_irqsave(&p->lock);
+		}
 	}
 	signal_recalc(t);
 	spin_unlock_irqrestore(&p->lock, flags);

@@ -70,6 +70,19 @@ TEST(overruns_count_until_the_signal_is_taken)
 		;
 }
 
+TEST(overruns_of_an_ignored_signal)
+{
+	timer_t t = every(SIGCONT, 5 * MS);
+	sigset_t set;
+
+	sleep_ms(150);
+	sigemptyset(&set);
+	sigaddset(&set, SIGCONT);
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
+	EXPECT(timer_getoverrun(t) >= 28);
+	EXPECT_EQ(timer_delete(t), 0);
+}
+
 TEST(one_signal_of_a_timer_is_pending)
 {
 	timer_t t = every(SIGRTMIN, 100 * MS);
