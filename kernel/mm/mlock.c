@@ -5,6 +5,7 @@
 #include "kernel/process.h"
 #include "kernel/syscall.h"
 #include "vm_internal.h"
+#include <linux/capability.h>
 #include <linux/mman.h>
 
 #define LOCK_FLAGS (VMA_LOCKED | VMA_LOCKONFAULT)
@@ -48,29 +49,26 @@ static u64 locked_pages(struct vmspace *vm, u64 start, u64 end)
 	return n;
 }
 
-/* -EPERM when the process may lock nothing, else 0. */
-static int may_lock(void)
+bool vm_may_lock(void)
 {
-	struct process *p = current_process();
-
-	return p->euid == 0 || p->rlim[RLIMIT_MEMLOCK].rlim_cur ? 0 : -EPERM;
+	return process_capable(CAP_IPC_LOCK) || current_process()->rlim[RLIMIT_MEMLOCK].rlim_cur;
 }
 
 static bool over_limit(struct vmspace *vm, u64 total)
 {
 	struct process *p = current_process();
 
-	return p->euid && total > p->rlim[RLIMIT_MEMLOCK].rlim_cur >> PAGE_SHIFT;
+	return !process_capable(CAP_IPC_LOCK) && total > p->rlim[RLIMIT_MEMLOCK].rlim_cur >> PAGE_SHIFT;
 }
 
 static long do_mlock(u64 addr, u64 len, u32 set)
 {
 	struct vmspace *vm = current->vm;
 	u64 start = ALIGN_DOWN(addr, PAGE_SIZE), end = ALIGN_UP(addr + len, PAGE_SIZE);
-	int err = may_lock();
+	int err;
 
-	if (err)
-		return err;
+	if (!vm_may_lock())
+		return -EPERM;
 	if (addr + len < addr || (len && end <= start))
 		return -EINVAL;
 	if (!len)
@@ -148,13 +146,12 @@ SYSCALL_DEFINE1(mlockall, int, flags)
 {
 	struct vmspace *vm = current->vm;
 	u32 set = VMA_LOCKED | (flags & MCL_ONFAULT ? VMA_LOCKONFAULT : 0);
-	int err;
+	int err = 0;
 
 	if (!flags || flags & ~(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) || flags == MCL_ONFAULT)
 		return -EINVAL;
-	err = may_lock();
-	if (err)
-		return err;
+	if (!vm_may_lock())
+		return -EPERM;
 	if (rwlock_write_lock_killable(&vm->lock))
 		return -EINTR;
 	if (flags & MCL_CURRENT && over_limit(vm, vm->total_vm)) {

@@ -7,6 +7,7 @@
 #include "kernel/log.h"
 #include "kernel/process.h"
 #include "vm_internal.h"
+#include <linux/capability.h>
 #include <linux/mman.h>
 #include <linux/stat.h>
 #include <linux/mount.h>
@@ -106,8 +107,11 @@ static s64 request_flags(struct vmspace *vm, u32 prot, u32 flags, struct file *f
 		f |= VMA_STACK;
 	if (flags & MAP_NORESERVE && READ_ONCE(vm_overcommit_memory) != 2)
 		f |= VMA_NORESERVE;
-	if (flags & MAP_LOCKED)
+	if (flags & MAP_LOCKED) {
+		if (!vm_may_lock())
+			return -EPERM;
 		f |= VMA_LOCKED;
+	}
 	if (flags & MAP_HUGETLB)
 		f |= VMA_HUGETLB;
 	switch (type) {
@@ -152,10 +156,8 @@ static int check_mlock_limit(struct vmspace *vm, u32 f, u64 pages)
 	struct process *p = current_process();
 	u64 limit = p->rlim[RLIMIT_MEMLOCK].rlim_cur;
 
-	if (!(f & VMA_LOCKED) || p->euid == 0)
+	if (!(f & VMA_LOCKED) || process_capable(CAP_IPC_LOCK))
 		return 0;
-	if (!limit)
-		return -EPERM;
 	return vm->locked_vm + pages > limit >> PAGE_SHIFT ? -EAGAIN : 0;
 }
 

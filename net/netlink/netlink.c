@@ -7,6 +7,7 @@
 #include "kernel/counter.h"
 #include "kernel/process.h"
 #include "net/netlink.h"
+#include <linux/capability.h>
 
 #define PAGE_BYTES  8192 /* of one answer, header of the packet not counted */
 #define REQUEST_MAX (64u << 10)
@@ -209,7 +210,7 @@ static int start_dump(struct netlink_sock *n, const struct nlmsghdr *req)
 static void one_request(struct netlink_sock *n, const struct nlmsghdr *req)
 {
 	struct nl_request r = {
-		.sk = n, .nlh = req, .portid = n->portid, .privileged = current_process()->euid == 0};
+		.sk = n, .nlh = req, .portid = n->portid, .privileged = process_capable(CAP_NET_ADMIN)};
 	bool get = (req->nlmsg_type & 3) == 2;
 	struct nl_msg m;
 	u64 cursor = 0;

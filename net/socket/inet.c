@@ -10,13 +10,14 @@
 #include "net/raw.h"
 #include "net/tcp.h"
 #include "net/udp.h"
+#include <linux/capability.h>
 #include <linux/errqueue.h>
 
 #define SIN6_MIN 24 /* without sin6_scope_id (RFC 2133) */
 
 static bool may_raw(void)
 {
-	return current_process()->euid == 0;
+	return process_capable(CAP_NET_RAW);
 }
 
 struct socket *inet_create(struct net_stack *net, int family, int type, int protocol)

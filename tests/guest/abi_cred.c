@@ -3,7 +3,10 @@
 #include "abi.h"
 #include <linux/capability.h>
 #include <linux/securebits.h>
+#include <netinet/in.h>
 #include <sys/auxv.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/xattr.h>
 
 static uint64_t full; // what root has here: all of them, or less in a container
@@ -463,5 +466,19 @@ TEST(prctl_surface)
 		if (!geteuid())
 			NEED(!become(NOBODY));
 		NEED_ERR(prctl(PR_SET_IO_FLUSHER, 0, 0, 0, 0), EPERM);
+	END_CHILD;
+}
+
+// It is the capability that counts, not the user.
+TEST(root_without_capabilities)
+{
+	NEEDS_ROOT;
+	CHILD
+		NEED(!setrlimit(RLIMIT_MEMLOCK, &(struct rlimit){0, 0}) && !mlock(scratch, 1));
+		NEED(!caps_set(0, 0, 0) && !geteuid());
+		NEED_ERR(mlock(scratch, 1), EPERM);
+		NEED_ERR(mlockall(MCL_FUTURE), EPERM);
+		NEED_ERR(syscall(SYS_mmap, 0, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_LOCKED, -1, 0), EPERM);
+		NEED_ERR(socket(AF_INET, SOCK_RAW, IPPROTO_ICMP), EPERM);
 	END_CHILD;
 }
