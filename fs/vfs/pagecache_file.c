@@ -216,6 +216,11 @@ void pagecache_vma_close(struct vma *vma)
 		atomic_fetch_sub_explicit(&vma->file->inode->cache->writable_maps, 1, memory_order_relaxed);
 }
 
+void pagecache_mapped_write(struct page_cache *c)
+{
+	inode_touch_mtime(c->inode);
+}
+
 const struct vm_ops pagecache_vm_ops = {
 	.fault = pagecache_fault,
 	.open = pagecache_vma_open,
@@ -230,6 +235,8 @@ int pagecache_file_mmap(struct file *f, struct vma *vma)
 	if (!c)
 		return -ENODEV;
 	vma->ops = &pagecache_vm_ops;
+	if (f->path.mnt)
+		inode_touch_atime(f);
 	if (!maps_writable(vma))
 		return 0;
 	/* Sealed against new writable mappings, or (-1) against any: then it may not become writable later

@@ -135,6 +135,8 @@ int vma_write_fault_small(struct vma *v, u64 addr, pte_t *pte, struct spinlock *
 						   pte_change(old, true, false, v->flags & VMA_EXEC))
 				pte_write(pte, small_entry(v, from, true));
 			spin_unlock(lock);
+			if (vma_page_cache(v))
+				pagecache_mapped_write(vma_page_cache(v));
 		}
 		page_put(from);
 		return err;

@@ -5,19 +5,12 @@
  * almost nothing. A write to a private mapping copies at once. Against truncation: the page is mapped first,
  * then page->cache is looked at again; truncation clears page->cache first and unmaps after, so one of the
  * two removes the mapping. */
-#include "fs/file.h"
 #include "fs/pagecache.h"
-#include "fs/vfs.h"
 #include "kernel/log.h"
 #include "kernel/thread.h"
 #include "vm_internal.h"
 
 #define AROUND_PAGES 16
-
-static struct page_cache *cache_of(const struct vma *v)
-{
-	return v->file && v->file->inode ? v->file->inode->cache : NULL;
-}
 
 static void count_mapped(struct vmspace *vm, struct page *p)
 {
@@ -46,7 +39,7 @@ static void uncount_mapped(struct vmspace *vm, struct page *p)
 static bool map_file_page(struct vma *v, u64 addr, pte_t *slot, struct page *p, bool write, bool used)
 {
 	pte_t e = pte_app(page_to_phys(p), vma_accessible(v), write, v->flags & VMA_EXEC, false);
-	struct page_cache *cache = cache_of(v);
+	struct page_cache *cache = vma_page_cache(v);
 
 	count_mapped(v->vm, p);
 	pte_write(slot, used ? e : e & ~PTE_A);
@@ -65,7 +58,7 @@ static bool map_file_page(struct vma *v, u64 addr, pte_t *slot, struct page *p, 
 
 static void map_around(struct vma *v, u64 addr, pte_t *table)
 {
-	struct page_cache *cache = cache_of(v);
+	struct page_cache *cache = vma_page_cache(v);
 	u64 from = max(ALIGN_DOWN(addr, AROUND_PAGES * PAGE_SIZE), v->start);
 	u64 to = min(ALIGN_DOWN(addr, AROUND_PAGES * PAGE_SIZE) + AROUND_PAGES * PAGE_SIZE, v->end);
 
@@ -108,7 +101,7 @@ int vma_fault_file(struct vma *v, u64 addr, u32 flags, pte_t *pmd)
 {
 	struct vm_fault f = {v, addr, v->pgoff + PAGES(addr - v->start), flags & FAULT_WRITE, NULL};
 	bool shared = v->flags & VMA_SHARED, write;
-	struct page_cache *cache = cache_of(v);
+	struct page_cache *cache = vma_page_cache(v);
 	pte_t e = pte_read(pmd), *slot;
 	struct spinlock *lock;
 	int err;
@@ -156,5 +149,7 @@ int vma_fault_file(struct vma *v, u64 addr, u32 flags, pte_t *pmd)
 	if (!(flags & FAULT_WRITE))
 		map_around(v, addr, phys_to_virt(pte_phys(e)));
 	spin_unlock(lock);
+	if (flags & FAULT_WRITE && cache)
+		pagecache_mapped_write(cache);
 	return 0;
 }

@@ -8,6 +8,8 @@
 
 #include "arch/pgtable.h"
 #include "base/err.h"
+#include "fs/file.h"
+#include "fs/vfs.h"
 #include "kernel/app.h"
 #include "kernel/vm.h"
 
@@ -29,6 +31,12 @@ static inline bool vma_accessible(const struct vma *v)
 static inline bool vma_anonymous(const struct vma *v)
 {
 	return !v->file && !v->ops;
+}
+
+/* The page cache that V maps; NULL for everything else. */
+static inline struct page_cache *vma_page_cache(const struct vma *v)
+{
+	return v->file && v->file->inode ? v->file->inode->cache : NULL;
 }
 
 /* Room for others below V: a VMA that grows down keeps a guard gap for itself. */
@@ -180,5 +188,6 @@ int vm_check_limits(struct vmspace *vm, u32 flags, u64 pages);
 int vm_unmap_locked(struct vmspace *vm, u64 start, u64 end, struct vma **dead);
 void vm_release_dead(struct vma *dead);
 bool vm_range_ok(u64 addr, u64 len);
+bool vm_may_lock(void); /* this process may lock memory, some at least */
 int vm_mlock_flags(struct vmspace *vm, u64 start, u64 end, u32 set);
 u64 vm_brk(struct vmspace *vm, u64 want); /* brk(2): the new or, on failure, the old end */

@@ -79,11 +79,6 @@ void vma_free(struct vma *v)
 		rcu_call(&v->rcu, vma_free_rcu);
 }
 
-static struct page_cache *vma_page_cache(const struct vma *v)
-{
-	return v->file && v->file->inode ? v->file->inode->cache : NULL;
-}
-
 /* The page cache must find every mapping of its pages. */
 static void mapping_add(struct vma *v)
 {

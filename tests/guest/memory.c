@@ -241,6 +241,28 @@ TEST(shared_file)
 	munmap(s, 3 * 4096), munmap(p, 3 * 4096);
 }
 
+// Mapping counts as reading; the first store through a shared mapping as writing.
+TEST(mapping_changes_times)
+{
+	const struct timespec old[2] = {{1000, 0}, {1000, 0}};
+	char name[] = "/tmp/mem.XXXXXX";
+	int fd = mkstemp(name);
+	struct stat st;
+
+	EXPECT(fd >= 0 && !unlink(name) && write(fd, "x", 1) == 1);
+	EXPECT_EQ(futimens(fd, old), 0);
+	volatile char *p = mmap(NULL, 4096, RW, MAP_SHARED, fd, 0);
+
+	EXPECT(p != MAP_FAILED && !fstat(fd, &st));
+	EXPECT(st.st_atim.tv_sec > 1000 && st.st_mtim.tv_sec == 1000);
+	*p = 'y';
+	EXPECT(!msync((void *)p, 4096, MS_SYNC) && !fstat(fd, &st));
+	EXPECT(st.st_mtim.tv_sec > 1000);
+	EXPECT(st.st_ctim.tv_sec > 1000);
+	EXPECT_EQ(munmap((void *)p, 4096), 0);
+	close(fd);
+}
+
 TEST(shared_with_child)
 {
 	volatile int *s = mmap(NULL, MIB, RW, MAP_SHARED | MAP_ANONYMOUS, -1, 0);

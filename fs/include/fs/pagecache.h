@@ -40,6 +40,8 @@ void pagecache_destroy(struct page_cache *c);
 struct page *pagecache_get(struct page_cache *c, u64 index);
 /* Only if it is there and up to date; NULL otherwise. Never sleeps. */
 struct page *pagecache_peek(struct page_cache *c, u64 index);
+/* A page of C is being stored to through a shared mapping: the file has changed now. Does not sleep. */
+void pagecache_mapped_write(struct page_cache *c);
 void pagecache_page_done(struct page *p, int err); /* any context */
 /* Drop pages wholly inside [START, END) bytes and zero the edges; unmaps them everywhere. */
 void pagecache_truncate(struct page_cache *c, u64 start, u64 end);

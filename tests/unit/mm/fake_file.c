@@ -58,6 +58,10 @@ struct page *pagecache_peek(struct page_cache *c, u64 index)
 	return p;
 }
 
+void pagecache_mapped_write(struct page_cache *c)
+{
+}
+
 void pagecache_readahead(struct page_cache *c, u64 index, u64 n)
 {
 }
