@@ -79,6 +79,10 @@ void api_app_logs(struct http_request *r)
 		http_problem(r, 400, "invalid_argument", "tail must be a number of lines, 0 to 1000000.");
 		return;
 	}
+	if (follow && strcmp(follow, "true") && strcmp(follow, "false")) {
+		http_problem(r, 400, "invalid_argument", "follow must be true or false.");
+		return;
+	}
 	f = calloc(1, sizeof *f);
 	if (!f)
 		return;
@@ -86,7 +90,7 @@ void api_app_logs(struct http_request *r)
 		.connection = r->connection,
 		.logs = r->agent->logs,
 		.streams = (unsigned)streams,
-		.follow = follow && strcmp(follow, "false") && strcmp(follow, "0"),
+		.follow = follow && !strcmp(follow, "true"),
 		.next = followers,
 		.link = &followers,
 	};

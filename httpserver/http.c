@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 
 #include "config.h"
 #include "loop.h"
@@ -18,9 +19,17 @@
 #define CONNECTION_MEMORY (32u << 10)
 #define CONNECTION_LIMIT  64
 #define IDLE_SECONDS	  30
+#define REQUEST_SECONDS	  10
 
 static struct MHD_Daemon *daemon_;
 static struct loop_timer *mhd_timer;
+
+/* A connection may send a byte now and then, but a whole request has to come in REQUEST_SECONDS: otherwise a few clients
+ * that never finish keep everybody else out. */
+struct deadline {
+	struct loop_timer *timer; /* NULL while a request is being answered */
+	int fd;
+};
 
 static void run_mhd(void *unused);
 
@@ -105,6 +114,25 @@ const char *http_query(const struct http_request *r, const char *name)
 
 /* ---- admission ---- */
 
+static enum MHD_Result count_framing(void *counts, enum MHD_ValueKind kind, const char *name, const char *value)
+{
+	static const char *const names[] = {"Host", "Content-Length", "Transfer-Encoding"};
+
+	(void)kind, (void)value;
+	for (unsigned i = 0; i < 3; i++)
+		((unsigned *)counts)[i] += !strcasecmp(name, names[i]);
+	return MHD_YES;
+}
+
+/* RFC 9112: what could be read in two ways, by us and by somebody on the way, is not read at all. */
+static bool ambiguous(struct MHD_Connection *connection)
+{
+	unsigned n[3] = {0};
+
+	MHD_get_connection_values(connection, MHD_HEADER_KIND, count_framing, n);
+	return n[0] > 1 || n[1] + n[2] > 1;
+}
+
 /* The host part of "host:port" or "[v6]:port" in NAME, lower-cased text compared. */
 static bool host_known(const struct config *c, const char *host)
 {
@@ -135,6 +163,10 @@ static bool admitted(struct http_request *r)
 	const char *host = MHD_lookup_connection_value(r->connection, MHD_HEADER_KIND, "Host");
 	const char *origin = MHD_lookup_connection_value(r->connection, MHD_HEADER_KIND, "Origin");
 
+	if (ambiguous(r->connection)) {
+		http_problem(r, 400, "ambiguous_request", "There may be one Host, and one length of the body.");
+		return false;
+	}
 	if (!host || !host_known(r->agent->config, host)) {
 		http_problem(r, 421, "unknown_host", "The Host header names no host that this API serves.");
 		return false;
@@ -200,6 +232,71 @@ static void take_body(struct http_request *r, const char *data, size_t n)
 	r->raw_len += n;
 }
 
+/* A client that asks first (Expect: 100-continue) need not send what will not be read. */
+static bool announces_too_much(struct MHD_Connection *connection)
+{
+	const char *length = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Content-Length");
+
+	return length && MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Expect") &&
+	       strtoull(length, NULL, 10) > HTTP_BODY_LIMIT;
+}
+
+static enum MHD_Result send_reply(struct http_request *r)
+{
+	enum MHD_Result ok = MHD_queue_response(r->connection, r->status, r->response);
+
+	MHD_destroy_response(r->response);
+	r->response = NULL;
+	return ok;
+}
+
+static struct deadline *deadline_of(struct MHD_Connection *connection)
+{
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+
+	return info ? info->socket_context : NULL;
+}
+
+static void deadline_passed(void *arg)
+{
+	struct deadline *d = arg;
+
+	d->timer = NULL;
+	shutdown(d->fd, SHUT_RDWR); /* libmicrohttpd sees the end and closes */
+}
+
+static void deadline_set(struct deadline *d, bool on)
+{
+	if (!d)
+		return;
+	loop_cancel(d->timer);
+	d->timer = on ? loop_after(REQUEST_SECONDS, deadline_passed, d) : NULL;
+}
+
+static void on_connection(void *cls, struct MHD_Connection *connection, void **context, enum MHD_ConnectionNotificationCode what)
+{
+	struct deadline *d = *context;
+
+	(void)cls;
+	if (what == MHD_CONNECTION_NOTIFY_STARTED) {
+		*context = d = calloc(1, sizeof *d);
+		if (!d)
+			return;
+		d->fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+		deadline_set(d, true);
+	} else if (d) {
+		deadline_set(d, false);
+		free(d);
+	}
+}
+
+/* %00 stays as it is: a path or argument that holds it is none of ours, and not the one that stands before it. */
+static size_t unescape(void *cls, struct MHD_Connection *connection, char *s)
+{
+	(void)cls, (void)connection;
+	return strstr(s, "%00") ? strlen(s) : MHD_http_unescape(s);
+}
+
 static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, const char *url, const char *method,
 				  const char *version, const char *upload, size_t *upload_size, void **state)
 {
@@ -211,13 +308,17 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
 		if (!r)
 			return MHD_NO;
 		*r = (struct http_request){.connection = connection, .agent = cls};
-		return MHD_YES;
+		if (!announces_too_much(connection))
+			return MHD_YES;
+		http_problem(r, 413, "body_too_large", "A body has at most %u bytes.", HTTP_BODY_LIMIT);
+		return r->response ? send_reply(r) : MHD_NO;
 	}
 	if (*upload_size) {
 		take_body(r, upload, *upload_size);
 		*upload_size = 0;
 		return MHD_YES;
 	}
+	deadline_set(deadline_of(connection), false);
 	r->method = method;
 	r->path = url;
 	if (!r->response && admitted(r)) {
@@ -227,19 +328,15 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
 	}
 	if (r->suspended)
 		return MHD_YES;
-	if (!r->response)
-		return MHD_NO;
-	enum MHD_Result ok = MHD_queue_response(connection, r->status, r->response);
-	MHD_destroy_response(r->response);
-	r->response = NULL;
-	return ok;
+	return r->response ? send_reply(r) : MHD_NO;
 }
 
 static void on_completed(void *cls, struct MHD_Connection *connection, void **state, enum MHD_RequestTerminationCode why)
 {
 	struct http_request *r = *state;
 
-	(void)cls, (void)connection, (void)why;
+	(void)cls, (void)why;
+	deadline_set(deadline_of(connection), true);
 	if (!r)
 		return;
 	if (r->suspended && r->on_abort)
@@ -282,7 +379,8 @@ bool http_start(const struct agent *agent)
 
 	daemon_ = MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC, (uint16_t)agent->config->api_port,
 				   NULL, NULL, on_request, (void *)(uintptr_t)agent, MHD_OPTION_NOTIFY_COMPLETED,
-				   on_completed, NULL, MHD_OPTION_CONNECTION_LIMIT, CONNECTION_LIMIT,
+				   on_completed, NULL, MHD_OPTION_NOTIFY_CONNECTION, on_connection, NULL,
+				   MHD_OPTION_UNESCAPE_CALLBACK, unescape, NULL, MHD_OPTION_CONNECTION_LIMIT, CONNECTION_LIMIT,
 				   MHD_OPTION_CONNECTION_TIMEOUT, IDLE_SECONDS, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
 				   (size_t)CONNECTION_MEMORY, MHD_OPTION_LISTENING_ADDRESS_REUSE, 1u, MHD_OPTION_END);
 	if (!daemon_) {

@@ -181,6 +181,46 @@ def test_requests_that_are_refused(agent):
     assert a.json("/v1/app")["state"] in ("starting", "running")
 
 
+def raw(a, head, body=b""):
+    """What comes back, to the end, for a request that http.client would not send."""
+    with socket.create_connection(("127.0.0.1", a.port), timeout=DEADLINE) as s:
+        s.sendall(b"\r\n".join([*head, b"Connection: close", b"", body]))
+        return b"".join(iter(lambda: s.recv(65536), b""))
+
+
+@pytest.mark.parametrize("head,body,status", [
+    ([b"GET /v1/app%00x HTTP/1.1", b"Host: localhost"], b"", 404),
+    ([b"GET /v1/app/logs?stream=stdout%00 HTTP/1.1", b"Host: localhost"], b"", 400),
+    ([b"GET /v1/app/logs?follow=maybe HTTP/1.1", b"Host: localhost"], b"", 400),
+    ([b"GET /v1/app HTTP/1.1", b"Host: localhost", b"Host: evil.example"], b"", 400),
+    ([b"POST /v1/app/stop HTTP/1.1", b"Host: localhost", b"Content-Length: 2", b"Content-Length: 3"], b"{}", 400),
+    ([b"POST /v1/app/stop HTTP/1.1", b"Host: localhost", b"Content-Length: 5", b"Transfer-Encoding: chunked"], b"0\r\n\r\n", 400),
+    ([b"POST /v1/app/stop HTTP/1.1", b"Host: localhost", b"Content-Length: 100000000", b"Expect: 100-continue"], b"", 413)])
+def test_requests_that_mean_two_things(agent, head, body, status):
+    a = agent(["/bin/sleep", "60"])
+    a.until(lambda app: app["pid"])
+    assert raw(a, head, body).startswith(b"HTTP/1.1 %d " % status)
+    assert a.json("/v1/app")["state"] in ("starting", "running")
+
+
+def test_clients_that_never_finish_keep_nobody_out(agent):
+    a = agent(["/bin/sleep", "60"])
+    a.until(lambda app: app["pid"])
+    slow = [socket.create_connection(("127.0.0.1", a.port), timeout=DEADLINE) for _ in range(64)]
+    for s in slow:
+        s.sendall(b"GET /v1/app HTTP/1.1\r\nHost: localhost\r\n")
+    for s in slow:  # a byte now and then is not enough
+        try:
+            while True:
+                select.select([s], [], [], 1)[0] or s.sendall(b"x")
+                if select.select([s], [], [], 0)[0]:
+                    assert s.recv(1) == b""
+                    break
+        except ConnectionError:
+            pass
+    assert a.json("/v1/app")["state"] in ("starting", "running")
+
+
 def test_read_only_access(agent):
     port = free_port()
     a = agent(["/bin/sleep", "60"], api={"port": port, "access": "read-only", "plain": True})

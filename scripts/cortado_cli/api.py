@@ -40,6 +40,8 @@ def call(found, method, path, body=None, timeout=30.0):
     """As request, but every failure is a CortadoError."""
     try:
         return request(found, method, path, body, timeout)
+    except http.client.InvalidURL:
+        raise UsageError("%s is no path: write spaces and controls as %%XX" % path)
     except (OSError, http.client.HTTPException) as e:
         raise CortadoError("%s: its API does not answer (%s)" % (found.name, getattr(e, "strerror", None) or type(e).__name__))
 
@@ -53,7 +55,7 @@ def main_api(ns):
     status, _, answer = call(found, method, path, _body(ns.body))
     out = sys.stdout.buffer
     out.write(answer)
-    if answer and not answer.endswith(b"\n") and os.isatty(1):
+    if answer and not answer.endswith(b"\n") and (os.isatty(1) or status >= 400):
         out.write(b"\n")
     out.flush()
     if status >= 400:

@@ -26,6 +26,12 @@ def _positive(text):
     return int(text)
 
 
+def _lines(text):
+    if not text.isdigit():
+        raise argparse.ArgumentTypeError("`%s` is no number of lines" % text)
+    return int(text)
+
+
 def _seconds(text):
     try:
         value = float(text)
@@ -101,7 +107,7 @@ def _port(p):
 
 def _logs(p):
     p.add_argument("-f", "--follow", action="store_true", help="go on until the VM ends")
-    p.add_argument("--tail", type=int, default=-1, metavar="K", help="only the last K lines")
+    p.add_argument("--tail", type=_lines, default=-1, metavar="K", help="only the last K lines")
     p.add_argument("--console", action="store_true", help="the kernel's log instead of the app's")
     _name(p)
 

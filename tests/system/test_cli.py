@@ -30,7 +30,7 @@ def test_help_and_version():
     assert cli("launch", "--help").status == 0
 
 
-@pytest.mark.parametrize("words", [[], ["nonsense"], ["ps", "--bogus"], ["balloon"], ["test", "nonsense"], ["api", "x", "FETCH", "/"],
+@pytest.mark.parametrize("words", [[], ["nonsense"], ["ps", "--bogus"], ["balloon"], ["test", "nonsense"], ["api", "x", "FETCH", "/"], ["logs", "x", "--tail", "-5"],
                                    ["bench", "nonsense"], ["setup", "everything"]])
 def test_wrong_use(words):
     r = cli(*words)
