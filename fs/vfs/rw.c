@@ -43,9 +43,7 @@ static s64 seek_to(struct file *f, u64 base, s64 off)
 {
 	s64 at;
 
-	if (__builtin_add_overflow((s64)base, off, &at))
-		return -EOVERFLOW;
-	if (at < 0)
+	if (__builtin_add_overflow((s64)base, off, &at) || at < 0)
 		return -EINVAL;
 	f->pos = (u64)at;
 	return at;

@@ -73,6 +73,8 @@ ssize_t file_rw_at(struct file *f, struct iter *it, s64 pos, bool write)
 		return -EINVAL;
 	if (!f->ops->seek)
 		return -ESPIPE;
+	if (at + it->left > MAX_FILE_SIZE)
+		return -EINVAL;
 	return transfer(f, it, &at, write);
 }
 

@@ -8,6 +8,7 @@
  * then written to the end. */
 #include "syscalls.h"
 #include "pagecache_internal.h"
+#include "base/string.h"
 #include "kernel/clock.h"
 #include "kernel/ipc.h"
 #include "kernel/sched.h"
@@ -250,13 +251,15 @@ static ssize_t copy_range_check(struct file *in, struct file *out, u64 ipos, u64
 		return -EBADF;
 	if (file_named_inode(in)->super != file_named_inode(out)->super)
 		return -EXDEV; /* as Linux answers where the file systems cannot do it themselves */
-	if (ipos + n < ipos || opos + n < opos || opos + n > MAX_FILE_SIZE)
+	if (ipos + n < ipos || opos + n < opos)
 		return -EOVERFLOW;
 	size = READ_ONCE(in->inode->size);
 	n = ipos < size ? min((u64)n, size - ipos) : 0;
 	if (n && in->inode == out->inode && ipos < opos + n && opos < ipos + n)
 		return -EINVAL;
-	return (ssize_t)n;
+	if (n && opos >= MAX_FILE_SIZE)
+		return -EFBIG;
+	return (ssize_t)min(n, MAX_RW_COUNT);
 }
 
 static ssize_t copy_range(struct file *in, s64 __app *uin, struct file *out, s64 __app *uout, size_t n)
@@ -292,7 +295,7 @@ SYSCALL_DEFINE6(copy_file_range, int, in_fd, s64 __app *, uin, int, out_fd, s64 
 		return -EBADF;
 	out = fd_get(out_fd);
 	if (out) {
-		ret = copy_range(in, uin, out, uout, min(len, MAX_RW_COUNT));
+		ret = copy_range(in, uin, out, uout, len);
 		file_put(out);
 	}
 	file_put(in);
@@ -336,8 +339,9 @@ static ssize_t file_to_pipe(struct file *in, u64 *pos, struct file *pipe, size_t
 }
 
 /* Fill a pipe from a stream: page by page, each of which fits once the pipe is writable. */
-static ssize_t stream_to_pipe(struct file *in, struct file *pipe, size_t n, bool nonblock, void *buf)
+static ssize_t stream_to_pipe(struct file *in, struct file *pipe, size_t n, u32 flags, void *buf)
 {
+	bool nonblock = flags & SPLICE_NONBLOCK || file_nonblock(pipe);
 	ssize_t done = 0, got;
 	u64 pos = 0;
 	struct iter it;
@@ -347,8 +351,9 @@ static ssize_t stream_to_pipe(struct file *in, struct file *pipe, size_t n, bool
 
 		if (err)
 			return done ? done : err;
-		if (done && !(file_poll(in, NULL) & (EPOLLIN | EPOLLHUP)))
-			break;
+		if ((done || (flags & SPLICE_NONBLOCK)) &&
+		    !(file_poll(in, NULL) & (EPOLLIN | EPOLLHUP | EPOLLERR)))
+			return done ? done : -EAGAIN;
 		got = file_read(in, buf, min(n, PAGE_SIZE), &pos);
 		if (got <= 0)
 			return done ? done : got;
@@ -421,6 +426,13 @@ static ssize_t pipe_to_pipe(struct file *in, struct file *out, size_t n, bool no
 	return put;
 }
 
+/* The counters and queues that are descriptors of their own are read and written whole, by read(2) and
+ * write(2). */
+static bool splices(const struct file *f)
+{
+	return !f->anon_name || strncmp(f->anon_name, "anon_inode:", 11);
+}
+
 static ssize_t splice_files(struct file *in, s64 __app *uin, struct file *out, s64 __app *uout, size_t n,
 			    u32 flags)
 {
@@ -436,6 +448,8 @@ static ssize_t splice_files(struct file *in, s64 __app *uin, struct file *out, s
 	if (!from_pipe && !to_pipe)
 		return -EINVAL;
 	if (from_pipe && to_pipe && in->inode == out->inode)
+		return -EINVAL;
+	if (!splices(in) || !splices(out))
 		return -EINVAL;
 	if (!from_pipe && (!in->ops->read || (in->inode && S_ISDIR(in->inode->mode))))
 		return -EINVAL;
@@ -455,7 +469,7 @@ static ssize_t splice_files(struct file *in, s64 __app *uin, struct file *out, s
 	} else if (in->ops->splice_read && !uin) {
 		ret = in->ops->splice_read(in, out, n, flags);
 	} else if (!in->ops->seek) {
-		ret = stream_to_pipe(in, out, n, nonblock || file_nonblock(out), buf);
+		ret = stream_to_pipe(in, out, n, flags, buf);
 	} else {
 		ret = position_get(&p, in, uin);
 		if (!ret) {
