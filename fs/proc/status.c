@@ -240,7 +240,7 @@ static void status_signals(struct seq *s, const struct facts *x)
 		   (unsigned long long)g->caught);
 }
 
-static void status_security(struct seq *s, const struct process *p)
+static void status_security(struct seq *s, const struct process *p, struct thread *t)
 {
 	seq_printf(
 		s,
@@ -248,7 +248,8 @@ static void status_security(struct seq *s, const struct process *p)
 		(unsigned long long)p->cap_inheritable, (unsigned long long)p->cap_permitted,
 		(unsigned long long)p->cap_effective, (unsigned long long)p->cap_bounding,
 		(unsigned long long)p->cap_ambient);
-	seq_printf(s, "NoNewPrivs:\t%d\nSeccomp:\t0\nSeccomp_filters:\t0\n", p->no_new_privs);
+	seq_printf(s, "NoNewPrivs:\t%d\nSeccomp:\t%u\nSeccomp_filters:\t%u\n", p->no_new_privs,
+		   t ? t->seccomp.mode : 0, t ? seccomp_filters(t) : 0);
 	seq_puts(s, "Speculation_Store_Bypass:\tnot vulnerable\nSpeculationIndirectBranch:\tnot affected\n");
 }
 
@@ -291,7 +292,7 @@ int proc_status(struct seq *s, const struct pseudo_ctx *ctx)
 	if (x.vm)
 		status_memory(s, x.vm);
 	status_signals(s, &x);
-	status_security(s, x.p);
+	status_security(s, x.p, x.t);
 	if (x.t) {
 		affinity(s, x.t);
 		seq_printf(s, "voluntary_ctxt_switches:\t%llu\nnonvoluntary_ctxt_switches:\t%llu\n",

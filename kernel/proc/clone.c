@@ -245,8 +245,10 @@ static int link_thread(struct process *p, struct thread *t)
 		ret = -ERESTARTNOINTR;
 	else if (p == me)
 		process_add_thread(p, t);
-	if (!ret)
+	if (!ret) {
+		seccomp_inherit(t);
 		signal_recalc(t);
+	}
 	spin_unlock_irqrestore(&me->lock, flags);
 	return ret;
 }

@@ -9,7 +9,6 @@
 #include <linux/capability.h>
 #include <linux/personality.h>
 #include <linux/prctl.h>
-#include <linux/seccomp.h>
 #include <linux/securebits.h>
 
 static long set_name(const char __app *uname)
@@ -219,9 +218,9 @@ SYSCALL_DEFINE5(prctl, int, option, u64, arg2, u64, arg3, u64, arg4, u64, arg5)
 	case PR_SET_TIMING:
 		return arg2 == PR_TIMING_STATISTICAL ? 0 : -EINVAL;
 	case PR_GET_SECCOMP:
-		return SECCOMP_MODE_DISABLED;
+		return current->seccomp.mode;
 	case PR_SET_SECCOMP:
-		return -EINVAL;
+		return prctl_set_seccomp(arg2, (const void __app *)arg3);
 	case PR_GET_TSC:
 		return put_app(PR_TSC_ENABLE, (int __app *)arg2);
 	case PR_SET_TSC:

@@ -77,6 +77,8 @@ int pidfd_prepare(struct process *p, int __app *where, struct file **file);
 /* The process behind descriptor FD with a reference; the file's flags in *FLAGS (may be NULL). -EBADF. */
 struct process *pidfd_get(int fd, u32 *flags);
 
+long prctl_set_seccomp(u64 mode, const void __app *args); /* seccomp.c */
+
 /* ---- groups and sessions (session.c): tree lock held ---- */
 
 /* Is P's group without a member whose parent is in the session but outside the group? Takes the tree lock

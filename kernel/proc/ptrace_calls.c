@@ -22,7 +22,6 @@
 #define PTRACE_SYSEMU_	   31
 #define PTRACE_SYSEMU_STEP 32
 #define FPREGS_SIZE	   512
-#define AUDIT_ARCH_X86_64_ 0xc000003eu
 
 /* ---- going on ---- */
 
@@ -242,15 +241,21 @@ static long syscall_info(struct thread *t, u64 size, void __app *out)
 	memset(&i, 0, sizeof(i));
 	arch_ptrace_get_regs(t, regs);
 	i.op = t->ptrace.phase;
-	i.arch = AUDIT_ARCH_X86_64_;
+	i.arch = AUDIT_ARCH_NATIVE;
 	i.instruction_pointer = regs_pc(thread_regs(t));
 	i.stack_pointer = regs_sp(thread_regs(t));
 	switch (i.op) {
 	case PTRACE_SYSCALL_INFO_ENTRY:
+	case PTRACE_SYSCALL_INFO_SECCOMP: /* the same fields, and one more */
 		i.entry.nr = arch_ptrace_syscall_number(t);
 		arch_ptrace_syscall_args(t, args);
 		memcpy(i.entry.args, args, sizeof(args));
 		n = offsetof(struct ptrace_syscall_info, entry) + sizeof(i.entry);
+		if (i.op == PTRACE_SYSCALL_INFO_SECCOMP) {
+			i.seccomp.ret_data = (u32)t->ptrace.message;
+			n = offsetof(struct ptrace_syscall_info, seccomp.ret_data) +
+			    sizeof(i.seccomp.ret_data);
+		}
 		break;
 	case PTRACE_SYSCALL_INFO_EXIT:
 		result = regs_result(thread_regs(t));

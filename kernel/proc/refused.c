@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* Calls that exist and say no, as on a kernel that was built or set up without the feature: no namespaces, no
- * seccomp filters, no I/O ports, no I/O scheduling. What is not listed here or
+ * I/O ports, no I/O scheduling. What is not listed here or
  * anywhere is ENOSYS. */
 #include "arch/syscall.h"
 #include "fs/file.h"
@@ -9,7 +9,6 @@
 #include <linux/capability.h>
 #include <linux/ioprio.h>
 #include <linux/sched.h>
-#include <linux/seccomp.h>
 
 #define UNSHARE_NAMESPACES                                                                            \
 	(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | \
@@ -81,11 +80,6 @@ SYSCALL_DEFINE2(setns, int, fd, int, nstype)
 		return -EBADF;
 	file_put(f);
 	return -EINVAL; /* no descriptor names a namespace */
-}
-
-SYSCALL_DEFINE3(seccomp, unsigned, op, unsigned, flags, void __app *, args)
-{
-	return -EINVAL;
 }
 
 SYSCALL_DEFINE1(iopl, unsigned, level)

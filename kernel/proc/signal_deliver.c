@@ -168,6 +168,11 @@ static bool next_delivery(struct thread *t, struct delivery *d)
 			d->sig = t->sig.fault_signal;
 			siginfo_fill(&d->info, d->sig, t->sig.fault_code, 0, 0);
 			d->info.si_addr = (void *)t->sig.fault_addr;
+			if (d->sig == SIGSYS) { /* where si_addr is, there is its si_call_addr */
+				d->info.si_errno = t->sig.fault_errno;
+				d->info.si_syscall = t->sig.fault_syscall;
+				d->info.si_arch = AUDIT_ARCH_NATIVE;
+			}
 			t->sig.fault_signal = 0;
 		} else {
 			d->sig = signal_take(t, ~t->sig.blocked, &d->info);

@@ -61,6 +61,7 @@ static void thread_free(struct rcu_head *head)
 	struct thread *t = container_of(head, struct thread, rcu);
 
 	kfree(t->se.affinity);
+	seccomp_free(t);
 	if (t->proc != &kernel_process)
 		process_put(t->proc);
 	slab_free(thread_cache, t);

@@ -42,10 +42,14 @@ static long __noinline __cold syscall_missing(u32 nr)
 	return -ENOSYS;
 }
 
-/* What is not the plain path: debuggers, tracing, and numbers that nobody fills. */
+/* What is not the plain path: debuggers, filters, tracing, and numbers that nobody fills. */
 static void __noinline __cold dispatch_slow(struct regs *regs)
 {
 	bool wanted = ptrace_syscall_enter(regs), trace = thread_test_flag(current, THREAD_TRACE);
+
+	if (wanted && thread_test_flag(current, THREAD_SECCOMP))
+		wanted = seccomp_syscall_enter(regs);
+
 	u32 nr = regs_syscall_number(regs); /* a debugger may have chosen another one */
 	syscall_fn fn = nr < syscall_count ? syscall_table[nr] : NULL;
 

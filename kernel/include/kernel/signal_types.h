@@ -29,6 +29,7 @@ struct thread_signals {
 	int fault_signal;  /* a fault waits for delivery, ahead of all queues; 0: none. Own thread only */
 	int fault_code;
 	u64 fault_addr;
+	int fault_syscall, fault_errno; /* of a SIGSYS */
 	u64 altstack_sp;
 	size_t altstack_size;
 	u32 altstack_flags;

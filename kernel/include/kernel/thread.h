@@ -12,6 +12,7 @@
 #include "kernel/rcu.h"
 #include "kernel/sched_entity.h" /* struct sched_entity: kernel/sched/ */
 #include "kernel/signal_types.h" /* struct thread_signals: kernel/proc/ */
+#include "kernel/seccomp.h"
 #include "kernel/spinlock.h"
 
 enum thread_state {
@@ -38,10 +39,12 @@ enum thread_flag { /* thread.flags: set by anyone, looked at on the way back to 
 		   THREAD_SYSCALL_EMULATE = 1 << 8, /* ptrace: stop when one begins, and do not make it */
 		   THREAD_STEP = 1 << 9, /* ptrace: single-stepping; counts at the end of a system call */
 		   THREAD_REGS_CHANGED = 1 << 10, /* ptrace: no register is what the call left in it */
+		   THREAD_SECCOMP = 1 << 11,	  /* seccomp: its system calls are judged first */
 		   THREAD_INTERRUPTED =
 			   1 << 6, /* the frame on the stack is an interrupt's, not a system call's */
 };
-#define THREAD_SYSCALL_WORK (THREAD_TRACE | THREAD_SYSCALL_STOP | THREAD_SYSCALL_EMULATE | THREAD_STEP)
+#define THREAD_SYSCALL_WORK \
+	(THREAD_TRACE | THREAD_SYSCALL_STOP | THREAD_SYSCALL_EMULATE | THREAD_STEP | THREAD_SECCOMP)
 #define THREAD_WORK_MASK    (THREAD_NEED_RESCHED | THREAD_SIGPENDING | THREAD_EXITING | THREAD_RESTORE_MASK)
 
 struct process;
@@ -70,6 +73,7 @@ struct thread {
 
 	struct thread_signals sig;
 	struct thread_ptrace ptrace;
+	struct thread_seccomp seccomp;
 	u32 __app *set_child_tid;   /* CLONE_CHILD_SETTID: written when it first runs */
 	u32 __app *clear_child_tid; /* zeroed and futex-woken at exit */
 	struct robust_list_head __app *robust_list;

@@ -7,6 +7,7 @@
 
 #define SYSCALL_ARGS(r) (r)->rdi, (r)->rsi, (r)->rdx, (r)->r10, (r)->r8, (r)->r9
 #define SYSCALL_INSN_LEN 2
+#define AUDIT_ARCH_NATIVE 0xc000003eu /* AUDIT_ARCH_X86_64: how this ABI names itself to filters and tracers */
 
 /* The number's upper half is ignored, as on Linux. */
 static inline u32 regs_syscall_number(const struct regs *r)
