@@ -29,7 +29,7 @@ CFLAGS := -std=gnu17 -O2 -g -ffreestanding -fno-strict-aliasing -fno-common -fwr
 	-mstack-protector-guard-symbol=stack_guard \
 	-Wall -Wextra -Werror -Wno-unused-parameter -Wmissing-prototypes -Wstrict-prototypes -Wvla \
 	$(if $(DEBUG),-DDEBUG) $(INCLUDES)
-LDFLAGS := -nostdlib -static-pie -Wl,--no-dynamic-linker,-z,text,-z,norelro,-z,noexecstack,--gc-sections,--build-id=none \
+LDFLAGS := -nostdlib -static-pie -Wl,--no-dynamic-linker,-z,text,-z,norelro,-z,noexecstack,-z,pack-relative-relocs,--gc-sections,--build-id=none \
 	-Wl,-T,kernel/arch/$(ARCH)/kernel.ld -Wl,-z,max-page-size=4096
 
 .PHONY: all objs clean check-percpu check-docs compile_commands.json
