@@ -109,6 +109,21 @@ int port_bind(struct port_table *t, struct inet_sock *i, const struct net_addr *
 	return -EADDRINUSE;
 }
 
+int port_listen(struct port_table *t, struct inet_sock *i)
+{
+	struct port_slot *slot = port_slot(t, i->lport);
+	struct inet_sock *b;
+	int err = 0;
+
+	net_lock(&slot->lock);
+	hlist_for_each_entry(b, &slot->socks, port_node) if (b->lport == i->lport && is_listening(b) &&
+							     conflicts(t, i, &i->laddr, b)) err = -EADDRINUSE;
+	if (!err)
+		container_of(i, struct tcp_sock, inet)->state = TCP_STATE_LISTEN;
+	net_unlock(&slot->lock);
+	return err;
+}
+
 void port_insert(struct port_table *t, struct inet_sock *i)
 {
 	struct port_slot *slot = port_slot(t, i->lport);

@@ -381,10 +381,11 @@ int tcp_listen(struct socket *s, int backlog)
 		if (err)
 			goto out;
 	}
+	err = port_listen(&s->net->tcp->ports, &tp->inet);
+	if (err)
+		goto out;
 	tp->backlog = (u32)backlog;
-	tp->state = TCP_STATE_LISTEN;
 	tcp_listen_hash(tp);
-	err = 0;
 out:
 	socket_unlock(s);
 	return err;

@@ -103,6 +103,31 @@ TEST(refused_and_taken)
 	close(c);
 }
 
+// SO_REUSEADDR lets both bind; only one may listen at a time.
+TEST(one_listens_of_those_who_share_a_port)
+{
+	static const int families[] = {AF_INET, AF_INET6};
+
+	for (int i = 0; i < 2; i++) {
+		int first = socket(families[i], SOCK_STREAM, 0), second = socket(families[i], SOCK_STREAM, 0),
+		    one = 1;
+
+		memset(&addr, 0, sizeof addr); // the wildcard
+		addr.sa.sa_family = families[i];
+		addr_len = families[i] == AF_INET ? sizeof addr.v4 : sizeof addr.v6;
+		setsockopt(first, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+		setsockopt(second, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+		EXPECT(!bind(first, &addr.sa, addr_len) && !getsockname(first, &addr.sa, &addr_len));
+		EXPECT_EQ(bind(second, &addr.sa, addr_len), 0);
+		EXPECT_EQ(listen(first, 5), 0);
+		EXPECT_ERR(listen(second, 5), EADDRINUSE);
+		EXPECT_EQ(listen(first, 9), 0);
+		EXPECT_EQ(shutdown(first, SHUT_RD), 0);
+		EXPECT_EQ(listen(second, 5), 0);
+		close(first), close(second);
+	}
+}
+
 TEST(non_blocking_connect)
 {
 	int l = listener(AF_INET, 5), c = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0), error = -1;

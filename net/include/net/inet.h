@@ -129,6 +129,8 @@ void port_table_init(struct port_table *t, bool tcp);
 int port_bind(struct port_table *t, struct inet_sock *i, const struct net_addr *addr, u16 port);
 /* Enter I under its lport without any check (accepted connections). */
 void port_insert(struct port_table *t, struct inet_sock *i);
+/* TCP: I, bound, listens from now on. -EADDRINUSE: one that shares its port does so already. */
+int port_listen(struct port_table *t, struct inet_sock *i);
 void port_release(struct inet_sock *i);
 /* Do I's address and B's receive some packet both? */
 bool port_addr_overlap(const struct inet_sock *a, const struct net_addr *addr, const struct inet_sock *b);
