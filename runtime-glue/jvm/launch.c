@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Options as the java launcher takes them: two-word forms become the VM's -D properties, launcher-only ones are dropped. */
+/* Options as the java launcher takes them: two-word forms become the VM's -D properties, launcher-only ones
+ * are dropped. */
 #include "launch.h"
 
 #include <dlfcn.h>
@@ -51,12 +52,12 @@ static size_t parse_size(const char *s)
 static const struct two_word {
 	const char *name, *format;
 } two_words[] = {
-	{"-cp", "-Djava.class.path=%s"},	    {"-classpath", "-Djava.class.path=%s"},
-	{"--class-path", "-Djava.class.path=%s"},   {"-p", "--module-path=%s"},
-	{"--module-path", "--module-path=%s"},	    {"--add-modules", "--add-modules=%s"},
-	{"--add-exports", "--add-exports=%s"},	    {"--add-opens", "--add-opens=%s"},
-	{"--add-reads", "--add-reads=%s"},	    {"--limit-modules", "--limit-modules=%s"},
-	{"--patch-module", "--patch-module=%s"},    {"--upgrade-module-path", "--upgrade-module-path=%s"},
+	{"-cp", "-Djava.class.path=%s"},	  {"-classpath", "-Djava.class.path=%s"},
+	{"--class-path", "-Djava.class.path=%s"}, {"-p", "--module-path=%s"},
+	{"--module-path", "--module-path=%s"},	  {"--add-modules", "--add-modules=%s"},
+	{"--add-exports", "--add-exports=%s"},	  {"--add-opens", "--add-opens=%s"},
+	{"--add-reads", "--add-reads=%s"},	  {"--limit-modules", "--limit-modules=%s"},
+	{"--patch-module", "--patch-module=%s"},  {"--upgrade-module-path", "--upgrade-module-path=%s"},
 };
 
 static const struct two_word *find_two_word(const char *arg)
@@ -93,6 +94,39 @@ static int parse_options(struct launch *l, int argc, char **argv, int i)
 	return i;
 }
 
+/* The major version in the JDK's `release` file, found from LIBJVM (lib/server/libjvm.so); 0: not known. */
+static int java_version(const char *libjvm)
+{
+	char *path, line[256];
+	int version = 0;
+	FILE *f;
+
+	const char *slash = strrchr(libjvm, '/');
+
+	if (!slash)
+		return 0;
+	if (asprintf(&path, "%.*s/../../release", (int)(slash - libjvm), libjvm) < 0)
+		fail("out of memory");
+	f = fopen(path, "re");
+	free(path);
+	while (f && fgets(line, sizeof line, f) && !sscanf(line, "JAVA_VERSION=\"%d", &version))
+		;
+	if (f)
+		fclose(f);
+	return version;
+}
+
+/* The CDS archive is mapped where it was made for, so that its pages stay shared with the page cache;
+ * relocating it copies all of them (10 MB, and their faults), for an address that is harder to guess. The
+ * user's own options come later. */
+static void add_defaults(struct launch *l, const char *libjvm)
+{
+	if (java_version(libjvm) < 13)
+		return;
+	add(l, "%s", "-XX:+UnlockDiagnosticVMOptions");
+	add(l, "%s", "-XX:ArchiveRelocationMode=0");
+}
+
 void launch_parse(struct launch *l, int argc, char **argv)
 {
 	int i;
@@ -102,6 +136,7 @@ void launch_parse(struct launch *l, int argc, char **argv)
 	l->libjvm = dlopen(argv[1], RTLD_NOW | RTLD_GLOBAL);
 	if (!l->libjvm)
 		fail("%s", dlerror());
+	add_defaults(l, argv[1]);
 	i = parse_options(l, argc, argv, 2);
 	if (i >= argc)
 		fail(l->is_jar ? "-jar needs a file" : "no main class");
