@@ -212,10 +212,11 @@ static struct page *fill_hole(struct page_cache *c, u64 index)
 	return err == -EEXIST ? NULL : ERR_PTR(err);
 }
 
-/* Enter new locked pages for [*INDEX, END) into BATCH until a page is found to be there or the batch is full.
- * *INDEX moves past what was looked at. MUST: the page that may dig into reserves of memory. Returns how
- * many; -ENOMEM when the first could not be had. */
-static int enter_run(struct page_cache *c, u64 *index, u64 end, u64 must, struct page **batch)
+/* Enter new locked pages for [*INDEX, END) into BATCH until a page is found to be there, the batch is full or
+ * memory runs short; the page at MUST comes from SPARE. *INDEX moves past what was looked at. Returns how
+ * many; -ENOMEM when the first, at *INDEX, could not be had. */
+static int enter_run(struct page_cache *c, u64 *index, u64 end, u64 must, struct page **spare,
+		     struct page **batch)
 {
 	u64 i = *index;
 	int n = 0, err = 0;
@@ -229,7 +230,12 @@ static int enter_run(struct page_cache *c, u64 *index, u64 end, u64 must, struct
 				break;
 			continue;
 		}
-		p = page_alloc(0, PAGE_MOVABLE | (i == must ? 0 : PAGE_NORETRY));
+		if (i == must) {
+			p = *spare;
+			*spare = NULL;
+		} else {
+			p = page_alloc(0, PAGE_MOVABLE | PAGE_NORETRY);
+		}
 		err = p ? enter_locked(c, p, i, PAGE_LOCKED) : -ENOMEM;
 		if (err) {
 			if (p)
@@ -252,17 +258,32 @@ static int enter_run(struct page_cache *c, u64 *index, u64 end, u64 must, struct
 int pagecache_fill(struct page_cache *c, u64 first, u64 n, u64 must)
 {
 	u64 size = READ_ONCE(c->inode->size), end;
-	struct page *batch[BATCH];
+	struct page *batch[BATCH], *spare = NULL;
+	int err = 0;
 
 	end = min(first + n, size / PAGE_SIZE + (size % PAGE_SIZE != 0));
-	while (first < end) {
-		int got = enter_run(c, &first, end, must, batch);
-
-		if (got <= 0)
-			return got;
-		c->ops->read_pages(c, batch[0]->index, batch, (unsigned)got);
+	/* The page that is waited for may be worth reclaim, even from this cache: so before its lock is
+	 * taken. */
+	if (must >= first && must < end && !(spare = page_alloc(0, PAGE_MOVABLE))) {
+		counter_inc(&pagecache_nomem);
+		return -ENOMEM;
 	}
-	return 0;
+	while (first < end) {
+		int got = enter_run(c, &first, end, must, &spare, batch);
+
+		if (got > 0) {
+			c->ops->read_pages(c, batch[0]->index, batch, (unsigned)got);
+		} else if (got < 0 && first < must && must < end) {
+			first = must; /* memory is short: that one alone */
+			end = must + 1;
+		} else {
+			err = first == must ? got : 0;
+			break;
+		}
+	}
+	if (spare)
+		page_put(spare);
+	return err;
 }
 
 /* A page that is there but not up to date: wait, and try once more after an error. Takes over the reference.

@@ -18,6 +18,7 @@ ssize_t pagecache_file_read(struct file *f, struct iter *to, u64 *pos)
 {
 	struct inode *i = f->inode;
 	struct page_cache *c = i->cache;
+	unsigned short_of_memory = 0;
 	size_t done = 0;
 
 	while (to->left) {
@@ -33,8 +34,11 @@ ssize_t pagecache_file_read(struct file *f, struct iter *to, u64 *pos)
 		else
 			p = readahead_get(f, c, at >> PAGE_SHIFT,
 					  DIV_ROUND_UP(off + min(to->left, size - at), PAGE_SIZE));
+		if (PTR_ERR(p) == -ENOMEM && vm_wait_for_memory(short_of_memory++))
+			continue;
 		if (IS_ERR(p))
 			return done ? (ssize_t)done : PTR_ERR(p) == -EFAULT ? 0 : PTR_ERR(p);
+		short_of_memory = 0;
 		if (p) {
 			got = iter_copy_out(to, (char *)page_to_virt(p) + off, n);
 			page_put(p);

@@ -293,8 +293,7 @@ static int fault_once(struct vmspace *vm, u64 addr, u32 flags)
 	return err;
 }
 
-/* Memory is out: make some, if need be by ending a process. False: the current one is dying anyway. */
-static bool fault_out_of_memory(unsigned round)
+bool vm_wait_for_memory(unsigned round)
 {
 	if (fatal_signal_pending(current))
 		return false;
@@ -334,7 +333,7 @@ int vm_handle_fault(struct vmspace *vm, u64 addr, bool write, bool exec, bool fr
 		return -EFAULT;
 	}
 	for (unsigned round = 0; (err = fault_resolve(vm, addr, flags)) == -ENOMEM; round++)
-		if (!fault_out_of_memory(round))
+		if (!vm_wait_for_memory(round))
 			return from_app ? 0
 					: (*sig = SIGKILL, *code = SI_KERNEL,
 					   -ENOMEM); /* the signal is pending */

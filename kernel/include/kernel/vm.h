@@ -141,6 +141,9 @@ void vm_set_brk(struct vmspace *vm, u64 start);
 
 /* Resolve a fault at ADDR for the current thread's vmspace: 0 mapped, else the signal in *SIG with *CODE. May sleep. */
 int vm_handle_fault(struct vmspace *vm, u64 addr, bool write, bool exec, bool from_app, int *sig, int *code);
+/* What the current thread needs to go on could not be had, for the ROUNDth time in a row: make room, if need be by ending a
+ * process. False: give up, for the current one is dying. Sleeps; no lock may be held that a dying process needs. */
+bool vm_wait_for_memory(unsigned round);
 /* Make the page at ADDR present (and writable) as a fault would. 0 or -EFAULT. */
 int vm_fault_in(struct vmspace *vm, u64 addr, bool write);
 /* Read or write another address space's memory (process_vm_readv, /proc/PID/{cmdline,environ,mem}). Bytes copied. */

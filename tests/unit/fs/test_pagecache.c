@@ -6,10 +6,12 @@
 #include "unit.h"
 
 #include <linux/fcntl.h>
+#include <sys/stat.h>
 
 #include "base/err.h"
 #include "fs/pagecache.h"
 #include "fs/vfs.h"
+#include "fs/vfs/pagecache_internal.h"
 #include "kernel/process.h"
 #include "tests/unit/fs/fs_host.h"
 
@@ -346,5 +348,33 @@ static void test_no_memory(void **state)
 	end();
 }
 
+/* Read-ahead that finds no memory does not fail the page that is waited for. */
+static void test_no_memory_ahead(void **state)
+{
+	struct page *p;
+	u64 need;
+
+	begin(4096 * 64);
+	for (need = 0;; need++) {
+		host_alloc_fail_after(need);
+		p = pagecache_get(&cache, 5);
+		host_alloc_fail_never();
+		pagecache_truncate(&cache, 0, ~0ull);
+		if (!IS_ERR(p))
+			break;
+	}
+	page_put(p);
+	for (u64 more = 0; more < 8; more++) {
+		host_rcu_quiesce();
+		host_alloc_fail_after(need + more);
+		p = pagecache_get_window(&cache, 5, 5, 16);
+		host_alloc_fail_never();
+		assert_false(IS_ERR(p));
+		page_put(p);
+		pagecache_truncate(&cache, 0, ~0ull);
+	}
+	end();
+}
+
 UNIT_TESTS(test_read, test_readahead, test_waiters, test_reclaim, test_fault, test_truncate,
-	   test_truncate_waits, test_races, test_no_memory)
+	   test_truncate_waits, test_races, test_no_memory, test_no_memory_ahead)

@@ -153,6 +153,11 @@ __weak void vm_unmap_cache(struct page_cache *cache, u64 first, u64 last, bool e
 	fs_host_unmaps++;
 }
 
+__weak bool vm_wait_for_memory(unsigned round)
+{
+	return false;
+}
+
 __weak int fifo_open(struct inode *i, struct file *f)
 {
 	return -ENXIO;
