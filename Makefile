@@ -25,6 +25,7 @@ CFLAGS := -std=gnu17 -O2 -g -ffreestanding -fno-strict-aliasing -fno-common -fwr
 	-fno-delete-null-pointer-checks -fno-asynchronous-unwind-tables \
 	-fPIE -fvisibility=hidden -ffunction-sections -fdata-sections \
 	-mno-red-zone -mgeneral-regs-only -mcmodel=small -mno-direct-extern-access \
+	-mmemcpy-strategy=libcall:-1:noalign -mmemset-strategy=libcall:-1:noalign \
 	-fstack-protector-strong -mstack-protector-guard=tls -mstack-protector-guard-reg=gs \
 	-mstack-protector-guard-symbol=stack_guard \
 	-Wall -Wextra -Werror -Wno-unused-parameter -Wmissing-prototypes -Wstrict-prototypes -Wvla \

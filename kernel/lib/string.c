@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The memory and string routines that the compiler and the kernel expect (base/string.h). Bulk copies use the CPU's string
- * instructions only for long runs: they cost tens of cycles to start, and an emulator executes them element by element. */
+/* The memory and string routines that the compiler and the kernel expect (base/string.h). Bulk copies use the
+ * CPU's string instructions only for long runs: they cost tens of cycles to start, and an emulator executes
+ * them element by element. */
 
 #include "base/string.h"
 #include "base/err.h"
@@ -8,8 +9,9 @@
 #pragma GCC optimize("no-tree-loop-distribute-patterns") /* or these loops become calls of themselves */
 
 typedef u64 __attribute__((may_alias, aligned(1))) word;
+typedef u32 __attribute__((may_alias, aligned(1))) half;
 
-void *memcpy(void *restrict dst, const void *restrict src, size_t n)
+void *(memcpy)(void *restrict dst, const void *restrict src, size_t n)
 {
 	u8 *d = dst;
 	const u8 *s = src;
@@ -25,12 +27,17 @@ void *memcpy(void *restrict dst, const void *restrict src, size_t n)
 	}
 	for (; n >= 8; n -= 8, d += 8, s += 8)
 		*(word *)d = *(const word *)s;
-	while (n--)
+	if (n & 4) {
+		*(half *)d = *(const half *)s;
+		d += 4;
+		s += 4;
+	}
+	for (n &= 3; n; n--)
 		*d++ = *s++;
 	return dst;
 }
 
-void *memmove(void *dst, const void *src, size_t n)
+void *(memmove)(void *dst, const void *src, size_t n)
 {
 	u8 *d = dst;
 	const u8 *s = src;
@@ -47,7 +54,7 @@ void *memmove(void *dst, const void *src, size_t n)
 	return dst;
 }
 
-void *memset(void *dst, int c, size_t n)
+void *(memset)(void *dst, int c, size_t n)
 {
 	u8 *d = dst;
 	u64 v = (u8)c * 0x0101010101010101ull;
@@ -65,7 +72,7 @@ void *memset(void *dst, int c, size_t n)
 	return dst;
 }
 
-int memcmp(const void *a, const void *b, size_t n)
+int(memcmp)(const void *a, const void *b, size_t n)
 {
 	const u8 *p = a, *q = b;
 
