@@ -7,6 +7,7 @@
 #include "kernel/counter.h"
 #include "kernel/process.h"
 #include "net/netlink.h"
+#include "net/sock_diag.h"
 #include <linux/capability.h>
 
 #define PAGE_BYTES  8192 /* of one answer, header of the packet not counted */
@@ -16,7 +17,28 @@ static DEFINE_COUNTER(netlink_overruns, "netlink notifications lost because a re
 static struct spinlock list_lock = SPINLOCK_INIT; /* guards all; taken in sections */
 static LIST_HEAD(all);
 
+/* One request, or a page of a dump, by what the socket's protocol offers. */
+static int request(struct nl_request *r, struct nl_msg *m, u64 *cursor)
+{
+	switch (r->sk->s.protocol) {
+	case NETLINK_ROUTE:
+		return rtnl_request(r, m, cursor);
+	case NETLINK_SOCK_DIAG:
+		return sock_diag_request(r, m, cursor);
+	}
+	return -EOPNOTSUPP;
+}
+
+/* Does the request only read? */
+static bool reads_only(const struct netlink_sock *n, const struct nlmsghdr *req)
+{
+	if (n->s.protocol == NETLINK_SOCK_DIAG)
+		return req->nlmsg_type == SOCK_DIAG_BY_FAMILY;
+	return (req->nlmsg_type & 3) == 2; /* RTM_GET... */
+}
+
 struct netlink_dump {
+	bool privileged; /* who asked */
 	u64 cursor;
 	size_t len;
 	struct nlmsghdr req[]; /* the request */
@@ -164,7 +186,7 @@ static void dump_page(struct netlink_sock *n)
 			       .nlh = d->req,
 			       .portid = n->portid,
 			       .dump = true,
-			       .privileged = true,
+			       .privileged = d->privileged,
 			       .answer_flags = NLM_F_MULTI};
 	struct nl_msg m;
 	int more;
@@ -175,7 +197,7 @@ static void dump_page(struct netlink_sock *n)
 		more = 0;
 		goto end;
 	}
-	more = rtnl_request(&r, &m, &d->cursor);
+	more = request(&r, &m, &d->cursor);
 	if (more <= 0) {
 		done = nl_begin(&m, n->portid, d->req->nlmsg_seq, NLMSG_DONE, NLM_F_MULTI, 4);
 		memcpy(done, &more, 4);
@@ -200,6 +222,7 @@ static int start_dump(struct netlink_sock *n, const struct nlmsghdr *req)
 	if (!d)
 		return -ENOMEM;
 	d->cursor = 0;
+	d->privileged = process_capable(CAP_NET_ADMIN);
 	d->len = req->nlmsg_len;
 	memcpy(d->req, req, req->nlmsg_len);
 	n->dump = d;
@@ -211,7 +234,7 @@ static void one_request(struct netlink_sock *n, const struct nlmsghdr *req)
 {
 	struct nl_request r = {
 		.sk = n, .nlh = req, .portid = n->portid, .privileged = process_capable(CAP_NET_ADMIN)};
-	bool get = (req->nlmsg_type & 3) == 2;
+	bool get = reads_only(n, req);
 	struct nl_msg m;
 	u64 cursor = 0;
 	int err;
@@ -232,7 +255,7 @@ static void one_request(struct netlink_sock *n, const struct nlmsghdr *req)
 		acknowledge(n, req, -ENOBUFS);
 		return;
 	}
-	err = rtnl_request(&r, &m, &cursor);
+	err = request(&r, &m, &cursor);
 	finish(n, &m);
 	if (err || (req->nlmsg_flags & NLM_F_ACK))
 		acknowledge(n, req, err);
@@ -438,7 +461,7 @@ struct socket *netlink_create(struct net_stack *net, int type, int protocol)
 
 	if (type != SOCK_RAW && type != SOCK_DGRAM)
 		return ERR_PTR(-ESOCKTNOSUPPORT);
-	if (protocol != NETLINK_ROUTE && protocol != NETLINK_KOBJECT_UEVENT)
+	if (protocol != NETLINK_ROUTE && protocol != NETLINK_SOCK_DIAG && protocol != NETLINK_KOBJECT_UEVENT)
 		return ERR_PTR(-EPROTONOSUPPORT);
 	n = kzalloc(sizeof(*n));
 	if (!n)

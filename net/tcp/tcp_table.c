@@ -278,14 +278,22 @@ int tcp_connect_port(struct tcp_sock *tp)
 	return err;
 }
 
-void tcp_for_each(struct net_stack *net, void (*fn)(struct tcp_sock *, struct tcp_tw *, void *), void *arg)
+void tcp_for_each_listener(struct net_stack *net, void (*fn)(struct tcp_sock *, struct tcp_tw *, void *),
+			   void *arg)
 {
 	struct tcp_stack *t = net->tcp;
 	struct tcp_sock *tp;
-	struct tcp_entry *e;
 
 	for (unsigned i = 0; i < ARRAY_SIZE(t->listeners); i++)
 		hlist_for_each_entry(tp, &t->listeners[i], entry.node) fn(tp, NULL, arg);
+}
+
+void tcp_for_each(struct net_stack *net, void (*fn)(struct tcp_sock *, struct tcp_tw *, void *), void *arg)
+{
+	struct tcp_stack *t = net->tcp;
+	struct tcp_entry *e;
+
+	tcp_for_each_listener(net, fn, arg);
 	for (u32 i = 0; i <= t->mask; i++)
 		hlist_for_each_entry(e, &t->table[i], node)
 		{

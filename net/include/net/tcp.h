@@ -283,7 +283,10 @@ void tcp_listen_hash(struct tcp_sock *tp);
 int tcp_connect_port(struct tcp_sock *tp); /* choose a port if there is none, and enter the table */
 bool tcp_tw_hash(struct tcp_tw *tw, struct tcp_sock *replaces);
 void tcp_tw_unhash(struct tcp_tw *tw);
-/* FN for every connection, listener and TIME-WAIT (one of the two is NULL); RCU. */
+/* FN for every listener (no TIME-WAIT), or for every connection, listener and TIME-WAIT (one of the two is
+ * NULL); RCU. */
+void tcp_for_each_listener(struct net_stack *net, void (*fn)(struct tcp_sock *, struct tcp_tw *, void *),
+			   void *arg);
 void tcp_for_each(struct net_stack *net, void (*fn)(struct tcp_sock *, struct tcp_tw *, void *), void *arg);
 
 /* tcp_timewait.c */
