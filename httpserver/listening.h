@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Which TCP ports of this machine listen (from /proc/net/tcp and tcp6). */
+/* Which TCP ports of this machine listen (sock_diag(7); else /proc/net/tcp and tcp6). */
 #pragma once
 
 #include <stdbool.h>
