@@ -85,3 +85,9 @@ put("netlink", "newroute", nl(24, 0x405, struct.pack("<BBBBBBBBI", 2, 8, 0, 0, 2
 put("netlink", "getroute", nl(26, 1, struct.pack("<BBBBBBBBI", 2, 32, 0, 0, 0, 0, 0, 0, 0) + attr(1, bytes((10, 0, 0, 2)))))
 put("netlink", "newneigh", nl(28, 5, struct.pack("<BxHIHBB", 2, 0, 2, 128, 0, 1)[:12] + attr(1, bytes((10, 0, 0, 8))) + attr(2, b"\2\0\0\0\0\7")))
 put("netlink", "link", nl(16, 5, struct.pack("<BxHIII", 0, 0, 2, 1, 1) + attr(4, struct.pack("<I", 1400))) + nl(18, 1, struct.pack("<BxHIII", 0, 0, 0, 0, 0) + attr(3, b"eth0\0")))
+for protocol in (6, 17, 255):
+    put("netlink", f"diag{protocol}", nl(20, 0x301, struct.pack("<BBBBI", 2, protocol, 255, 0, 0xffffffff) + bytes(48)
+                                          + attr(1, struct.pack("<BBHBBH", 2, 8, 12, 0, 0, 80))))
+put("netlink", "diag-host", nl(20, 0x301, struct.pack("<BBBBI", 2, 6, 255, 0, 0xffffffff) + bytes(48)
+                               + attr(1, struct.pack("<BBHBBHi4s", 7, 16, 20, 2, 8, 0, -1, bytes((10, 0, 0, 0))))))
+put("netlink", "diag-one", nl(20, 1, struct.pack("<BBBBI", 2, 6, 2, 0, 0xffffffff) + struct.pack(">HH", 80, 0) + bytes(36) + b"\xff" * 8))
