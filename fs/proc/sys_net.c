@@ -3,18 +3,20 @@
  * their buffers. They are fields of net_default; what net/ registers itself under one of these names wins. */
 #include "base/err.h"
 #include "base/format.h"
+#include "base/string.h"
 #include "fs/pseudo.h"
 #include "kernel/init.h"
-#include "net/stack.h"
+#include "kernel/page.h"
+#include "net/tcp.h"
 #include "proc.h"
 
-/* Functions for a number FIELD of the stack, between LO and HI. */
-#define NUMBER(field, lo, hi)                                                            \
-	static size_t field##_show(char *buf, size_t size)                               \
+/* Functions NAME_show and NAME_store for a number FIELD of the stack, between LO and HI. */
+#define NUMBER(name, field, lo, hi)                                                      \
+	static size_t name##_show(char *buf, size_t size)                                \
 	{                                                                                \
 		return (size_t)snprintf(buf, size, "%u\n", (unsigned)net_default.field); \
 	}                                                                                \
-	static int field##_store(const char *text, size_t n)                             \
+	static int name##_store(const char *text, size_t n)                              \
 	{                                                                                \
 		s64 v;                                                                   \
                                                                                          \
@@ -24,12 +26,74 @@
 		return 0;                                                                \
 	}
 
-NUMBER(somaxconn, 0, 65535)
-NUMBER(rmem_default, 256, 0x7fffffff)
-NUMBER(wmem_default, 256, 0x7fffffff)
-NUMBER(rmem_max, 256, 0x7fffffff)
-NUMBER(wmem_max, 256, 0x7fffffff)
-NUMBER(default_ttl, 1, 255)
+NUMBER(somaxconn, somaxconn, 0, 65535)
+NUMBER(rmem_default, rmem_default, 256, 0x7fffffff)
+NUMBER(wmem_default, wmem_default, 256, 0x7fffffff)
+NUMBER(rmem_max, rmem_max, 256, 0x7fffffff)
+NUMBER(wmem_max, wmem_max, 256, 0x7fffffff)
+NUMBER(default_ttl, default_ttl, 1, 255)
+NUMBER(nonlocal_bind, nonlocal_bind, 0, 1)
+NUMBER(bindv6only, bindv6only, 0, 1)
+NUMBER(echo_ignore_all, echo_ignore_all, 0, 1)
+NUMBER(dgram_qlen, unix_dgram_qlen, 0, 0x7fffffff)
+NUMBER(keepalive_time, tcp_conf.keepalive_time, 1, 32767)
+NUMBER(keepalive_intvl, tcp_conf.keepalive_intvl, 1, 32767)
+NUMBER(keepalive_probes, tcp_conf.keepalive_probes, 1, 127)
+NUMBER(fin_timeout, tcp_conf.fin_timeout, 0, 120)
+NUMBER(retries2, tcp_conf.retries2, 0, 255)
+NUMBER(syn_retries, tcp_conf.syn_retries, 1, 127)
+NUMBER(synack_retries, tcp_conf.synack_retries, 0, 255)
+NUMBER(orphan_retries, tcp_conf.orphan_retries, 0, 255)
+NUMBER(timestamps, tcp_conf.timestamps, 0, 2)
+NUMBER(sack, tcp_conf.sack, 0, 1)
+NUMBER(window_scaling, tcp_conf.window_scaling, 0, 1)
+NUMBER(syncookies, tcp_conf.syncookies, 0, 2)
+NUMBER(slow_start_after_idle, tcp_conf.slow_start_after_idle, 0, 1)
+
+/* A host that does not forward: the only value. */
+static size_t zero_show(char *buf, size_t size)
+{
+	return (size_t)snprintf(buf, size, "0\n");
+}
+
+static int zero_store(const char *text, size_t n)
+{
+	s64 v;
+
+	return proc_parse(text, 0, 0, &v) ? -EINVAL : 0;
+}
+
+static size_t congestion_show(char *buf, size_t size)
+{
+	return (size_t)snprintf(buf, size, "%s\n", net_default.tcp_conf.cc->name);
+}
+
+static int congestion_store(const char *text, size_t n)
+{
+	const struct tcp_cc *cc;
+	char name[16] = "";
+
+	for (size_t i = 0; i < sizeof(name) - 1 && text[i] > ' '; i++)
+		name[i] = text[i];
+	cc = tcp_cc_find(name);
+	if (!cc)
+		return -ENOENT;
+	net_default.tcp_conf.cc = cc;
+	return 0;
+}
+
+static size_t congestions_show(char *buf, size_t size)
+{
+	return (size_t)snprintf(buf, size, "%s %s\n", tcp_newreno.name, tcp_cubic.name);
+}
+
+/* In pages: below, under pressure, never above. Buffers stop growing at half of the limit. */
+static size_t mem_show(char *buf, size_t size)
+{
+	unsigned long most = net_default.mem_limit / PAGE_SIZE;
+
+	return (size_t)snprintf(buf, size, "%lu\t%lu\t%lu\n", most / 2, most / 2, most);
+}
 
 static size_t ports_show(char *buf, size_t size)
 {
@@ -114,10 +178,42 @@ static int sys_net_init(void)
 		{"net/ipv4/ip_local_port_range", ports_show, ports_store},
 		{"net/ipv4/tcp_rmem", rmem_show, rmem_store},
 		{"net/ipv4/tcp_wmem", wmem_show, wmem_store},
+		{"net/ipv4/ip_forward", zero_show, zero_store},
+		{"net/ipv4/ip_nonlocal_bind", nonlocal_bind_show, nonlocal_bind_store},
+		{"net/ipv4/icmp_echo_ignore_all", echo_ignore_all_show, echo_ignore_all_store},
+		{"net/ipv4/tcp_keepalive_time", keepalive_time_show, keepalive_time_store},
+		{"net/ipv4/tcp_keepalive_intvl", keepalive_intvl_show, keepalive_intvl_store},
+		{"net/ipv4/tcp_keepalive_probes", keepalive_probes_show, keepalive_probes_store},
+		{"net/ipv4/tcp_fin_timeout", fin_timeout_show, fin_timeout_store},
+		{"net/ipv4/tcp_retries2", retries2_show, retries2_store},
+		{"net/ipv4/tcp_syn_retries", syn_retries_show, syn_retries_store},
+		{"net/ipv4/tcp_synack_retries", synack_retries_show, synack_retries_store},
+		{"net/ipv4/tcp_orphan_retries", orphan_retries_show, orphan_retries_store},
+		{"net/ipv4/tcp_timestamps", timestamps_show, timestamps_store},
+		{"net/ipv4/tcp_sack", sack_show, sack_store},
+		{"net/ipv4/tcp_window_scaling", window_scaling_show, window_scaling_store},
+		{"net/ipv4/tcp_syncookies", syncookies_show, syncookies_store},
+		{"net/ipv4/tcp_slow_start_after_idle", slow_start_after_idle_show,
+		 slow_start_after_idle_store},
+		{"net/ipv4/tcp_congestion_control", congestion_show, congestion_store},
+		{"net/ipv4/tcp_available_congestion_control", congestions_show, NULL},
+		{"net/ipv4/tcp_allowed_congestion_control", congestions_show, NULL},
+		{"net/ipv4/tcp_mem", mem_show, NULL},
+		{"net/ipv4/udp_mem", mem_show, NULL},
+		{"net/unix/max_dgram_qlen", dgram_qlen_show, dgram_qlen_store},
+		{"net/ipv6/bindv6only", bindv6only_show, bindv6only_store},
+		{"net/ipv6/conf/all/forwarding", zero_show, zero_store},
+		{"net/ipv6/conf/all/disable_ipv6", zero_show, zero_store},
+		{"net/ipv6/conf/default/disable_ipv6", zero_show, zero_store},
+		{"net/ipv6/conf/lo/disable_ipv6", zero_show, zero_store},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
-		int err = proc_sys_register(files[i].path, files[i].show, files[i].store);
+		int err;
+
+		if (!net_default.ip6 && strncmp(files[i].path, "net/ipv6/", 9) == 0)
+			continue;
+		err = proc_sys_register(files[i].path, files[i].show, files[i].store);
 
 		if (err && err != -EEXIST)
 			return err;

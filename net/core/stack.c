@@ -32,8 +32,22 @@ static void size_limits(struct net_stack *net)
 	net->port_low = 32768;
 	net->port_high = 60999;
 	net->somaxconn = SOCK_MAX_BACKLOG;
+	net->unix_dgram_qlen = 10;
 	net->rmem_default = net->wmem_default = 212992;
 	net->rmem_max = net->wmem_max = 212992;
+	net->tcp_conf = (struct tcp_tunables){.keepalive_time = TCP_KEEP_IDLE / NSEC_PER_SEC,
+					      .keepalive_intvl = TCP_KEEP_INTVL / NSEC_PER_SEC,
+					      .keepalive_probes = TCP_KEEP_PROBES,
+					      .fin_timeout = TCP_FIN_TIMEOUT / NSEC_PER_SEC,
+					      .retries2 = TCP_RETRIES,
+					      .syn_retries = TCP_SYN_RETRIES,
+					      .synack_retries = TCP_SYNACK_RETRIES,
+					      .timestamps = 1,
+					      .sack = 1,
+					      .window_scaling = 1,
+					      .syncookies = 1,
+					      .slow_start_after_idle = 1,
+					      .cc = &tcp_cubic};
 	net->tcp_rmem[0] = 4096;
 	net->tcp_rmem[1] = 131072;
 	net->tcp_rmem[2] = (u32)clamp(bytes / 64, KIB(512), MIB(6));

@@ -54,7 +54,7 @@ static void echo_reply(struct net_stack *net, struct packet *p)
 	struct packet *r;
 
 	/* Broadcast and multicast echoes are not answered (RFC 1122 allows; smurf attacks want it). */
-	if (!net_addr_is_local(net, &cb->dst, NULL) || ip_route_flow(net, &f))
+	if (net->echo_ignore_all || !net_addr_is_local(net, &cb->dst, NULL) || ip_route_flow(net, &f))
 		return;
 	r = packet_alloc(PACKET_HEADROOM, p->len);
 	if (!r)

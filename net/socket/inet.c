@@ -54,6 +54,7 @@ void inet_init(struct inet_sock *i, struct net_stack *net, const struct socket_o
 	i->laddr = i->faddr = family == AF_INET ? addr_v4(0) : NET_ADDR_ANY;
 	i->mc_addr = addr_v4(0);
 	i->pmtudisc = IP_PMTUDISC_WANT;
+	inet_set_flag(i, INETF_V6ONLY, family == AF_INET6 && net->bindv6only);
 	i->s.peer_cred = (struct ucred){.uid = ~0u, .gid = ~0u};
 }
 
@@ -124,7 +125,8 @@ int inet_check_bind(struct inet_sock *i, const struct net_addr *addr, u32 scope)
 {
 	struct netdev *dev = NULL;
 
-	if (addr_is_any(addr) || addr_is_multicast(addr) || inet_flag(i, INETF_FREEBIND | INETF_TRANSPARENT))
+	if (addr_is_any(addr) || addr_is_multicast(addr) || i->s.net->nonlocal_bind ||
+	    inet_flag(i, INETF_FREEBIND | INETF_TRANSPARENT))
 		return 0;
 	if (addr_is_v4(addr) && net_addr_is_broadcast(i->s.net, addr->w[3], NULL))
 		return 0;

@@ -271,7 +271,7 @@ static void orphan(struct tcp_sock *tp)
 			tcp_done(tp);
 			return;
 		}
-		tp->keep_at = clock_monotonic() + (tp->linger2 ? tp->linger2 : TCP_FIN_TIMEOUT);
+		tp->keep_at = clock_monotonic() + tcp_fin_timeout(tp);
 		tcp_timer_update(tp);
 	}
 }

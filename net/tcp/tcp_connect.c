@@ -381,7 +381,7 @@ struct tcp_sock *tcp_sock_new(struct net_stack *net, int family)
 	tp->ooo = RB_ROOT;
 	tp->rcv_ssthresh = ~0u;
 	tp->ssthresh = 0x7fffffff;
-	tp->cc = &tcp_cubic;
+	tp->cc = net->tcp_conf.cc;
 	tp->rack_mult = 1;
 	tp->rcv_wscale = tcp_default_wscale(net);
 	tp->rcv_wnd = min(tcp_space(tp), 65535u);

@@ -190,10 +190,11 @@ static void syn_sent(struct tcp_sock *tp, struct packet *p, const struct tcphdr 
 	tp->rcv_nxt = tp->copied_seq = tp->rcv_wup = seq + 1;
 	tp->rcv_up = seq;
 	tp->peer_mss = o->mss ? max(o->mss, (u16)TCP_MIN_MSS) : TCP_DEFAULT_MSS;
-	tp->ts_ok = o->have_ts;
-	tp->sack_ok = o->sack_ok;
-	tp->wscale_ok = o->have_wscale;
-	tp->snd_wscale = o->have_wscale ? o->wscale : 0;
+	/* What was not offered is not agreed. */
+	tp->ts_ok = o->have_ts && tcp_net(tp)->tcp_conf.timestamps;
+	tp->sack_ok = o->sack_ok && tcp_net(tp)->tcp_conf.sack;
+	tp->wscale_ok = o->have_wscale && tcp_net(tp)->tcp_conf.window_scaling;
+	tp->snd_wscale = tp->wscale_ok ? o->wscale : 0;
 	if (!tp->wscale_ok)
 		tp->rcv_wscale = 0;
 	if (o->have_ts) {
@@ -270,7 +271,7 @@ static bool fin_acked(struct tcp_sock *tp)
 		tcp_set_state(tp, TCP_STATE_FIN_WAIT2);
 		socket_wake(s, EPOLLOUT | EPOLLHUP); /* a lingering close waits for this */
 		if (socket_flag(s, SOCKF_DEAD)) {
-			tp->keep_at = clock_monotonic() + (tp->linger2 ? tp->linger2 : TCP_FIN_TIMEOUT);
+			tp->keep_at = clock_monotonic() + tcp_fin_timeout(tp);
 			tcp_timer_update(tp);
 		}
 		return true;

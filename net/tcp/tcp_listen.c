@@ -64,6 +64,7 @@ static struct tcp_sock *child_new(struct tcp_sock *l, const struct ip_cb *cb, u1
 static void child_setup(struct tcp_sock *c, const struct tcphdr *th, const struct tcp_options *o, u32 irs,
 			u32 iss)
 {
+	const struct tcp_tunables *conf = &tcp_net(c)->tcp_conf;
 	u64 now = clock_monotonic();
 
 	c->state = TCP_STATE_SYN_RECV;
@@ -76,13 +77,13 @@ static void child_setup(struct tcp_sock *c, const struct tcphdr *th, const struc
 	c->snd_wl1 = irs;
 	c->snd_wnd = c->max_wnd = be16(th->window);
 	c->peer_mss = o->mss ? max(o->mss, (u16)TCP_MIN_MSS) : TCP_DEFAULT_MSS;
-	c->ts_ok = o->have_ts;
-	c->sack_ok = o->sack_ok;
-	c->wscale_ok = o->have_wscale;
+	c->ts_ok = o->have_ts && conf->timestamps;
+	c->sack_ok = o->sack_ok && conf->sack;
+	c->wscale_ok = o->have_wscale && conf->window_scaling;
 	c->snd_wscale = o->wscale;
-	if (!o->have_wscale)
+	if (!c->wscale_ok)
 		c->snd_wscale = c->rcv_wscale = 0;
-	if (o->have_ts) {
+	if (c->ts_ok) {
 		c->ts_recent = o->ts_val;
 		c->ts_recent_ns = now;
 	}
@@ -139,12 +140,12 @@ static void send_cookie(struct tcp_sock *l, struct packet *p, const struct tcphd
 	r.seq = tcp_cookie_make(net, &cb->dst, lport, &cb->src, fport, irs, &mss);
 	if (l->user_mss)
 		mine.mss = min(mine.mss, l->user_mss);
-	if (o->have_ts) {
+	if (o->have_ts && net->tcp_conf.timestamps) {
 		mine.ts = true;
 		mine.ts_val = tcp_cookie_ts(net, &cb->dst, &cb->src, o);
 		mine.ts_ecr = o->ts_val;
-		mine.sack = o->sack_ok;
-		mine.wscale_ok = o->have_wscale;
+		mine.sack = o->sack_ok && net->tcp_conf.sack;
+		mine.wscale_ok = o->have_wscale && net->tcp_conf.window_scaling;
 		mine.wscale = tcp_default_wscale(net);
 	}
 	r.opts = (u8)tcp_write_syn_options(r.opt, &mine);
@@ -168,7 +169,10 @@ static void handle_syn(struct tcp_sock *l, struct packet *p, const struct tcphdr
 		return;
 	}
 	if (READ_ONCE(l->syn_count) >= max(l->backlog, (u32)SYN_QUEUE_MIN)) {
-		send_cookie(l, p, th, o);
+		if (net->tcp_conf.syncookies)
+			send_cookie(l, p, th, o);
+		else
+			mib_inc(net, MIB_EXT_LISTEN_DROPS);
 		return;
 	}
 	c = child_new(l, cb, lport, fport);

@@ -256,17 +256,19 @@ void tcp_send_syn(struct tcp_sock *tp, bool ack)
 	u64 now = clock_monotonic();
 	struct packet *p = header_packet();
 	u8 opt[TCP_MAX_OPTIONS];
+	const struct tcp_tunables *conf = &tcp_net(tp)->tcp_conf;
 	u32 opts, win = min(tp->rcv_wnd, 65535u);
 
 	if (!p)
 		return;
-	opts = tcp_write_syn_options(opt, &(struct tcp_syn_options){.mss = tp->advmss,
-								    .sack = !ack || tp->sack_ok,
-								    .ts = !ack || tp->ts_ok,
-								    .wscale_ok = !ack || tp->wscale_ok,
-								    .wscale = tp->rcv_wscale,
-								    .ts_val = tcp_ts(tp, now),
-								    .ts_ecr = ack ? tp->ts_recent : 0});
+	opts = tcp_write_syn_options(
+		opt, &(struct tcp_syn_options){.mss = tp->advmss,
+					       .sack = ack ? tp->sack_ok : conf->sack,
+					       .ts = ack ? tp->ts_ok : conf->timestamps,
+					       .wscale_ok = ack ? tp->wscale_ok : conf->window_scaling,
+					       .wscale = tp->rcv_wscale,
+					       .ts_val = tcp_ts(tp, now),
+					       .ts_ecr = ack ? tp->ts_recent : 0});
 	tp->last_tx = now;
 	tp->rcv_wup = tp->rcv_nxt;
 	send_segment(tp, p, tp->iss, ack ? F_SYN | F_ACK : F_SYN, opt, opts, win);

@@ -181,7 +181,8 @@ void tcp_restart_idle(struct tcp_sock *tp, u64 now)
 	u32 least = min(tp->cwnd, (u32)TCP_INIT_CWND * tp->mss);
 	u64 idle = now - tp->last_tx;
 
-	if (tp->ca_state != CA_OPEN || !tp->rto || idle <= tp->rto)
+	if (tp->ca_state != CA_OPEN || !tp->rto || idle <= tp->rto ||
+	    !tcp_net(tp)->tcp_conf.slow_start_after_idle)
 		return;
 	tp->ssthresh = max(tp->ssthresh, tp->cwnd / 4 * 3);
 	for (; idle > tp->rto && tp->cwnd > least; idle -= tp->rto)

@@ -238,6 +238,8 @@ void tcp_get_info(struct tcp_sock *tp, struct tcp_info *i)
 
 static int get_option(struct tcp_sock *tp, int opt, void *val, int *len)
 {
+	const struct tcp_tunables *conf = &tcp_net(tp)->tcp_conf;
+
 	switch (opt) {
 	case TCP_MAXSEG:
 		if (TCP_IN(tp->state, TCPB(CLOSE) | TCPB(LISTEN)))
@@ -249,21 +251,19 @@ static int get_option(struct tcp_sock *tp, int opt, void *val, int *len)
 		return option_put_int(val, len, tp->cork);
 	case TCP_KEEPIDLE:
 		return option_put_int(val, len,
-				      tp->keep_idle_s ? (int)tp->keep_idle_s
-						      : (int)(TCP_KEEP_IDLE / NSEC_PER_SEC));
+				      tp->keep_idle_s ? (int)tp->keep_idle_s : (int)conf->keepalive_time);
 	case TCP_KEEPINTVL:
 		return option_put_int(val, len,
-				      tp->keep_intvl_s ? (int)tp->keep_intvl_s
-						       : (int)(TCP_KEEP_INTVL / NSEC_PER_SEC));
+				      tp->keep_intvl_s ? (int)tp->keep_intvl_s : (int)conf->keepalive_intvl);
 	case TCP_KEEPCNT:
-		return option_put_int(val, len, tp->keep_probes ? tp->keep_probes : TCP_KEEP_PROBES);
+		return option_put_int(val, len,
+				      tp->keep_probes ? tp->keep_probes : (int)conf->keepalive_probes);
 	case TCP_SYNCNT:
-		return option_put_int(val, len, tp->syn_limit ? tp->syn_limit : TCP_SYN_RETRIES);
+		return option_put_int(val, len, tp->syn_limit ? tp->syn_limit : (int)conf->syn_retries);
 	case TCP_LINGER2:
 		if (tp->linger2 == ~0ull)
 			return option_put_int(val, len, -1);
-		return option_put_int(val, len,
-				      (int)((tp->linger2 ? tp->linger2 : TCP_FIN_TIMEOUT) / NSEC_PER_SEC));
+		return option_put_int(val, len, (int)(tcp_fin_timeout(tp) / NSEC_PER_SEC));
 	case TCP_DEFER_ACCEPT:
 		return option_put_int(val, len, retries_to_seconds(tp->defer_accept));
 	case TCP_WINDOW_CLAMP:

@@ -79,10 +79,16 @@ static void write_error(struct tcp_sock *tp)
 	tcp_abort(tp, tcp_socket(tp)->soft_err ? tcp_socket(tp)->soft_err : ETIMEDOUT);
 }
 
+static u32 orphan_limit(const struct tcp_tunables *conf)
+{
+	return conf->orphan_retries ? conf->orphan_retries : TCP_ORPHAN_RETRIES;
+}
+
 /* Has the peer been silent for too long? Then the connection is gone. */
 static bool given_up(struct tcp_sock *tp, u64 now)
 {
-	unsigned limit = TCP_RETRIES;
+	const struct tcp_tunables *conf = &tcp_net(tp)->tcp_conf;
+	unsigned limit = conf->retries2;
 
 	/* A peer that closed its window over what is under way, but answers: no different from a probe. */
 	if (!tp->snd_wnd && !socket_flag(tcp_socket(tp), SOCKF_DEAD) && tp->state != TCP_STATE_SYN_SENT &&
@@ -90,11 +96,11 @@ static bool given_up(struct tcp_sock *tp, u64 now)
 		return false;
 
 	if (TCP_IN(tp->state, TCPB(SYN_SENT)))
-		limit = tp->syn_limit ? tp->syn_limit : TCP_SYN_RETRIES;
+		limit = tp->syn_limit ? tp->syn_limit : conf->syn_retries;
 	else if (TCP_IN(tp->state, TCPB(SYN_RECV)))
-		limit = tp->syn_limit ? tp->syn_limit : TCP_SYNACK_RETRIES;
+		limit = tp->syn_limit ? tp->syn_limit : conf->synack_retries;
 	else if (socket_flag(tcp_socket(tp), SOCKF_DEAD))
-		limit = TCP_ORPHAN_RETRIES;
+		limit = orphan_limit(conf);
 	if (tp->user_timeout_ms ? user_timeout_left(tp, now) == 0 : tp->retries >= limit) {
 		write_error(tp);
 		return true;
@@ -143,6 +149,7 @@ static void retransmit_timeout(struct tcp_sock *tp, u64 now)
 
 static void persist_timeout(struct tcp_sock *tp, u64 now)
 {
+	const struct tcp_tunables *conf = &tcp_net(tp)->tcp_conf;
 	bool orphan = socket_flag(tcp_socket(tp), SOCKF_DEAD);
 
 	if (!list_empty(&tp->recs) || tp->write_seq == tp->snd_nxt) {
@@ -160,7 +167,7 @@ static void persist_timeout(struct tcp_sock *tp, u64 now)
 	}
 	if (!tp->retrans_start)
 		tp->retrans_start = now;
-	if (tp->probes_out >= (orphan ? TCP_ORPHAN_RETRIES : TCP_RETRIES) ||
+	if (tp->probes_out >= (orphan ? orphan_limit(conf) : conf->retries2) ||
 	    (tp->user_timeout_ms && user_timeout_left(tp, now) == 0)) {
 		write_error(tp);
 		return;
@@ -199,12 +206,12 @@ static void rtx_timeout(struct tcp_sock *tp, u64 now)
 
 static u64 keep_idle(const struct tcp_sock *tp)
 {
-	return tp->keep_idle_s ? tp->keep_idle_s * NSEC_PER_SEC : TCP_KEEP_IDLE;
+	return (tp->keep_idle_s ? tp->keep_idle_s : tcp_net(tp)->tcp_conf.keepalive_time) * NSEC_PER_SEC;
 }
 
 static u64 keep_interval(const struct tcp_sock *tp)
 {
-	return tp->keep_intvl_s ? tp->keep_intvl_s * NSEC_PER_SEC : TCP_KEEP_INTVL;
+	return (tp->keep_intvl_s ? tp->keep_intvl_s : tcp_net(tp)->tcp_conf.keepalive_intvl) * NSEC_PER_SEC;
 }
 
 void tcp_keepalive_set(struct tcp_sock *tp)
@@ -244,8 +251,10 @@ static void keepalive_timeout(struct tcp_sock *tp, u64 now)
 		tp->probes_out = 0;
 		return;
 	}
-	if (tp->user_timeout_ms ? idle >= tp->user_timeout_ms * NSEC_PER_MSEC && tp->probes_out
-				: tp->probes_out >= (tp->keep_probes ? tp->keep_probes : TCP_KEEP_PROBES)) {
+	if (tp->user_timeout_ms
+		    ? idle >= tp->user_timeout_ms * NSEC_PER_MSEC && tp->probes_out
+		    : tp->probes_out >=
+			      (tp->keep_probes ? tp->keep_probes : tcp_net(tp)->tcp_conf.keepalive_probes)) {
 		tcp_send_reset(tp);
 		write_error(tp);
 		return;

@@ -6,12 +6,11 @@
 #include "net/sockfile.h"
 #include "net/unix.h"
 
-#define CHUNK_MAX      (32u << 10) /* stream bytes in one buffer */
-#define MAX_DGRAM_QLEN 10	   /* net.unix.max_dgram_qlen */
+#define CHUNK_MAX (32u << 10) /* stream bytes in one buffer */
 
 bool unix_queue_full(struct unix_sock *u)
 {
-	return READ_ONCE(u->rx_count) > MAX_DGRAM_QLEN;
+	return READ_ONCE(u->rx_count) > READ_ONCE(u->s.net->unix_dgram_qlen);
 }
 
 struct unix_buf *unix_buf_alloc(struct unix_sock *u, size_t n, u32 flags)

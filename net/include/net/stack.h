@@ -104,6 +104,14 @@ struct net_stack {
 	u32 somaxconn;
 	u32 rmem_default, wmem_default, rmem_max, wmem_max;
 	u32 tcp_rmem[3], tcp_wmem[3];
+	struct tcp_tunables {
+		u32 keepalive_time, keepalive_intvl, fin_timeout; /* seconds */
+		u32 keepalive_probes, retries2, syn_retries, synack_retries;
+		u32 orphan_retries; /* 0: TCP_ORPHAN_RETRIES */
+		u32 timestamps, sack, window_scaling, syncookies, slow_start_after_idle;
+		const struct tcp_cc *cc;
+	} tcp_conf;
+	u32 nonlocal_bind, bindv6only, echo_ignore_all, unix_dgram_qlen;
 	u64 mem_limit; /* bytes that socket buffers may hold in all */
 	_Atomic u64 mem_used;
 	_Atomic u64 icmp_tokens; /* rate limit: see icmp.c */

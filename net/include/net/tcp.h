@@ -233,6 +233,10 @@ static inline struct tcp_sock *tcp_sk(struct socket *s)
 }
 #define tcp_socket(tp) (&(tp)->inet.s)
 #define tcp_net(tp)    ((tp)->inet.s.net)
+static inline u64 tcp_fin_timeout(const struct tcp_sock *tp) /* linger2 is none of "at once" */
+{
+	return tp->linger2 ? tp->linger2 : tcp_net(tp)->tcp_conf.fin_timeout * NSEC_PER_SEC;
+}
 
 struct tcp_tw { /* TIME-WAIT */
 	struct tcp_entry entry;
