@@ -42,14 +42,16 @@ int ip_transmit(struct packet *p, const struct route_result *rt)
 	return neigh_output(rt->dev, &rt->nexthop, p);
 }
 
-static void loop_copy(struct net_stack *net, struct packet *p)
+/* What DEV's own host is sent back, as if it came in there. */
+static void loop_copy(struct netdev *dev, struct packet *p)
 {
 	struct packet *c = packet_copy(p, PACKET_HEADROOM);
 
 	if (!c)
 		return;
 	c->ip_summed = PACKET_CSUM_VALID;
-	netdev_send(net->lo, c);
+	c->dev = dev;
+	net_loopback_queue(c);
 }
 
 static int send_fragment(struct packet *p, const u8 *hdr, u32 hdr_len, u32 off, u32 n, bool more,
@@ -128,7 +130,7 @@ int ip4_output(struct net_stack *net, struct packet *p, const struct ip_flow *f)
 				 ? 0
 				 : be16(next_id(net, f->src.w[3], f->dst.w[3], f->proto));
 		ip->frag_off = f->df ? be16(IP_OFF_DF) : 0;
-		ip->ttl = f->ttl ? f->ttl : (multi ? 1 : net->default_ttl);
+		ip->ttl = f->ttl || f->confined ? f->ttl : (multi ? 1 : net->default_ttl);
 		ip->protocol = f->proto;
 		ip->saddr = f->src.w[3];
 		ip->daddr = f->dst.w[3];
@@ -140,13 +142,13 @@ int ip4_output(struct net_stack *net, struct packet *p, const struct ip_flow *f)
 	}
 	p->network_off = (u16)packet_headroom(p);
 	if (multi && f->mc_loop && f->rt.dev != net->lo && if_group_member(f->rt.dev, &f->dst))
-		loop_copy(net, p);
+		loop_copy(f->rt.dev, p);
 	if (multi && ip->ttl == 0) {
 		packet_free(p);
 		return 0;
 	}
 	if (f->rt.type == RTN_BROADCAST && f->rt.dev != net->lo)
-		loop_copy(net, p);
+		loop_copy(f->rt.dev, p);
 	mtu = f->rt.type == RTN_UNICAST && !f->df ? ip_flow_mtu(net, f) : f->rt.mtu;
 	if (likely(p->len <= mtu || p->gso_size ||
 		   (f->rt.dev->features & NETDEV_LOOPBACK && f->proto == IPPROTO_TCP)))

@@ -11,7 +11,9 @@
 
 static void write_header(u8 *h, const struct ip_flow *f, u32 payload, u8 next)
 {
-	u8 hops = f->ttl ? f->ttl : (f->rt.type == RTN_MULTICAST ? 1 : net_if(f->rt.dev)->net->default_ttl);
+	u8 hops = f->ttl || f->confined
+			  ? f->ttl
+			  : (f->rt.type == RTN_MULTICAST ? 1 : net_if(f->rt.dev)->net->default_ttl);
 
 	h[0] = (u8)(0x60 | f->tos >> 4);
 	h[1] = (u8)(f->tos << 4 | (f->flow_label >> 16 & 0xf));
@@ -25,14 +27,31 @@ static void write_header(u8 *h, const struct ip_flow *f, u32 payload, u8 next)
 	memcpy(h + 24, &f->dst, 16);
 }
 
-static void loop_copy(struct net_stack *net, struct packet *p)
+/* What DEV's own host is sent back, as if it came in there. */
+static void loop_copy(struct netdev *dev, struct packet *p)
 {
 	struct packet *c = packet_copy(p, PACKET_HEADROOM);
 
 	if (!c)
 		return;
 	c->ip_summed = PACKET_CSUM_VALID;
-	netdev_send(net->lo, c);
+	c->dev = dev;
+	net_loopback_queue(c);
+}
+
+/* A whole packet or a fragment. */
+static int transmit(struct packet *p, const struct ip_flow *f)
+{
+	struct netdev *dev = f->rt.dev;
+
+	if (f->rt.type == RTN_MULTICAST && f->mc_loop && !(dev->features & NETDEV_LOOPBACK) &&
+	    (if_group_member(dev, &f->dst) || ip6_own_group(dev, &f->dst)))
+		loop_copy(dev, p);
+	if (f->confined) {
+		packet_free(p);
+		return 0;
+	}
+	return ip_transmit(p, &f->rt);
 }
 
 /* P's data at the transport header. Takes it over. */
@@ -74,7 +93,7 @@ static int fragment(struct net_stack *net, struct packet *p, const struct ip_flo
 		s->protocol = ETH_TYPE_IP6;
 		s->network_off = PACKET_HEADROOM;
 		s->transport_off = PACKET_HEADROOM + IP6_HDR_LEN + FRAG_HDR;
-		err = ip_transmit(s, &f->rt);
+		err = transmit(s, f);
 		mib_inc(net, MIB_IP_FRAG_CREATES);
 	}
 	mib_inc(net, err ? MIB_IP_FRAG_FAILS : MIB_IP_FRAG_OKS);
@@ -84,7 +103,7 @@ static int fragment(struct net_stack *net, struct packet *p, const struct ip_flo
 
 int ip6_output(struct net_stack *net, struct packet *p, const struct ip_flow *f)
 {
-	bool lo = f->rt.dev->features & NETDEV_LOOPBACK, multi = f->rt.type == RTN_MULTICAST;
+	bool lo = f->rt.dev->features & NETDEV_LOOPBACK;
 	u32 mtu = f->rt.type == RTN_UNICAST ? ip_flow_mtu(net, f) : f->rt.mtu;
 
 	mib_inc(net, MIB_IP6_OUT_REQUESTS);
@@ -109,8 +128,5 @@ int ip6_output(struct net_stack *net, struct packet *p, const struct ip_flow *f)
 		write_header(packet_push(p, IP6_HDR_LEN), f, p->len, f->proto);
 		p->network_off = (u16)packet_headroom(p);
 	}
-	if (multi && f->mc_loop && !lo &&
-	    (if_group_member(f->rt.dev, &f->dst) || ip6_own_group(f->rt.dev, &f->dst)))
-		loop_copy(net, p);
-	return ip_transmit(p, &f->rt);
+	return transmit(p, f);
 }

@@ -53,6 +53,7 @@ void inet_init(struct inet_sock *i, struct net_stack *net, const struct socket_o
 	socket_init(&i->s, net, ops, family, type, protocol);
 	i->laddr = i->faddr = family == AF_INET ? addr_v4(0) : NET_ADDR_ANY;
 	i->mc_addr = addr_v4(0);
+	i->mc_ttl = i->mc_hops6 = 1;
 	i->pmtudisc = IP_PMTUDISC_WANT;
 	inet_set_flag(i, INETF_V6ONLY, family == AF_INET6 && net->bindv6only);
 	i->s.peer_cred = (struct ucred){.uid = ~0u, .gid = ~0u};
@@ -193,8 +194,11 @@ int inet_flow(struct inet_sock *i, const struct net_addr *dst, u8 proto, const s
 	bool multi = addr_is_multicast(dst), v4 = addr_is_v4(dst);
 	int err;
 
-	*f = (struct ip_flow){
-		.src = i->laddr, .dst = *dst, .oif = i->s.bound_if, .proto = proto, .tos = i->tos};
+	*f = (struct ip_flow){.src = i->laddr,
+			      .dst = *dst,
+			      .oif = i->s.bound_if,
+			      .proto = proto,
+			      .tos = v4 ? i->tos : i->tclass};
 	if (addr_is_any(&f->src) || addr_is_multicast(&f->src) || addr_is_v4(&f->src) != v4 ||
 	    (v4 && net_addr_is_broadcast(i->s.net, f->src.w[3], NULL)))
 		f->src = v4 ? addr_v4(0) : NET_ADDR_ANY;
@@ -203,11 +207,12 @@ int inet_flow(struct inet_sock *i, const struct net_addr *dst, u8 proto, const s
 	if (i->scope && addr_is_link_local(dst) && !f->oif)
 		f->oif = i->scope;
 	if (multi) {
-		f->ttl = i->mc_ttl_set ? i->mc_ttl : 1;
-		f->mc_loop = !inet_flag(i, INETF_MC_NOLOOP);
+		f->ttl = v4 ? i->mc_ttl : i->mc_hops6;
+		f->confined = !f->ttl;
+		f->mc_loop = !inet_flag(i, v4 ? INETF_MC_NOLOOP : INETF_MC6_NOLOOP);
 		if (!f->oif)
-			f->oif = i->mc_if;
-		if (addr_is_any(&f->src) && !addr_is_any(&i->mc_addr) && addr_is_v4(&i->mc_addr) == v4)
+			f->oif = v4 ? i->mc_if : i->mc_if6;
+		if (v4 && addr_is_any(&f->src))
 			f->src = i->mc_addr;
 	}
 	if (m && m->control) {
@@ -281,7 +286,7 @@ bool inet_wants_group(struct inet_sock *i, const struct net_addr *group, const s
 				in = true;
 		return g->mode == MCAST_INCLUDE ? in : !in;
 	}
-	return !inet_flag(i, INETF_MC_NOT_ALL);
+	return !inet_flag(i, addr_is_v4(group) ? INETF_MC_NOT_ALL : INETF_MC6_NOT_ALL);
 }
 
 static void queue_error(struct inet_sock *i, struct sock_extended_err *ee, const struct net_addr *offender,

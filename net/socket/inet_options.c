@@ -333,7 +333,6 @@ static int set_ip(struct inet_sock *i, int opt, const void *val, int len)
 	case IP_MULTICAST_TTL:
 		if (i->s.type == SOCK_STREAM || v < -1 || v > 255)
 			return -EINVAL;
-		i->mc_ttl_set = v != -1;
 		i->mc_ttl = (u8)(v == -1 ? 1 : v);
 		return 0;
 	case IP_MULTICAST_LOOP:
@@ -377,16 +376,15 @@ static int set_ip6(struct inet_sock *i, int opt, const void *val, int len)
 	switch (opt) {
 	case IPV6_ADD_MEMBERSHIP:
 	case IPV6_DROP_MEMBERSHIP: {
-		struct {
-			struct net_addr addr;
-			int ifindex;
-		} r;
+		struct ipv6_mreq r;
+		struct net_addr group;
 
 		if (len < (int)sizeof(r))
 			return -EINVAL;
 		memcpy(&r, val, sizeof(r));
-		return opt == IPV6_ADD_MEMBERSHIP ? join(i, &r.addr, (u32)r.ifindex, 0, NULL)
-						  : leave(i, &r.addr, (u32)r.ifindex, 0, NULL);
+		memcpy(&group, &r.ipv6mr_multiaddr, sizeof(group));
+		return opt == IPV6_ADD_MEMBERSHIP ? join(i, &group, (u32)r.ipv6mr_ifindex, 0, NULL)
+						  : leave(i, &group, (u32)r.ipv6mr_ifindex, 0, NULL);
 	}
 	case MCAST_JOIN_GROUP:
 	case MCAST_LEAVE_GROUP:
@@ -415,28 +413,27 @@ static int set_ip6(struct inet_sock *i, int opt, const void *val, int len)
 			return -ENOPROTOOPT;
 		if (v < -1 || v > 255)
 			return -EINVAL;
-		i->mc_ttl_set = v != -1;
-		i->mc_ttl = (u8)(v == -1 ? 1 : v);
+		i->mc_hops6 = (u8)(v == -1 ? 1 : v);
 		return 0;
 	case IPV6_MULTICAST_LOOP:
 		if (v != 0 && v != 1)
 			return -EINVAL;
-		inet_set_flag(i, INETF_MC_NOLOOP, !v);
+		inet_set_flag(i, INETF_MC6_NOLOOP, !v);
 		return 0;
 	case IPV6_MULTICAST_ALL:
 		if (v != 0 && v != 1)
 			return -EINVAL;
-		inet_set_flag(i, INETF_MC_NOT_ALL, !v);
+		inet_set_flag(i, INETF_MC6_NOT_ALL, !v);
 		return 0;
 	case IPV6_MULTICAST_IF:
 		if (v && !net_device_by_index(i->s.net, (u32)v))
 			return -ENODEV;
-		i->mc_if = (u32)v;
+		i->mc_if6 = (u32)v;
 		return 0;
 	case IPV6_TCLASS:
 		if (v < -1 || v > 255)
 			return -EINVAL;
-		i->tos = (u8)(v == -1 ? 0 : v);
+		i->tclass = (u8)(v == -1 ? 0 : v);
 		return 0;
 	case IPV6_MTU_DISCOVER:
 		if (v < IPV6_PMTUDISC_DONT || v > IPV6_PMTUDISC_OMIT)
@@ -508,7 +505,7 @@ static int get_ip(struct inet_sock *i, int opt, void *val, int *len)
 		v = i->ttl ? i->ttl : i->s.net->default_ttl;
 		break;
 	case IP_MULTICAST_TTL:
-		v = i->mc_ttl_set ? i->mc_ttl : 1;
+		v = i->mc_ttl;
 		break;
 	case IP_MULTICAST_LOOP:
 		v = !inet_flag(i, INETF_MC_NOLOOP);
@@ -571,19 +568,19 @@ static int get_ip6(struct inet_sock *i, int opt, void *val, int *len)
 		v = i->hops6 ? i->hops6 : i->s.net->default_ttl;
 		break;
 	case IPV6_MULTICAST_HOPS:
-		v = i->mc_ttl_set ? i->mc_ttl : 1;
+		v = i->mc_hops6;
 		break;
 	case IPV6_MULTICAST_LOOP:
-		v = !inet_flag(i, INETF_MC_NOLOOP);
+		v = !inet_flag(i, INETF_MC6_NOLOOP);
 		break;
 	case IPV6_MULTICAST_ALL:
-		v = !inet_flag(i, INETF_MC_NOT_ALL);
+		v = !inet_flag(i, INETF_MC6_NOT_ALL);
 		break;
 	case IPV6_MULTICAST_IF:
-		v = (int)i->mc_if;
+		v = (int)i->mc_if6;
 		break;
 	case IPV6_TCLASS:
-		v = i->tos;
+		v = i->tclass;
 		break;
 	case IPV6_MTU_DISCOVER:
 		v = i->pmtudisc;

@@ -138,7 +138,7 @@ static void flow_of(struct tcp_sock *tp, struct ip_flow *f)
 	*f = (struct ip_flow){.src = i->laddr,
 			      .dst = i->faddr,
 			      .proto = IPPROTO_TCP,
-			      .tos = i->tos,
+			      .tos = addr_is_v4(&i->faddr) ? i->tos : i->tclass,
 			      .ttl = addr_is_v4(&i->faddr) ? i->ttl : i->hops6,
 			      .rt = tp->rt};
 	f->df = i->pmtudisc != IP_PMTUDISC_DONT && i->pmtudisc != IP_PMTUDISC_OMIT;

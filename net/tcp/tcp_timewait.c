@@ -84,7 +84,7 @@ void tcp_enter_timewait(struct tcp_sock *tp)
 	tw->rcv_nxt = tp->rcv_nxt;
 	tw->rcv_wnd = tcp_receive_window(tp);
 	tw->rcv_wscale = tp->rcv_wscale;
-	tw->tos = i->tos;
+	tw->tos = addr_is_v4(&i->faddr) ? i->tos : i->tclass;
 	tw->ts_ok = tp->ts_ok;
 	tw->ts_recent = tp->ts_recent;
 	tw->ts_recent_ns = tp->ts_recent_ns;

@@ -43,6 +43,8 @@ enum inet_flag {
 	INETF_DONTFRAG6 = 1 << 19,
 	INETF_AUTOFLOWLABEL = 1 << 20,
 	INETF_RECVFRAGSIZE = 1 << 21,
+	INETF_MC6_NOLOOP = 1 << 22,
+	INETF_MC6_NOT_ALL = 1 << 23,
 };
 
 struct inet_sock {
@@ -51,14 +53,14 @@ struct inet_sock {
 	struct net_addr faddr; /* any until connected */
 	u16 lport, fport;      /* host order; 0: none */
 	_Atomic u32 flags;
-	u8 ttl, hops6, mc_ttl, tos; /* ttl, hops6 0: the default */
-	u8 pmtudisc;		    /* IP_PMTUDISC_* */
+	/* A dual-stack socket sends either with its own settings. ttl, hops6 0: the default */
+	u8 ttl, tos, mc_ttl, hops6, tclass, mc_hops6;
+	u8 pmtudisc; /* IP_PMTUDISC_* */
 	u8 min_ttl;
-	bool mc_ttl_set;
-	u32 mc_if; /* interface index for multicast output */
-	struct net_addr mc_addr;
-	u32 scope;	   /* interface of a link-local peer */
-	u32 zerocopy_next; /* number of the next MSG_ZEROCOPY send */
+	u32 mc_if, mc_if6;	 /* interface index for multicast output */
+	struct net_addr mc_addr; /* IPv4's source, if not any */
+	u32 scope;		 /* interface of a link-local peer */
+	u32 zerocopy_next;	 /* number of the next MSG_ZEROCOPY send */
 	struct inet_member *groups;
 	struct hnode port_node; /* on the port table */
 	struct port_table *ports;

@@ -120,9 +120,10 @@ struct ip_flow {
 	u8 proto;
 	u8 ttl; /* 0: the default of the destination's kind */
 	u8 tos;
-	bool df;      /* set Don't Fragment; too long is -EMSGSIZE */
-	bool mc_loop; /* a copy of multicast output for this host */
-	bool hdrincl; /* the packet already holds its IP header */
+	bool df;       /* set Don't Fragment; too long is -EMSGSIZE */
+	bool mc_loop;  /* a copy of multicast output for this host */
+	bool confined; /* multicast that does not leave this host: its TTL is 0 */
+	bool hdrincl;  /* the packet already holds its IP header */
 	u32 flow_label;
 	struct route_result rt;
 };
