@@ -25,17 +25,21 @@ bool ip6_own_group(const struct netdev *dev, const struct net_addr *group)
 	return false;
 }
 
-static bool destination_is_ours(struct net_stack *net, struct packet *p, const struct net_addr *dst)
+/* The interface that P, for DST, counts as received by: what this host sends itself belongs to the one that
+ * has the address (its scope, RFC 4007 5). NULL: P is not for us. */
+static struct netdev *receiving_device(struct net_stack *net, struct packet *p, const struct net_addr *dst)
 {
 	struct netdev *dev;
 
 	if (addr_is_multicast(dst))
-		return p->dev == net->lo || ip6_own_group(p->dev, dst) || if_group_member(p->dev, dst);
+		return p->dev == net->lo || ip6_own_group(p->dev, dst) || if_group_member(p->dev, dst)
+			       ? p->dev
+			       : NULL;
 	if (!net_addr_is_local(net, dst, &dev))
-		return false;
-	if (addr_is_loopback(dst))
-		return p->dev == net->lo;
-	return !addr_is_link_local(dst) || dev == p->dev || p->dev == net->lo;
+		return NULL;
+	if (p->dev == net->lo)
+		return dev;
+	return !addr_is_loopback(dst) && (!addr_is_link_local(dst) || dev == p->dev) ? p->dev : NULL;
 }
 
 /* Options of a hop-by-hop or destination header (4.2). 0 go on, 1 drop, 2 drop and complain about *AT. */
@@ -142,6 +146,7 @@ void ip6_input(struct packet *p)
 {
 	struct net_stack *net = net_if(p->dev)->net;
 	struct ip_cb *cb = ip_cb(p);
+	struct netdev *dev;
 	const u8 *h;
 	u32 len;
 	u8 next;
@@ -162,7 +167,6 @@ void ip6_input(struct packet *p)
 	memset(cb, 0, sizeof(*cb));
 	memcpy(&cb->src, h + 8, 16);
 	memcpy(&cb->dst, h + 24, 16);
-	cb->iif = p->dev->index;
 	cb->ttl = h[7];
 	cb->tos = (u8)(h[0] << 4 | h[1] >> 4);
 	next = h[6];
@@ -171,8 +175,10 @@ void ip6_input(struct packet *p)
 	if (addr_is_multicast(&cb->src) || addr_is_v4(&cb->src) || addr_is_v4(&cb->dst) ||
 	    (addr_is_loopback(&cb->src) && p->dev != net->lo))
 		goto bad;
-	if (!destination_is_ours(net, p, &cb->dst))
+	dev = receiving_device(net, p, &cb->dst);
+	if (!dev)
 		goto drop;
+	cb->iif = dev->index;
 	packet_advance(p, IP6_HDR_LEN);
 	p->transport_off = (u16)packet_headroom(p);
 	p = extensions(net, p, next);

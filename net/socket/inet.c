@@ -53,6 +53,8 @@ void inet_init(struct inet_sock *i, struct net_stack *net, const struct socket_o
 	socket_init(&i->s, net, ops, family, type, protocol);
 	i->laddr = i->faddr = family == AF_INET ? addr_v4(0) : NET_ADDR_ANY;
 	i->mc_addr = addr_v4(0);
+	if (family == AF_INET6) /* of IPv4 groups it hears only those that it joined */
+		inet_set_flag(i, INETF_MC_NOT_ALL, true);
 	i->mc_ttl = i->mc_hops6 = 1;
 	i->pmtudisc = IP_PMTUDISC_WANT;
 	inet_set_flag(i, INETF_V6ONLY, family == AF_INET6 && net->bindv6only);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Multicast through an interface that is not the loopback, with a TTL of 0: nothing leaves this host. What the
+// Multicast and link-local addresses through an interface that is not the loopback, with a TTL of 0: nothing leaves this host. What the
 // interface's own members get back, and how the settings of IPv4 and IPv6 stay apart in one socket.
 #include "check.h"
 #include <arpa/inet.h>
@@ -135,6 +135,31 @@ TEST(ipv6_loops_back_to_members)
 	close(s);
 }
 
+TEST(own_link_local_address_keeps_its_scope)
+{
+	struct sockaddr_in6 to = {}, from;
+	socklen_t len = sizeof from;
+	struct pollfd p = {.events = POLLIN};
+	struct ifaddrs *all;
+	in_port_t port;
+	char byte;
+
+	EXPECT_EQ(getifaddrs(&all), 0);
+	for (struct ifaddrs *a = all; a; a = a->ifa_next)
+		if (a->ifa_addr && a->ifa_addr->sa_family == AF_INET6 &&
+		    IN6_IS_ADDR_LINKLOCAL(&((struct sockaddr_in6 *)a->ifa_addr)->sin6_addr))
+			to = *(struct sockaddr_in6 *)a->ifa_addr;
+	freeifaddrs(all);
+	p.fd = bound(AF_INET6, &port);
+	to.sin6_port = port;
+	if (p.fd < 0 || !to.sin6_scope_id || sendto(p.fd, "a", 1, 0, (struct sockaddr *)&to, sizeof to) != 1)
+		SKIP("no link-local address");
+	EXPECT_EQ(poll(&p, 1, 1000), 1);
+	EXPECT_EQ(recvfrom(p.fd, &byte, 1, 0, (struct sockaddr *)&from, &len), 1);
+	EXPECT_EQ(from.sin6_scope_id, to.sin6_scope_id);
+	close(p.fd);
+}
+
 TEST(the_two_protocols_keep_their_own)
 {
 	in_port_t port;
@@ -148,6 +173,11 @@ TEST(the_two_protocols_keep_their_own)
 	EXPECT_EQ(get(s, IPPROTO_IPV6, IPV6_MULTICAST_HOPS), 7);
 	EXPECT_EQ(set(s, IPPROTO_IP, IP_MULTICAST_LOOP, 0), 0);
 	EXPECT_EQ(get(s, IPPROTO_IPV6, IPV6_MULTICAST_LOOP), 1);
+	EXPECT_EQ(get(s, IPPROTO_IP, IP_MULTICAST_ALL), 0);
+	EXPECT_EQ(set(s, IPPROTO_IP, IP_MULTICAST_ALL, 1), 0);
+	EXPECT_EQ(set(s, IPPROTO_IPV6, IPV6_MULTICAST_ALL, 0), 0);
+	EXPECT_EQ(get(s, IPPROTO_IP, IP_MULTICAST_ALL), 1);
+	EXPECT_EQ(set(s, IPPROTO_IPV6, IPV6_MULTICAST_ALL, 1), 0);
 	EXPECT_EQ(set(s, IPPROTO_IP, IP_MULTICAST_ALL, 0), 0);
 	EXPECT_EQ(get(s, IPPROTO_IPV6, IPV6_MULTICAST_ALL), 1);
 	EXPECT_EQ(set(s, IPPROTO_IPV6, IPV6_TCLASS, 0x20), 0);
