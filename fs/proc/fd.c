@@ -65,7 +65,7 @@ static int fd_jump(const struct pseudo_ctx *ctx, struct path *out)
 		*out = f->path;
 		path_get(out);
 	} else {
-		err = -ENXIO; /* a file that no name can open: socket, eventfd ... */
+		err = file_anon_path(f, out);
 	}
 	file_put(f);
 	return err;

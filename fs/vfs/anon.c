@@ -5,7 +5,8 @@
 #include "internal.h"
 #include "kernel/clock.h"
 
-#define ANON_MAGIC 0x09041934
+#define ANON_MAGIC    0x09041934
+#define ANON_FILE_DEV 15
 
 static const struct inode_ops anon_inode_ops;
 static struct fs_type anon_type = {.name = "anon_inodefs", .nodev = true};
@@ -50,6 +51,51 @@ int path_set_nameless(struct path *out, struct mount *m, const char *name, struc
 	d->inode = i;
 	mount_get(m);
 	*out = (struct path){m, d};
+	return 0;
+}
+
+void anon_getattr(const struct file *f, struct statx *out)
+{
+	memset(out, 0, sizeof *out);
+	out->stx_mask = STATX_BASIC_STATS;
+	out->stx_blksize = PAGE_SIZE;
+	out->stx_nlink = 1;
+	out->stx_mode = 0600;
+	out->stx_ino = f->anon_id;
+	out->stx_dev_minor = ANON_FILE_DEV;
+	if (f->anon_name && !strcmp(f->anon_name, "socket"))
+		out->stx_mode = S_IFSOCK | 0777;
+	else if (f->anon_name && !strcmp(f->anon_name, "pipe"))
+		out->stx_mode = S_IFIFO | 0600;
+	out->stx_uid = current_process()->fsuid;
+	out->stx_gid = current_process()->fsgid;
+}
+
+static int view_getattr(struct inode *i, struct statx *out)
+{
+	out->stx_dev_major = 0;
+	out->stx_dev_minor = ANON_FILE_DEV;
+	return 0;
+}
+
+static const struct inode_ops view_ops = {.getattr = view_getattr};
+
+int file_anon_path(const struct file *f, struct path *out)
+{
+	struct mount *m = anon_mount_get();
+	struct inode *i = m ? inode_alloc(m->super) : NULL;
+	struct statx st;
+
+	if (!i)
+		return -ENOMEM;
+	anon_getattr(f, &st);
+	inode_init_owner(i, NULL, st.stx_mode);
+	i->ino = st.stx_ino;
+	i->ops = &view_ops;
+	if (path_set_nameless(out, m, f->anon_name ? f->anon_name : "anon", i)) {
+		inode_put(i);
+		return -ENOMEM;
+	}
 	return 0;
 }
 

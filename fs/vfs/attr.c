@@ -67,24 +67,6 @@ int path_getattr(const struct path *p, struct statx *out)
 	return err;
 }
 
-/* A file without an inode: eventfd, epoll, sockets ... */
-static void anon_getattr(struct file *f, struct statx *out)
-{
-	memset(out, 0, sizeof *out);
-	out->stx_mask = STATX_BASIC_STATS;
-	out->stx_blksize = PAGE_SIZE;
-	out->stx_nlink = 1;
-	out->stx_mode = 0600;
-	out->stx_ino = f->anon_id;
-	out->stx_dev_minor = 15;
-	if (f->anon_name && !strcmp(f->anon_name, "socket"))
-		out->stx_mode = S_IFSOCK | 0777;
-	else if (f->anon_name && !strcmp(f->anon_name, "pipe"))
-		out->stx_mode = S_IFIFO | 0600;
-	out->stx_uid = current_process()->fsuid;
-	out->stx_gid = current_process()->fsgid;
-}
-
 int file_getattr(struct file *f, struct statx *out)
 {
 	int err = 0;

@@ -268,6 +268,8 @@ static inline void notify_dentry(struct dentry *d, u32 mask)
 }
 void notify_name(struct inode *dir, u32 mask, u32 cookie, const char *name, bool is_dir);
 
+/* anon.c: attributes of a file without an inode: eventfd, epoll, sockets ... */
+void anon_getattr(const struct file *f, struct statx *out);
 /* anon.c: a path to I (whose reference is taken over) that shows as "/NAME (deleted)". -ENOMEM. */
 int path_set_nameless(struct path *out, struct mount *m, const char *name, struct inode *i);
 

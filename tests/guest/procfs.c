@@ -5,9 +5,12 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysinfo.h>
@@ -416,4 +419,26 @@ TEST(pseudo_terminal)
 	EXPECT_EQ(read(s, b, 64), 5);
 	EXPECT_EQ(read(m, b, 64), 6); // echoed with a carriage return
 	close(s), close(m);
+}
+
+// A socket or an eventfd has no name to open, but the link shows what fstat does.
+TEST(fd_links_of_nameless_files)
+{
+	struct stat by_fd, by_link;
+	int pair[2], fds[3];
+	char name[64];
+
+	EXPECT_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	fds[0] = pair[0];
+	fds[1] = eventfd(0, 0);
+	fds[2] = epoll_create1(0);
+	for (int i = 0; i < 3; i++) {
+		snprintf(name, sizeof name, "/proc/self/fd/%d", fds[i]);
+		EXPECT_EQ(fstat(fds[i], &by_fd), 0);
+		EXPECT_EQ(stat(name, &by_link), 0);
+		EXPECT(by_fd.st_mode == by_link.st_mode && by_fd.st_ino == by_link.st_ino && by_fd.st_dev == by_link.st_dev);
+		EXPECT_ERR(open(name, O_RDWR), ENXIO);
+		close(fds[i]);
+	}
+	close(pair[1]);
 }

@@ -118,6 +118,8 @@ int fd_close(int fd);
 /* Give an anonymous FILE an inode of its own (S_IFIFO | 0600 ...) and a nameless path, so that fstat, fchmod and opening
  * /proc/self/fd/N work on it. The caller may set inode->special and ops. Before the file is installed. 0 or -ENOMEM. */
 int file_set_anon_inode(struct file *f, u32 mode);
+/* What stat shows of a file that has no path: the same as fstat. Nothing can be opened through it (-ENXIO). 0 or -ENOMEM. */
+int file_anon_path(const struct file *f, struct path *out);
 
 /* Kernel-side I/O on an open file. */
 ssize_t file_read(struct file *f, void *buf, size_t n, u64 *pos);
