@@ -71,7 +71,7 @@ static u32 kept_randomize = 2, kept_panic, kept_perf_paranoid = 2, kept_dmesg_re
 	   kept_oom_allocating, kept_hugetlb_group, kept_protected_hardlinks = 1, kept_protected_symlinks = 1,
 	   kept_suid_dumpable, kept_compact, kept_zone_reclaim, kept_lease_break = 45,
 	   kept_dirty_expire = 3000, kept_dirty_writeback = 500;
-static u64 kept_file_max = 0x7fffffffffffffff, kept_pipe_soft = 16384, kept_pipe_hard, kept_aio_max = 65536;
+static u64 kept_file_max = 0x7fffffffffffffff, kept_pipe_soft = 16384, kept_pipe_hard;
 static const u32 pid_max = PID_MAX, ngroups_max = 65536, cap_last_cap = CAP_LAST_CAP, overflow_id = 65534,
 		 nr_open = 1048576, threads_max = PID_MAX, poolsize = 256;
 static const u32 zero;
@@ -372,8 +372,8 @@ static const struct pseudo_entry fs_entries[] = {
 	PROC_RW("pipe-max-size", 0644, pipe_max_show, pipe_max_store),
 	NUMBER("pipe-user-pages-soft", 0644, kept_pipe_soft, 0, ~0ull),
 	NUMBER("pipe-user-pages-hard", 0644, kept_pipe_hard, 0, ~0ull),
-	NUMBER("aio-max-nr", 0644, kept_aio_max, 0, ~0ull),
-	NUMBER("aio-nr", 0444, zero, 0, 0),
+	NUMBER("aio-max-nr", 0644, aio_max_nr, 0, ~0ull),
+	NUMBER("aio-nr", 0444, aio_nr, 0, 0),
 	NUMBER("overflowuid", 0444, overflow_id, 0, 0),
 	NUMBER("overflowgid", 0444, overflow_id, 0, 0),
 	NUMBER("protected_hardlinks", 0644, kept_protected_hardlinks, 0, 1),

@@ -14,7 +14,6 @@
 #define NAME_LEN_MAX  255
 #define SYMLINKS_MAX  40
 #define MAX_FILE_SIZE 0x7fffffffffffffffull
-#define MAX_RW_COUNT  0x7ffff000ull /* the most bytes one call transfers, as on Linux */
 
 /* dcache.c */
 enum dentry_flag {

@@ -5,18 +5,6 @@
 #include "internal.h"
 #include "kernel/syscall.h"
 
-#define IOV_FAST 8
-
-/* An application's I/O vector in the kernel, as an iterator. */
-struct iov_import {
-	struct iter it;
-	struct iter_vec fast[IOV_FAST], *vec;
-};
-
-/* Copy and check VEC[N], cut to MAX_RW_COUNT bytes: -EINVAL, -EFAULT, -ENOMEM. Ends with iov_release. */
-int iov_load(struct iov_import *im, const struct iter_vec __app *vec, u64 n);
-void iov_release(struct iov_import *im);
-
 /* Read or write at the file's own position (locked where there is one), or at *POS. */
 ssize_t file_rw(struct file *f, struct iter *it, bool write);
 ssize_t file_rw_at(struct file *f, struct iter *it, s64 pos, bool write);

@@ -151,7 +151,7 @@ static int ready_now(struct file *f, s64 pos, bool write)
 	return file_poll(f, NULL) & (write ? EPOLLOUT | EPOLLERR : EPOLLIN | EPOLLHUP) ? 0 : -EAGAIN;
 }
 
-static long rw_vector_file(struct file *f, struct iter *it, bool positioned, s64 pos, u32 flags, bool write)
+ssize_t file_rw_flags(struct file *f, struct iter *it, bool positioned, s64 pos, u32 flags, bool write)
 {
 	bool append = write && flags & RWF_APPEND && f->inode && f->inode->cache;
 	long n;
@@ -200,7 +200,7 @@ static long rw_vector(int fd, const struct iter_vec __app *vec, u64 nvec, bool p
 	n = iov_load(&im, vec, nvec);
 	if (n)
 		goto out;
-	n = rw_vector_file(f, &im.it, positioned, pos, flags, write);
+	n = file_rw_flags(f, &im.it, positioned, pos, flags, write);
 	iov_release(&im);
 out:
 	file_put(f);

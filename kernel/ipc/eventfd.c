@@ -135,6 +135,22 @@ static const struct file_ops eventfd_ops = {
 	.release = eventfd_release,
 };
 
+bool eventfd_is(const struct file *f)
+{
+	return f->ops == &eventfd_ops;
+}
+
+void eventfd_signal(struct file *f, u64 n)
+{
+	struct eventfd *e = f->priv;
+	u64 count = atomic_load_explicit(&e->count, memory_order_relaxed), sum;
+
+	do {
+		sum = ~0ull - count < n ? ~0ull : count + n;
+	} while (!atomic_compare_exchange_weak(&e->count, &count, sum));
+	waitq_wake(&e->waitq, ~0u, EPOLLIN);
+}
+
 static long eventfd_create(u32 count, u32 flags)
 {
 	struct eventfd *e;

@@ -100,6 +100,8 @@ void vmspace_put(struct vmspace *vm)
 {
 	if (!vm || !refcount_put(&vm->ref))
 		return;
+	if (unlikely(vm->aio))
+		vm->aio->free(vm->aio);
 	reclaim_remove_space(vm);
 	tlb_leave_all(vm);
 	unmap_everything(vm);

@@ -94,7 +94,7 @@ SYSCALL_DEFINE3(ioperm, u64, from, u64, num, int, turn_on)
 
 /* ---- I/O priorities: kept, and without effect ---- */
 
-static int ioprio_check(int ioprio)
+int ioprio_check(int ioprio)
 {
 	int class = IOPRIO_PRIO_CLASS(ioprio), level = IOPRIO_PRIO_DATA(ioprio);
 

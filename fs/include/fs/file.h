@@ -126,6 +126,18 @@ ssize_t file_read(struct file *f, void *buf, size_t n, u64 *pos);
 int file_truncate(struct file *f, u64 size); /* a regular file, open for writing */
 ssize_t file_write(struct file *f, const void *buf, size_t n, u64 *pos);
 u32 file_poll(struct file *f, struct poll_table *pt);
+#define MAX_RW_COUNT  0x7ffff000ull /* the most bytes one call transfers, as on Linux */
+/* An application's I/O vector in the kernel, as an iterator. */
+#define IOV_FAST 8
+struct iov_import {
+	struct iter it;
+	struct iter_vec fast[IOV_FAST], *vec;
+};
+/* Copy and check VEC[N], cut to MAX_RW_COUNT bytes: -EINVAL, -EFAULT, -ENOMEM. Ends with iov_release. */
+int iov_load(struct iov_import *im, const struct iter_vec __app *vec, u64 n);
+void iov_release(struct iov_import *im);
+/* What preadv2 and pwritev2 do, with RWF_* in FLAGS: at POS, or at the file's own position. */
+ssize_t file_rw_flags(struct file *f, struct iter *it, bool positioned, s64 pos, u32 flags, bool write);
 /* Called by epoll's owner when a file with epoll_items is released: implemented in kernel/ipc/epoll.c. */
 void epoll_file_released(struct file *f);
 

@@ -20,6 +20,10 @@ size_t sysv_msg_text(char *buf, size_t size);
 /* The current process ends or calls execve: apply its semaphore adjustments (SEM_UNDO). Thread context. */
 void sysv_sem_exit(struct process *p);
 
+bool eventfd_is(const struct file *f);
+/* Add N to the counter, as far as it goes, and wake who waits. Any context. */
+void eventfd_signal(struct file *f, u64 n);
+
 /* Pipes, for splice(2) and its relatives. */
 bool pipe_is(const struct file *f);
 /* The ends behave as read(2) and write(2) on the pipe, but for NONBLOCK, which overrides the file's flag. */
@@ -32,6 +36,8 @@ int pipe_wait_writable(struct file *f, bool nonblock);
 /* Copy up to N bytes from IN to OUT without consuming them: tee(2). */
 ssize_t pipe_tee(struct file *in, struct file *out, size_t n, bool nonblock);
 
+extern u64 aio_max_nr;		  /* /proc/sys/fs/aio-max-nr */
+extern _Atomic u64 aio_nr;	  /* slots of all contexts: /proc/sys/fs/aio-nr */
 extern u32 pipe_max_size;	  /* /proc/sys/fs/pipe-max-size */
 extern u32 inotify_max_queued;	  /* /proc/sys/fs/inotify/max_queued_events */
 extern u32 inotify_max_instances; /* ... max_user_instances */

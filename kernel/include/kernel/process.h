@@ -127,6 +127,7 @@ bool process_may_signal(struct process *p);
 bool process_in_group(struct process *p, u32 gid);
 struct group_list *groups_get(struct process *p);
 void groups_put(struct group_list *g);
+int ioprio_check(int ioprio);	  /* may the current process ask for this priority? -EINVAL, -EPERM */
 u64 process_rlimit(int resource); /* soft limit of the current process */
 u32 process_count(void);	  /* zombies included */
 u32 thread_count(void);		  /* of applications, alive */

@@ -78,6 +78,11 @@ struct vma {
 	struct vma *next_dead;	/* on munmap's list */
 };
 
+/* Something that belongs to an address space and goes with it. */
+struct vm_attachment {
+	void (*free)(struct vm_attachment *);
+};
+
 struct vmspace {
 	struct refcount ref;
 	struct rwlock lock;	/* write: change the tree. read: walk it. RCU look-ups need neither */
@@ -103,6 +108,7 @@ struct vmspace {
 	struct list_head all_node; /* on the list of all address spaces: kernel/mm/reclaim.c */
 	_Atomic u32 pins;	/* reclaim is looking at it */
 	u64 reclaim_at;		/* where reclaim goes on; a hint, racy */
+	_Atomic(struct vm_attachment *) aio; /* contexts of native AIO: kernel/ipc/aio.c; NULL until one is made */
 };
 
 /* Resident pages now, and at most so far. Any context; a snapshot. */
