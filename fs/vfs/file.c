@@ -75,10 +75,13 @@ static void file_release(struct file *f)
 		notify_dentry(f->path.dentry, file_writable(f) ? IN_CLOSE_WRITE : IN_CLOSE_NOWRITE);
 	if (!list_empty(&f->epoll_items))
 		epoll_file_released(f);
+	lease_release(f); /* before its owner goes, who may just be told */
 	sigio_released(f);
 	locks_remove_file(f);
 	if (f->ops && f->ops->release)
 		f->ops->release(f);
+	if (f->read_counted)
+		atomic_fetch_sub_explicit(&f->inode->readers, 1, memory_order_relaxed);
 	if (f->write_counted)
 		inode_put_write(f->inode);
 	if (f->inode && f->inode != (f->path.dentry ? f->path.dentry->inode : NULL))

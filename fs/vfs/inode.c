@@ -40,6 +40,7 @@ struct inode *inode_alloc(struct super *s)
 	refcount_set(&i->ref, 1);
 	mutex_init(&i->lock);
 	list_init(&i->locks);
+	list_init(&i->leases);
 	list_init(&i->watches);
 	list_init(&i->hash_node);
 	i->nlink = 1;

@@ -219,6 +219,19 @@ void locks_remove_file(struct file *f);
 int locks_posix(struct file *f, unsigned cmd, struct flock *fl, bool ofd);
 int locks_flock(struct file *f, unsigned op);
 
+/* lease.c */
+int lease_set(int fd, struct file *f, u64 type); /* F_SETLEASE */
+int lease_get(struct file *f);			 /* F_GETLEASE */
+void lease_release(struct file *f);		 /* the last reference to F went */
+int lease_break_slow(struct inode *i, bool write, bool nonblock);
+/* I is being opened, or cut: wait until no lease stands in the way. The caller has counted its open already.
+ * -EWOULDBLOCK, -ERESTARTSYS. */
+static inline int lease_break(struct inode *i, bool write, bool nonblock)
+{
+	atomic_thread_fence(memory_order_seq_cst); /* after the count: pairs with lease_enter */
+	return likely(list_empty(&i->leases)) ? 0 : lease_break_slow(i, write, nonblock);
+}
+
 /* The inode that F's name stands for, whose attributes and locks count; its data may be in f->inode. */
 static inline struct inode *file_named_inode(const struct file *f)
 {

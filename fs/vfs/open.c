@@ -95,6 +95,14 @@ static struct file *open_path(const struct path *p, u64 flags, bool created)
 		if (err)
 			goto fail_opened;
 		f->write_counted = true;
+	} else if (S_ISREG(i->mode)) {
+		atomic_fetch_add_explicit(&f->inode->readers, 1, memory_order_relaxed);
+		f->read_counted = true;
+	}
+	if (S_ISREG(i->mode)) {
+		err = lease_break(f->inode, f->write_counted, flags & O_NONBLOCK);
+		if (err)
+			goto fail_opened;
 	}
 	if (flags & O_TRUNC && !created && S_ISREG(i->mode)) {
 		err = inode_truncate(i, 0, true);

@@ -191,8 +191,10 @@ static long fcntl_file(int fd, struct file *f, unsigned cmd, u64 arg)
 		return sigio_signal(f);
 	case F_NOTIFY:
 		return dnotify_fcntl(fd, f, (u32)arg);
+	case F_SETLEASE:
+		return lease_set(fd, f, arg);
 	case F_GETLEASE:
-		return F_UNLCK;
+		return lease_get(f);
 	case F_ADD_SEALS:
 		if (!file_writable(f))
 			return -EPERM;

@@ -22,7 +22,9 @@ static int truncate_path(const struct path *p, u64 size)
 		err = inode_get_write(i);
 	if (err)
 		return err;
-	err = inode_truncate(i, size, false);
+	err = lease_break(i, true, false);
+	if (!err)
+		err = inode_truncate(i, size, false);
 	inode_put_write(i);
 	if (!err)
 		notify_dentry(p->dentry, IN_MODIFY);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Moving data between descriptors, and the ends of what positions can say.
+// Moving data between descriptors, the ends of what positions can say, leases.
 #include "abi.h"
+#include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
 #include <sys/socket.h>
@@ -54,4 +55,131 @@ TEST(what_cannot_be_spliced)
 	close(event);
 	close(watch);
 	close(zero);
+}
+
+// ---- leases ----
+
+static volatile sig_atomic_t told, told_fd, told_code;
+
+static void on_lease(int sig, siginfo_t *info, void *context)
+{
+	told++;
+	told_fd = info->si_fd;
+	told_code = info->si_code;
+}
+
+// A child opens "leased" with FLAGS; its exit status is 0 or errno.
+static pid_t opener(int flags)
+{
+	pid_t pid = fork();
+
+	if (!pid)
+		_exit(open("leased", flags) >= 0 ? 0 : errno);
+	return pid;
+}
+
+static int status_of(pid_t pid)
+{
+	int status;
+
+	return waitpid(pid, &status, 0) == pid && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+TEST(leases_and_who_may_have_them)
+{
+	EXPECT_EQ(scratch_enter(), 0);
+	EXPECT_EQ(touch("leased", 0644), 0);
+	int fd = open("leased", O_RDONLY), dir = open(".", O_RDONLY | O_DIRECTORY), path = open("leased", O_PATH), p[2];
+
+	EXPECT_EQ(pipe(p), 0);
+	EXPECT_EQ(fcntl(fd, F_GETLEASE), F_UNLCK);
+	EXPECT_ERR(fcntl(fd, F_SETLEASE, F_UNLCK), EAGAIN);
+	EXPECT_ERR(fcntl(fd, F_SETLEASE, 77), EINVAL);
+	EXPECT_ERR(fcntl(-1, F_SETLEASE, F_RDLCK), EBADF);
+	EXPECT_ERR(fcntl(path, F_SETLEASE, F_RDLCK), EBADF);
+	EXPECT_ERR(fcntl(dir, F_SETLEASE, F_RDLCK), EINVAL);
+	EXPECT_ERR(fcntl(p[0], F_SETLEASE, F_RDLCK), EINVAL);
+	EXPECT_EQ(fcntl(fd, F_SETLEASE, F_RDLCK), 0);
+	EXPECT_EQ(fcntl(fd, F_GETLEASE), F_RDLCK);
+	EXPECT_EQ(fcntl(fd, F_GETOWN), getpid());
+	EXPECT_EQ(fcntl(fd, F_SETLEASE, F_WRLCK), 0); // nobody else has it open
+	EXPECT_EQ(fcntl(fd, F_GETLEASE), F_WRLCK);
+	EXPECT_EQ(fcntl(fd, F_SETLEASE, F_UNLCK), 0);
+	int again = open("leased", O_RDONLY);
+	EXPECT_ERR(fcntl(fd, F_SETLEASE, F_WRLCK), EAGAIN);
+	EXPECT_EQ(fcntl(fd, F_SETLEASE, F_RDLCK), 0);
+	EXPECT_EQ(fcntl(again, F_SETLEASE, F_RDLCK), 0);
+	close(again); // with its lease
+	EXPECT_EQ(fcntl(fd, F_SETLEASE, F_WRLCK), 0);
+	close(fd);
+	fd = open("leased", O_RDWR);
+	EXPECT_ERR(fcntl(fd, F_SETLEASE, F_RDLCK), EAGAIN);
+	EXPECT_EQ(fcntl(fd, F_SETLEASE, F_WRLCK), 0);
+	close(fd);
+	if (!geteuid()) {
+		CHILD {
+			int own;
+
+			NEED((own = open("leased", O_RDONLY)) >= 0);
+			NEED_EQ(become(NOBODY), 0);
+			NEED_ERR(fcntl(own, F_SETLEASE, F_RDLCK), EACCES);
+		} END_CHILD;
+	}
+	close(dir), close(path), close(p[0]), close(p[1]);
+}
+
+TEST(leases_are_broken)
+{
+	static const struct {
+		int held, flags, wants, left;
+	} cases[] = {
+		{F_RDLCK, O_WRONLY, F_UNLCK, F_UNLCK},	   {F_RDLCK, O_RDWR, F_UNLCK, F_UNLCK},
+		{F_WRLCK, O_RDONLY, F_RDLCK, F_RDLCK},	   {F_WRLCK, O_RDONLY, F_RDLCK, F_UNLCK},
+		{F_WRLCK, O_WRONLY, F_UNLCK, F_UNLCK},	   {F_RDLCK, O_RDONLY, -1, F_RDLCK},
+	};
+	struct sigaction a = {.sa_sigaction = on_lease, .sa_flags = SA_SIGINFO};
+	sigset_t set, old;
+
+	EXPECT_EQ(scratch_enter(), 0);
+	unlink("leased");
+	EXPECT_EQ(touch("leased", 0644), 0);
+	int fd = open("leased", O_RDONLY);
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR1);
+	sigprocmask(SIG_BLOCK, &set, &old);
+	sigaction(SIGUSR1, &a, NULL);
+	for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++) {
+		told = 0;
+		EXPECT_EQ(fcntl(fd, F_SETLEASE, cases[i].held), 0);
+		EXPECT_EQ(fcntl(fd, F_SETSIG, SIGUSR1), 0);
+		if (cases[i].wants >= 0)
+			EXPECT_EQ(status_of(opener(cases[i].flags | O_NONBLOCK)), EWOULDBLOCK); // and starts the break
+		pid_t pid = opener(cases[i].flags);
+		while (cases[i].wants >= 0 && !told)
+			sigsuspend(&old);
+		if (cases[i].wants >= 0) {
+			EXPECT_EQ(told_fd, fd);
+			EXPECT_EQ(fcntl(fd, F_GETLEASE), cases[i].wants);
+			EXPECT_EQ(waitpid(pid, NULL, WNOHANG), 0);
+			EXPECT_EQ(fcntl(fd, F_SETLEASE, cases[i].left), 0);
+		}
+		EXPECT_EQ(status_of(pid), 0);
+		EXPECT_EQ(told, cases[i].wants >= 0); // once
+		EXPECT_EQ(fcntl(fd, F_GETLEASE), cases[i].left);
+		if (cases[i].left != F_UNLCK)
+			EXPECT_EQ(fcntl(fd, F_SETLEASE, F_UNLCK), 0);
+		EXPECT_EQ(fcntl(fd, F_GETSIG), 0); // goes with the lease, and so does the owner
+		EXPECT_EQ(fcntl(fd, F_GETOWN), 0);
+	}
+	EXPECT_EQ(fcntl(fd, F_SETLEASE, F_WRLCK), 0);
+	EXPECT_EQ(fcntl(fd, F_SETSIG, SIGUSR1), 0);
+	told = 0;
+	pid_t pid = fork();
+	if (!pid)
+		_exit(truncate("leased", 3) ? errno : 0);
+	while (!told)
+		sigsuspend(&old);
+	close(fd);
+	EXPECT_EQ(status_of(pid), 0);
+	sigprocmask(SIG_SETMASK, &old, NULL);
 }

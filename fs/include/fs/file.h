@@ -78,6 +78,7 @@ struct file {
 	u64 ra_next;		/* page cache: index that a sequential reader would ask for next */
 	u32 ra_pages;		/* page cache: current read-ahead window, 0 when access looks random */
 	u32 ra_mode;		/* posix_fadvise: POSIX_FADV_NORMAL, RANDOM, SEQUENTIAL */
+	bool read_counted;	/* holds one of its inode's readers */
 	bool write_counted;	/* holds a writer count of its inode (inode_get_write) */
 	struct rcu_head rcu;
 };
@@ -120,6 +121,8 @@ int fd_close(int fd);
 int file_set_anon_inode(struct file *f, u32 mode);
 /* What stat shows of a file that has no path: the same as fstat. Nothing can be opened through it (-ENXIO). 0 or -ENOMEM. */
 int file_anon_path(const struct file *f, struct path *out);
+
+extern u32 lease_break_time; /* seconds: /proc/sys/fs/lease-break-time */
 
 /* Kernel-side I/O on an open file. */
 ssize_t file_read(struct file *f, void *buf, size_t n, u64 *pos);

@@ -84,6 +84,8 @@ struct inode {
 	void *special; /* FIFO: struct pipe; socket file: struct unix_sock (kernel/ipc, net/unix keep them) */
 	struct list_head locks;	    /* POSIX and flock locks: fs/vfs/locks.c guards them */
 	struct list_head watches;   /* inotify marks: kernel/ipc/inotify.c; guarded by lock */
+	struct list_head leases;    /* F_SETLEASE: fs/vfs/lease.c guards them */
+	_Atomic s32 readers;	    /* regular files: opens for reading alone, which write leases ask for */
 	_Atomic s32 writers;	    /* files open for writing, or minus the programs that run from it */
 	_Atomic u32 flags;	    /* INODE_* */
 	struct list_head hash_node; /* inode cache of its super, by ino: fs/vfs/inode.c */

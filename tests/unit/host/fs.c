@@ -193,6 +193,10 @@ __weak int sigio_enable(struct file *f, int fd, bool on)
 	return 0;
 }
 
+__weak void sigio_send(struct file *f, int fd, u32 events)
+{
+}
+
 __weak int sigio_set_owner(struct file *f, int type, u32 id)
 {
 	return id ? -ESRCH : 0;
