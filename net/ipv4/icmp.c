@@ -84,8 +84,8 @@ static void dispatch_error(struct net_stack *net, u8 proto, const struct icmp_er
 	raw_icmp_error(net, proto, e);
 	if (proto == IPPROTO_TCP)
 		tcp_icmp_error(net, e);
-	else if (proto == IPPROTO_UDP)
-		udp_icmp_error(net, e);
+	else if (proto == IPPROTO_UDP || proto == IPPROTO_UDPLITE)
+		udp_icmp_error(net, proto, e);
 }
 
 /* RFC 1191 section 7: a router that does not say how large leaves us to guess the next usual size. */

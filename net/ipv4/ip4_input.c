@@ -39,6 +39,7 @@ void ip_deliver(struct net_stack *net, struct packet *p)
 		tcp_input(net, p);
 		return;
 	case IPPROTO_UDP:
+	case IPPROTO_UDPLITE:
 		udp_input(net, p);
 		return;
 	case IPPROTO_ICMP:

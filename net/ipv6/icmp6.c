@@ -89,8 +89,8 @@ void icmp6_error_input(struct net_stack *net, struct packet *p)
 	raw_icmp_error(net, ip[6], &e);
 	if (ip[6] == IPPROTO_TCP)
 		tcp_icmp_error(net, &e);
-	else if (ip[6] == IPPROTO_UDP)
-		udp_icmp_error(net, &e);
+	else if (ip[6] == IPPROTO_UDP || ip[6] == IPPROTO_UDPLITE)
+		udp_icmp_error(net, ip[6], &e);
 	return;
 bad:
 	counter_inc(&icmp6_malformed);

@@ -224,7 +224,8 @@ static void walk(struct diag_walk *w, struct net_stack *net)
 			tcp_for_each_listener(net, tcp_entry_fn, w);
 		break;
 	case IPPROTO_UDP:
-		udp_for_each(net, udp_entry, w);
+	case IPPROTO_UDPLITE:
+		udp_for_each(net, w->protocol, udp_entry, w);
 		break;
 	case IPPROTO_RAW:
 		raw_for_each(net, raw_entry, w);
@@ -301,7 +302,8 @@ int inet_diag_request(struct nl_request *r, struct nl_msg *m, u64 *cursor)
 		memcpy(&protocol, nl_data(at[INET_DIAG_REQ_PROTOCOL]), 4);
 		w.protocol = protocol > 255 ? 0 : (u8)protocol;
 	}
-	if (w.protocol != IPPROTO_TCP && w.protocol != IPPROTO_UDP && w.protocol != IPPROTO_RAW)
+	if (w.protocol != IPPROTO_TCP && w.protocol != IPPROTO_UDP && w.protocol != IPPROTO_UDPLITE &&
+	    w.protocol != IPPROTO_RAW)
 		return -ENOENT; /* as where no module knows it */
 	if (!r->dump) {
 		w.states = ~0u;

@@ -155,22 +155,33 @@ static void datagram_head(struct walk *w)
 				   "rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer drops\n");
 }
 
-static size_t show_udp(char *buf, size_t size)
+static size_t show_datagrams(char *buf, size_t size, int family, u8 protocol)
 {
-	struct walk w = {.t = {buf, size, 0}, .family = AF_INET};
+	struct walk w = {.t = {buf, size, 0}, .family = family};
 
 	datagram_head(&w);
-	udp_for_each(&net_default, udp_line, &w);
+	udp_for_each(&net_default, protocol, udp_line, &w);
 	return w.t.len;
+}
+
+static size_t show_udp(char *buf, size_t size)
+{
+	return show_datagrams(buf, size, AF_INET, IPPROTO_UDP);
 }
 
 static size_t show_udp6(char *buf, size_t size)
 {
-	struct walk w = {.t = {buf, size, 0}, .family = AF_INET6};
+	return show_datagrams(buf, size, AF_INET6, IPPROTO_UDP);
+}
 
-	datagram_head(&w);
-	udp_for_each(&net_default, udp_line, &w);
-	return w.t.len;
+static size_t show_udplite(char *buf, size_t size)
+{
+	return show_datagrams(buf, size, AF_INET, IPPROTO_UDPLITE);
+}
+
+static size_t show_udplite6(char *buf, size_t size)
+{
+	return show_datagrams(buf, size, AF_INET6, IPPROTO_UDPLITE);
 }
 
 static size_t show_raw(char *buf, size_t size)
@@ -269,19 +280,20 @@ static void count_tcp(struct tcp_sock *tp, struct tcp_tw *tw, void *arg)
 static size_t show_sockstat(char *buf, size_t size)
 {
 	struct text t = {buf, size, 0};
-	unsigned udp = 0, raw = 0, un = 0, tcp = 0;
+	unsigned udp = 0, lite = 0, raw = 0, un = 0, tcp = 0;
 	struct tcp_stack *ts = net_default.tcp;
 
-	udp_for_each(&net_default, count_udp, &udp);
+	udp_for_each(&net_default, IPPROTO_UDP, count_udp, &udp);
+	udp_for_each(&net_default, IPPROTO_UDPLITE, count_udp, &lite);
 	raw_for_each(&net_default, count_raw, &raw);
 	unix_for_each(count_unix, &un);
 	tcp_for_each(&net_default, count_tcp, &tcp);
-	text_printf(&t, "sockets: used %u\n", udp + raw + un + atomic_load(&ts->sockets));
+	text_printf(&t, "sockets: used %u\n", udp + lite + raw + un + atomic_load(&ts->sockets));
 	text_printf(&t, "TCP: inuse %u orphan %d tw %u alloc %u mem %llu\n", tcp,
 		    max((int)atomic_load(&ts->orphans), 0), ts->tw_count, atomic_load(&ts->sockets),
 		    (unsigned long long)(atomic_load(&net_default.mem_used) / PAGE_SIZE));
-	text_printf(&t, "UDP: inuse %u mem 0\nUDPLITE: inuse 0\nRAW: inuse %u\nFRAG: inuse 0 memory 0\n", udp,
-		    raw);
+	text_printf(&t, "UDP: inuse %u mem 0\nUDPLITE: inuse %u\nRAW: inuse %u\nFRAG: inuse 0 memory 0\n",
+		    udp, lite, raw);
 	return t.len;
 }
 
@@ -292,11 +304,12 @@ static int proc_sockets_init(void)
 		size_t (*show)(char *, size_t);
 		bool v6;
 	} files[] = {
-		{"tcp", show_tcp, false},	  {"udp", show_udp, false},
-		{"raw", show_raw, false},	  {"unix", show_unix, false},
-		{"netlink", show_netlink, false}, {"sockstat", show_sockstat, false},
-		{"tcp6", show_tcp6, true},	  {"udp6", show_udp6, true},
-		{"raw6", show_raw6, true},
+		{"tcp", show_tcp, false},	   {"udp", show_udp, false},
+		{"raw", show_raw, false},	   {"unix", show_unix, false},
+		{"netlink", show_netlink, false},  {"sockstat", show_sockstat, false},
+		{"tcp6", show_tcp6, true},	   {"udp6", show_udp6, true},
+		{"raw6", show_raw6, true},	   {"udplite", show_udplite, false},
+		{"udplite6", show_udplite6, true},
 	};
 	int err = 0;
 

@@ -34,9 +34,9 @@ struct socket *inet_create(struct net_stack *net, int family, int type, int prot
 	case SOCK_DGRAM:
 		if (protocol == (v6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP))
 			return ping_create(net, family);
-		if (protocol && protocol != IPPROTO_UDP)
+		if (protocol && protocol != IPPROTO_UDP && protocol != IPPROTO_UDPLITE)
 			return ERR_PTR(-EPROTONOSUPPORT);
-		return udp_create(net, family);
+		return udp_create(net, family, protocol ? protocol : IPPROTO_UDP);
 	case SOCK_RAW:
 		if (!may_raw())
 			return ERR_PTR(-EPERM);

@@ -49,7 +49,7 @@ static int score(struct udp_sock *u, const struct net_addr *dst, u16 dport, cons
 }
 
 /* With a reference. */
-static struct udp_sock *lookup(struct net_stack *net, const struct net_addr *dst, u16 dport,
+static struct udp_sock *lookup(struct net_stack *net, u8 proto, const struct net_addr *dst, u16 dport,
 			       const struct net_addr *src, u16 sport, u32 iif)
 {
 	struct udp_sock *best = NULL;
@@ -59,7 +59,7 @@ static struct udp_sock *lookup(struct net_stack *net, const struct net_addr *dst
 	u64 hash = 0;
 
 	rcu_read_lock();
-	hlist_for_each_entry(i, &port_slot(&net->udp->ports, dport)->socks, port_node)
+	hlist_for_each_entry(i, &port_slot(udp_ports(net, proto), dport)->socks, port_node)
 	{
 		struct udp_sock *u = container_of(i, struct udp_sock, inet);
 		int n = score(u, dst, dport, src, sport, iif);
@@ -86,6 +86,23 @@ static struct udp_sock *lookup(struct net_stack *net, const struct net_addr *dst
 	return best;
 }
 
+/* UDP-Lite (RFC 3828 3.1): LEN says how many bytes the checksum covers, 0 means all. */
+static bool lite_ok(struct packet *p, const struct ip_cb *cb, const struct udp_header *uh, u32 len)
+{
+	if (!len)
+		len = p->len;
+	if (len < sizeof(*uh) || len > p->len || !uh->check)
+		return false;
+	return csum_fold(packet_csum(p, 0, len, csum_pseudo(&cb->src, &cb->dst, p->len, IPPROTO_UDPLITE))) ==
+	       0;
+}
+
+static void count(struct net_stack *net, u8 proto, enum mib_index i)
+{
+	if (proto == IPPROTO_UDP)
+		mib_inc(net, i);
+}
+
 static bool checksum_ok(struct packet *p, const struct ip_cb *cb, const struct udp_header *uh, u32 len)
 {
 	if (p->ip_summed != PACKET_CSUM_NONE)
@@ -98,18 +115,21 @@ static bool checksum_ok(struct packet *p, const struct ip_cb *cb, const struct u
 static void deliver(struct net_stack *net, struct udp_sock *u, struct packet *p)
 {
 	struct inet_sock *i = &u->inet;
+	struct ip_cb *cb = ip_cb(p);
+	u8 proto = cb->proto;
 
 	if (socket_flag(&i->s, SOCKF_TIMESTAMP | SOCKF_TIMESTAMPNS))
-		ip_cb(p)->stamp = clock_realtime();
-	if (i->s.shutdown & RCV_SHUTDOWN) {
+		cb->stamp = clock_realtime();
+	if ((i->s.shutdown & RCV_SHUTDOWN) ||
+	    (cb->covered && u->recv_coverage && cb->covered < u->recv_coverage)) {
 		packet_free(p);
 		return;
 	}
 	if (rx_queue_add(&i->s, &u->rx, p)) {
-		mib_inc(net, MIB_UDP_IN_DATAGRAMS);
+		count(net, proto, MIB_UDP_IN_DATAGRAMS);
 	} else {
-		mib_inc(net, MIB_UDP_RCVBUF_ERRORS);
-		mib_inc(net, MIB_UDP_IN_ERRORS);
+		count(net, proto, MIB_UDP_RCVBUF_ERRORS);
+		count(net, proto, MIB_UDP_IN_ERRORS);
 	}
 }
 
@@ -120,7 +140,7 @@ static void deliver_all(struct net_stack *net, struct packet *p, u16 dport, u16 
 	bool multi = addr_is_multicast(&cb->dst);
 	struct inet_sock *i;
 
-	hlist_for_each_entry(i, &port_slot(&net->udp->ports, dport)->socks, port_node)
+	hlist_for_each_entry(i, &port_slot(udp_ports(net, cb->proto), dport)->socks, port_node)
 	{
 		struct udp_sock *u = container_of(i, struct udp_sock, inet);
 		struct packet *c;
@@ -151,25 +171,35 @@ void udp_input(struct net_stack *net, struct packet *p)
 		goto bad;
 	uh = (struct udp_header *)p->data;
 	len = be16(uh->len);
-	if (len < sizeof(*uh) || len > p->len)
-		goto bad;
-	packet_trim(p, len);
-	if (!checksum_ok(p, cb, uh, len)) {
-		mib_inc(net, MIB_UDP_IN_CSUM_ERRORS);
-		goto bad;
+	cb->covered = 0;
+	if (cb->proto == IPPROTO_UDPLITE) {
+		if (!lite_ok(p, cb, uh, len))
+			goto bad;
+		if (len && len < p->len)
+			cb->covered = (u16)len;
+	} else {
+		if (len < sizeof(*uh) || len > p->len)
+			goto bad;
+		packet_trim(p, len);
+		if (!checksum_ok(p, cb, uh, len)) {
+			mib_inc(net, MIB_UDP_IN_CSUM_ERRORS);
+			goto bad;
+		}
 	}
 	sport = be16(uh->source);
 	dport = be16(uh->dest);
 	cb->sport = sport;
 	cb->dport = dport;
 	p->transport_off = (u16)packet_headroom(p);
-	if (dport == DHCP_CLIENT_PORT && net_if(p->dev)->dhcp && addr_is_v4(&cb->src)) {
+	if (cb->proto == IPPROTO_UDP && dport == DHCP_CLIENT_PORT && net_if(p->dev)->dhcp &&
+	    addr_is_v4(&cb->src)) {
 		packet_advance(p, sizeof(*uh));
 		dhcp_input(p->dev, p, cb->src.w[3]);
 		packet_free(p);
 		return;
 	}
-	if (unlikely(dport == DHCP6_CLIENT_PORT && sport == DHCP6_SERVER_PORT) && !addr_is_v4(&cb->dst)) {
+	if (cb->proto == IPPROTO_UDP && unlikely(dport == DHCP6_CLIENT_PORT && sport == DHCP6_SERVER_PORT) &&
+	    !addr_is_v4(&cb->dst)) {
 		packet_advance(p, sizeof(*uh));
 		if (dhcp6_input(p->dev, p, &cb->src)) {
 			packet_free(p);
@@ -184,9 +214,9 @@ void udp_input(struct net_stack *net, struct packet *p)
 		deliver_all(net, p, dport, sport);
 		return;
 	}
-	u = lookup(net, &cb->dst, dport, &cb->src, sport, cb->iif);
+	u = lookup(net, cb->proto, &cb->dst, dport, &cb->src, sport, cb->iif);
 	if (!u) {
-		mib_inc(net, MIB_UDP_NO_PORTS);
+		count(net, cb->proto, MIB_UDP_NO_PORTS);
 		icmp_port_unreachable(net, p);
 		packet_free(p);
 		return;
@@ -196,15 +226,15 @@ void udp_input(struct net_stack *net, struct packet *p)
 	socket_put(&u->inet.s);
 	return;
 bad:
-	mib_inc(net, MIB_UDP_IN_ERRORS);
+	count(net, cb->proto, MIB_UDP_IN_ERRORS);
 	packet_free(p);
 }
 
-void udp_icmp_error(struct net_stack *net, const struct icmp_error *e)
+void udp_icmp_error(struct net_stack *net, u8 proto, const struct icmp_error *e)
 {
 	const struct udp_header *uh = (const struct udp_header *)e->transport;
 	u16 sport = be16(uh->source), dport = be16(uh->dest);
-	struct udp_sock *u = lookup(net, &e->src, sport, &e->dst, dport, e->iif);
+	struct udp_sock *u = lookup(net, proto, &e->src, sport, &e->dst, dport, e->iif);
 	struct inet_sock *i;
 	bool recverr;
 
@@ -226,12 +256,12 @@ void udp_icmp_error(struct net_stack *net, const struct icmp_error *e)
 	socket_put(&i->s);
 }
 
-void udp_for_each(struct net_stack *net, void (*fn)(struct udp_sock *, void *), void *arg)
+void udp_for_each(struct net_stack *net, u8 protocol, void (*fn)(struct udp_sock *, void *), void *arg)
 {
 	for (unsigned k = 0; k < PORT_SLOTS; k++) {
 		struct inet_sock *i;
 
-		hlist_for_each_entry(i, &net->udp->ports.slot[k].socks, port_node)
+		hlist_for_each_entry(i, &udp_ports(net, protocol)->slot[k].socks, port_node)
 			fn(container_of(i, struct udp_sock, inet), arg);
 	}
 }
@@ -242,6 +272,7 @@ int udp_stack_init(struct net_stack *net)
 	if (!net->udp)
 		return -ENOMEM;
 	port_table_init(&net->udp->ports, false);
+	port_table_init(&net->udp->lite, false);
 	return 0;
 }
 

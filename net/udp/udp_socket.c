@@ -9,8 +9,12 @@
 #include "net/udp.h"
 #include <linux/udp.h>
 
-#define UDP_MAX	     65507
-#define SEGMENTS_MAX 64 /* of one send with UDP_SEGMENT */
+#define UDP_MAX 65507
+/* Options of level SOL_UDPLITE, which has no header (udplite(7)). */
+#define SOL_UDPLITE	   136
+#define UDPLITE_SEND_CSCOV 10
+#define UDPLITE_RECV_CSCOV 11
+#define SEGMENTS_MAX	   64 /* of one send with UDP_SEGMENT */
 
 static struct udp_sock *udp_sk(struct socket *s)
 {
@@ -27,7 +31,7 @@ static int udp_autobind(struct udp_sock *u)
 		return 0;
 	socket_lock(&i->s);
 	if (!i->lport)
-		err = port_bind(&i->s.net->udp->ports, i, &any, 0);
+		err = port_bind(udp_ports(i->s.net, (u8)i->s.protocol), i, &any, 0);
 	socket_unlock(&i->s);
 	return err == -EADDRINUSE ? -EAGAIN : err;
 }
@@ -64,7 +68,7 @@ static int udp_bind(struct socket *s, const struct sockaddr *sa, int len)
 	} else {
 		if (scope)
 			i->scope = scope;
-		err = port_bind(&s->net->udp->ports, i, &addr, port);
+		err = port_bind(udp_ports(s->net, (u8)s->protocol), i, &addr, port);
 		if (!err && port)
 			inet_set_flag(i, INETF_BOUND_PORT, true);
 		if (!err && !addr_is_any(&addr))
@@ -116,7 +120,7 @@ static int udp_connect(struct socket *s, const struct sockaddr *sa, int len, boo
 	if (scope)
 		i->scope = scope;
 	net_enter();
-	err = inet_flow(i, &addr, IPPROTO_UDP, NULL, &f);
+	err = inet_flow(i, &addr, (u8)s->protocol, NULL, &f);
 	net_leave();
 	if (err)
 		return err;
@@ -174,6 +178,32 @@ static int destination(struct udp_sock *u, struct net_msg *m, struct net_addr *a
 	return 0;
 }
 
+static bool is_lite(const struct udp_sock *u)
+{
+	return u->inet.s.protocol == IPPROTO_UDPLITE;
+}
+
+/* RFC 3828: no device knows of partial sums, so it is made here, for the loopback as well. */
+static void cover(const struct udp_sock *u, struct packet *p, struct udp_header *uh, const struct ip_flow *f)
+{
+	u16 want = u->send_coverage;
+	u32 covered = want && want < p->len ? want : p->len;
+
+	if (covered < p->len)
+		uh->len = be16((u16)covered);
+	uh->check =
+		csum_fold(packet_csum(p, 0, covered, csum_pseudo(&f->src, &f->dst, p->len, IPPROTO_UDPLITE)));
+	if (!uh->check)
+		uh->check = 0xffff; /* zero would mean none, which there is not */
+	p->ip_summed = PACKET_CSUM_NONE;
+}
+
+static void count(const struct udp_sock *u, enum mib_index i)
+{
+	if (!is_lite(u))
+		mib_inc(u->inet.s.net, i);
+}
+
 /* Complete the header and send. P's data is the payload. Section. */
 static int transmit(struct udp_sock *u, struct packet *p, const struct ip_flow *f, u16 port)
 {
@@ -185,7 +215,9 @@ static int transmit(struct udp_sock *u, struct packet *p, const struct ip_flow *
 	uh->dest = be16(port);
 	uh->len = be16((u16)p->len);
 	uh->check = 0;
-	if (f->rt.dev->features & NETDEV_LOOPBACK) {
+	if (is_lite(u)) {
+		cover(u, p, uh, f);
+	} else if (f->rt.dev->features & NETDEV_LOOPBACK) {
 		p->ip_summed = PACKET_CSUM_VALID;
 	} else if (!socket_flag(&u->inet.s, SOCKF_NO_CHECK) || !addr_is_v4(&f->dst)) {
 		p->ip_summed = PACKET_CSUM_PARTIAL;
@@ -196,9 +228,9 @@ static int transmit(struct udp_sock *u, struct packet *p, const struct ip_flow *
 	if (err == -EMSGSIZE && inet_flag(&u->inet, INETF_RECVERR | INETF_RECVERR6))
 		inet_local_error(&u->inet, EMSGSIZE, &f->dst, port, ip_flow_mtu(net, f));
 	if (!err)
-		mib_inc(net, MIB_UDP_OUT_DATAGRAMS);
+		count(u, MIB_UDP_OUT_DATAGRAMS);
 	else if (err == -ENOBUFS)
-		mib_inc(net, MIB_UDP_SNDBUF_ERRORS);
+		count(u, MIB_UDP_SNDBUF_ERRORS);
 	return err;
 }
 
@@ -217,7 +249,7 @@ static int route(struct udp_sock *u, struct net_msg *m, const struct net_addr *d
 	int err;
 
 	net_enter();
-	err = inet_flow(&u->inet, dst, IPPROTO_UDP, m, f);
+	err = inet_flow(&u->inet, dst, (u8)u->inet.s.protocol, m, f);
 	net_leave();
 	return err;
 }
@@ -430,7 +462,7 @@ static int udp_setsockopt(struct socket *s, int level, int opt, const void *val,
 	struct udp_sock *u = udp_sk(s);
 	int v, err;
 
-	if (level != SOL_UDP)
+	if (level != SOL_UDP && !(level == SOL_UDPLITE && is_lite(u)))
 		return inet_setsockopt(s, level, opt, val, len);
 	err = option_int(val, len, &v);
 	if (err)
@@ -455,6 +487,13 @@ static int udp_setsockopt(struct socket *s, int level, int opt, const void *val,
 	case UDP_GRO:
 		u->gro = v;
 		return 0;
+	case UDPLITE_SEND_CSCOV:
+	case UDPLITE_RECV_CSCOV:
+		if (!is_lite(u))
+			return -ENOPROTOOPT;
+		v = v ? (int)clamp((u32)v, (u32)sizeof(struct udp_header), 0xffffu) : 0;
+		*(opt == UDPLITE_SEND_CSCOV ? &u->send_coverage : &u->recv_coverage) = (u16)v;
+		return 0;
 	case UDP_NO_CHECK6_TX:
 	case UDP_NO_CHECK6_RX:
 		return v ? -EOPNOTSUPP : 0;
@@ -466,7 +505,7 @@ static int udp_getsockopt(struct socket *s, int level, int opt, void *val, int *
 {
 	struct udp_sock *u = udp_sk(s);
 
-	if (level != SOL_UDP)
+	if (level != SOL_UDP && !(level == SOL_UDPLITE && is_lite(u)))
 		return inet_getsockopt(s, level, opt, val, len);
 	switch (opt) {
 	case UDP_CORK:
@@ -475,6 +514,12 @@ static int udp_getsockopt(struct socket *s, int level, int opt, void *val, int *
 		return option_put_int(val, len, u->gso_size);
 	case UDP_GRO:
 		return option_put_int(val, len, u->gro);
+	case UDPLITE_SEND_CSCOV:
+	case UDPLITE_RECV_CSCOV:
+		if (!is_lite(u))
+			return -ENOPROTOOPT;
+		return option_put_int(val, len,
+				      opt == UDPLITE_SEND_CSCOV ? u->send_coverage : u->recv_coverage);
 	case UDP_NO_CHECK6_TX:
 	case UDP_NO_CHECK6_RX:
 	case UDP_ENCAP:
@@ -522,13 +567,13 @@ static const struct socket_ops udp_ops = {
 	.free = udp_free,
 };
 
-struct socket *udp_create(struct net_stack *net, int family)
+struct socket *udp_create(struct net_stack *net, int family, int protocol)
 {
 	struct udp_sock *u = kzalloc(sizeof(*u));
 
 	if (!u)
 		return ERR_PTR(-ENOMEM);
-	inet_init(&u->inet, net, &udp_ops, family, SOCK_DGRAM, IPPROTO_UDP);
+	inet_init(&u->inet, net, &udp_ops, family, SOCK_DGRAM, protocol);
 	rx_queue_init(&u->rx);
 	return &u->inet.s;
 }

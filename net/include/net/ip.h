@@ -75,6 +75,7 @@ struct ip_cb {
 	u8 proto, ttl, tos, hdr_len;
 	u64 stamp;	  /* CLOCK_REALTIME of arrival, or 0 */
 	u16 sport, dport; /* UDP: host order */
+	u16 covered;	  /* UDP-Lite: bytes under a checksum that does not cover all; else 0 */
 };
 static inline struct ip_cb *ip_cb(struct packet *p)
 {
@@ -178,7 +179,7 @@ struct icmp_error {
 	u32 transport_len;
 };
 void tcp_icmp_error(struct net_stack *net, const struct icmp_error *e);
-void udp_icmp_error(struct net_stack *net, const struct icmp_error *e);
+void udp_icmp_error(struct net_stack *net, u8 proto, const struct icmp_error *e);
 void raw_icmp_error(struct net_stack *net, u8 proto, const struct icmp_error *e);
 
 void tcp_input(struct net_stack *net, struct packet *p);
