@@ -82,6 +82,12 @@ static size_t show_arp(char *buf, size_t size)
 	return t.len;
 }
 
+static void put_bytes(struct text *t, const struct net_addr *a)
+{
+	for (unsigned i = 0; i < 16; i++)
+		text_printf(t, "%02x", a->b[i]);
+}
+
 static size_t show_if_inet6(char *buf, size_t size)
 {
 	struct text t = {buf, size, 0};
@@ -94,11 +100,41 @@ static size_t show_if_inet6(char *buf, size_t size)
 
 		if (addr_is_v4(&a->addr))
 			continue;
-		for (unsigned i = 0; i < 16; i++)
-			text_printf(&t, "%02x", a->addr.b[i]);
+		put_bytes(&t, &a->addr);
 		text_printf(&t, " %02x %02x %02x %02x %8s\n", d->index, a->plen, scope,
 			    a->flags | (a->valid_until == ~0ull ? IFA_F_PERMANENT : 0), d->name);
 	}
+	return t.len;
+}
+
+/* Destination, source, next hop, metric, references, uses, flags, interface; own addresses come last, as
+ * routes of metric 0 over the loopback. */
+static void put_route6(struct text *t, const struct net_addr *dst, unsigned plen, const struct net_addr *via,
+		       u32 metric, u32 flags, const char *dev)
+{
+	put_bytes(t, dst);
+	text_printf(t, " %02x ", plen);
+	put_bytes(t, &NET_ADDR_ANY);
+	text_printf(t, " 00 ");
+	put_bytes(t, via);
+	text_printf(t, " %08x %08x %08x %08x %8s\n", metric, 1, 0, flags, dev);
+}
+
+#define RTF_LOCAL_ 0x80000000u /* linux/ipv6_route.h */
+
+static size_t show_ipv6_route(char *buf, size_t size)
+{
+	struct text t = {buf, size, 0};
+
+	for (struct route *r = rcu_dereference(net->routes[1]); r; r = rcu_dereference(r->next)) {
+		u32 flags = RTF_UP | (addr_is_any(&r->gateway) ? 0 : RTF_GATEWAY) |
+			    (r->plen == 128 ? RTF_HOST : 0) | (r->type == RTN_UNREACHABLE ? RTF_REJECT : 0);
+
+		put_route6(&t, &r->dst, r->plen, &r->gateway, r->metric, flags, r->dev ? r->dev->name : "lo");
+	}
+	for_each_dev(d) for (struct if_addr *a = rcu_dereference(net_if(d)->addrs); a;
+			     a = rcu_dereference(a->next)) if (!addr_is_v4(&a->addr))
+		put_route6(&t, &a->addr, 128, &NET_ADDR_ANY, 0, RTF_UP | RTF_LOCAL_, d->name);
 	return t.len;
 }
 
@@ -345,6 +381,8 @@ static int proc_net_init(void)
 		err = proc_net_register(files[i].name, files[i].show);
 	if (!err && net->ip6)
 		err = proc_net_register("if_inet6", show_if_inet6);
+	if (!err && net->ip6)
+		err = proc_net_register("ipv6_route", show_ipv6_route);
 	return err;
 }
 INITCALL(proc_net_init, INIT_NET);

@@ -255,14 +255,21 @@ static size_t show_netlink(char *buf, size_t size)
 	return w.t.len;
 }
 
+/* Sockets by family: [0] all, [1] of AF_INET6. */
+static void count_socket(const struct socket *s, unsigned *n)
+{
+	n[0]++;
+	n[1] += s->family == AF_INET6;
+}
+
 static void count_udp(struct udp_sock *u, void *arg)
 {
-	++*(unsigned *)arg;
+	count_socket(&u->inet.s, arg);
 }
 
 static void count_raw(struct raw_sock *r, void *arg)
 {
-	++*(unsigned *)arg;
+	count_socket(&r->inet.s, arg);
 }
 
 static bool count_unix(struct unix_sock *u, void *arg)
@@ -274,26 +281,51 @@ static bool count_unix(struct unix_sock *u, void *arg)
 static void count_tcp(struct tcp_sock *tp, struct tcp_tw *tw, void *arg)
 {
 	if (tp)
-		++*(unsigned *)arg;
+		count_socket(tcp_socket(tp), arg);
+}
+
+struct socket_counts {
+	unsigned tcp[2], udp[2], lite[2], raw[2];
+};
+
+static struct socket_counts count_inet(void)
+{
+	struct socket_counts n = {};
+
+	udp_for_each(&net_default, IPPROTO_UDP, count_udp, n.udp);
+	udp_for_each(&net_default, IPPROTO_UDPLITE, count_udp, n.lite);
+	raw_for_each(&net_default, count_raw, n.raw);
+	tcp_for_each(&net_default, count_tcp, n.tcp);
+	return n;
 }
 
 static size_t show_sockstat(char *buf, size_t size)
 {
 	struct text t = {buf, size, 0};
-	unsigned udp = 0, lite = 0, raw = 0, un = 0, tcp = 0;
+	struct socket_counts n = count_inet();
 	struct tcp_stack *ts = net_default.tcp;
+	unsigned un = 0;
 
-	udp_for_each(&net_default, IPPROTO_UDP, count_udp, &udp);
-	udp_for_each(&net_default, IPPROTO_UDPLITE, count_udp, &lite);
-	raw_for_each(&net_default, count_raw, &raw);
 	unix_for_each(count_unix, &un);
-	tcp_for_each(&net_default, count_tcp, &tcp);
-	text_printf(&t, "sockets: used %u\n", udp + lite + raw + un + atomic_load(&ts->sockets));
-	text_printf(&t, "TCP: inuse %u orphan %d tw %u alloc %u mem %llu\n", tcp,
+	text_printf(&t, "sockets: used %u\n",
+		    n.udp[0] + n.lite[0] + n.raw[0] + un + atomic_load(&ts->sockets));
+	text_printf(&t, "TCP: inuse %u orphan %d tw %u alloc %u mem %llu\n", n.tcp[0] - n.tcp[1],
 		    max((int)atomic_load(&ts->orphans), 0), ts->tw_count, atomic_load(&ts->sockets),
 		    (unsigned long long)(atomic_load(&net_default.mem_used) / PAGE_SIZE));
 	text_printf(&t, "UDP: inuse %u mem 0\nUDPLITE: inuse %u\nRAW: inuse %u\nFRAG: inuse 0 memory 0\n",
-		    udp, lite, raw);
+		    n.udp[0] - n.udp[1], n.lite[0] - n.lite[1], n.raw[0] - n.raw[1]);
+	return t.len;
+}
+
+static size_t show_sockstat6(char *buf, size_t size)
+{
+	struct text t = {buf, size, 0};
+	struct socket_counts n = count_inet();
+
+	text_printf(&t,
+		    "TCP6: inuse %u\nUDP6: inuse %u\nUDPLITE6: inuse %u\nRAW6: inuse %u\nFRAG6: inuse 0 "
+		    "memory 0\n",
+		    n.tcp[1], n.udp[1], n.lite[1], n.raw[1]);
 	return t.len;
 }
 
@@ -309,7 +341,7 @@ static int proc_sockets_init(void)
 		{"netlink", show_netlink, false},  {"sockstat", show_sockstat, false},
 		{"tcp6", show_tcp6, true},	   {"udp6", show_udp6, true},
 		{"raw6", show_raw6, true},	   {"udplite", show_udplite, false},
-		{"udplite6", show_udplite6, true},
+		{"udplite6", show_udplite6, true}, {"sockstat6", show_sockstat6, true},
 	};
 	int err = 0;
 

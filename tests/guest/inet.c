@@ -522,6 +522,59 @@ TEST(interfaces)
 	close(s);
 }
 
+// The number behind "WORD: inuse" in a file of /proc/net; -1: none.
+static int in_use(const char *path, const char *word)
+{
+	char line[256];
+	FILE *f = fopen(path, "r");
+	int n = -1, found;
+
+	while (f && n < 0 && fgets(line, sizeof line, f))
+		if (!strncmp(line, word, strlen(word)) &&
+		    sscanf(line + strlen(word), ": inuse %d", &found) == 1)
+			n = found;
+	if (f)
+		fclose(f);
+	return n;
+}
+
+TEST(sockets_by_family)
+{
+	struct sockaddr_in a4 = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct sockaddr_in6 a6 = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+	int four = in_use("/proc/net/sockstat", "UDP"), six = in_use("/proc/net/sockstat6", "UDP6");
+	int s4 = socket(AF_INET, SOCK_DGRAM, 0), s6 = socket(AF_INET6, SOCK_DGRAM, 0);
+
+	if (s6 < 0 || bind(s6, (struct sockaddr *)&a6, sizeof a6))
+		SKIP("no IPv6");
+	EXPECT_EQ(bind(s4, (struct sockaddr *)&a4, sizeof a4), 0);
+	EXPECT(four >= 0 && six >= 0);
+	EXPECT(in_use("/proc/net/sockstat", "UDP") > four);
+	EXPECT(in_use("/proc/net/sockstat6", "UDP6") > six);
+	close(s4);
+	close(s6);
+}
+
+TEST(routes_of_ipv6)
+{
+	char line[256], dst[33], src[33], via[33], dev[17];
+	unsigned plen, splen, metric, refs, use, flags;
+	FILE *f = fopen("/proc/net/ipv6_route", "r");
+	bool seen = false;
+
+	if (!f)
+		SKIP("no IPv6");
+	while (fgets(line, sizeof line, f)) {
+		EXPECT_EQ(sscanf(line, "%32s %2x %32s %2x %32s %8x %8x %8x %8x %16s", dst, &plen, src, &splen,
+				 via, &metric, &refs, &use, &flags, dev),
+			  10);
+		EXPECT_EQ(strlen(dst), 32);
+		seen |= !strcmp(dst, "00000000000000000000000000000001") && plen == 128 && !strcmp(dev, "lo");
+	}
+	fclose(f);
+	EXPECT(seen);
+}
+
 TEST(names)
 {
 	struct addrinfo hints = {.ai_family = AF_INET, .ai_socktype = SOCK_STREAM}, *result;
