@@ -22,6 +22,20 @@
 
 static bool randomize = true;
 
+/* Huge pages by default where 2 MiB is small change, unless the command line has a say. */
+static enum thp_policy first_policy(void)
+{
+	const char *word = cmdline_get("transparent_hugepage");
+
+	if (word && !strcmp(word, "always"))
+		return THP_ALWAYS;
+	if (word && !strcmp(word, "madvise"))
+		return THP_MADVISE;
+	if (word && !strcmp(word, "never"))
+		return THP_NEVER;
+	return managed_pages >= GIB(1) >> PAGE_SHIFT ? THP_ALWAYS : THP_MADVISE;
+}
+
 static int vmspace_init(void)
 {
 	vma_init();
@@ -29,7 +43,7 @@ static int vmspace_init(void)
 	/* A batch is at most as large as what was touched before it; still, a small machine cannot spare
 	 * much. */
 	fault_batch_max = (u32)clamp(managed_pages / 1024, 4ul, 64ul);
-	thp_policy_set(managed_pages >= GIB(1) >> PAGE_SHIFT ? THP_ALWAYS : THP_MADVISE);
+	thp_policy_set(first_policy());
 	hugetlb_resize(cmdline_u64("hugepages", 0));
 	return 0;
 }

@@ -53,3 +53,11 @@ def test_figures_agree(launch):
     r = launch("-m", "256M", "busybox", "cat", "/proc/meminfo")
     figures = {line.split(":")[0]: int(line.split()[1]) for line in r.out.splitlines()}
     assert 200 << 10 < figures["MemTotal"] <= 256 << 10 and figures["MemFree"] > 150 << 10, r
+
+
+@pytest.mark.cortado_only
+@pytest.mark.parametrize("word,shown", [("always", "[always] madvise never"), ("madvise", "always [madvise] never"),
+                                        ("never", "always madvise [never]"), ("sometimes", "always [madvise] never")])
+def test_transparent_hugepage_word(launch, word, shown):
+    r = launch("-m", "64M", "--append", "transparent_hugepage=" + word, "busybox", "cat", "/sys/kernel/mm/transparent_hugepage/enabled")
+    assert r.out.strip() == shown, r
