@@ -35,6 +35,26 @@ static int drop_pages(struct vma *v, u64 a, u64 e, int advice)
 	return err;
 }
 
+/* MADV_PAGEOUT: file pages that nobody else uses go, and are read again when touched; anonymous ones stay,
+ * for there is no swap. V is locked for reading. */
+static int page_out(struct vma *v, u64 a, u64 e)
+{
+	struct page_cache *c = v->file && v->file->inode ? v->file->inode->cache : NULL;
+	u64 first = v->pgoff + PAGES(a - v->start);
+	struct tlb_batch b;
+	int err;
+
+	if (v->flags & (VMA_LOCKED | VMA_HUGETLB | VMA_IO))
+		return -EINVAL;
+	if (!c || c->unevictable)
+		return 0;
+	tlb_batch_begin(&b, v->vm, PAGES(e - a));
+	err = zap_range(&b, v, a, e, ZAP_FILE_ONLY);
+	tlb_batch_end(&b);
+	pagecache_invalidate(c, first, first + PAGES(e - a));
+	return err;
+}
+
 /* MADV_REMOVE: punch a hole into the file below. Unlocks V. */
 static int remove_pages(struct vma *v, u64 a, u64 e)
 {
@@ -87,9 +107,11 @@ static int advise_pages(struct vmspace *vm, u64 start, u64 end, int advice)
 		case MADV_FREE:
 			err = drop_pages(v, a, e, advice);
 			break;
-		case MADV_COLD:
 		case MADV_PAGEOUT:
-			/* Nothing ages or swaps pages here; the checks are all that is left. */
+			err = page_out(v, a, e);
+			break;
+		case MADV_COLD:
+			/* Reclaim takes idle pages first as it is; the checks are all that is left. */
 			err = v->flags & (VMA_LOCKED | VMA_HUGETLB | VMA_IO) ? -EINVAL : 0;
 			break;
 		case MADV_REMOVE:

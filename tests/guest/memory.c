@@ -191,6 +191,24 @@ TEST(advice)
 	EXPECT_ERR(madvise(p, 4096, MADV_DONTNEED), ENOMEM);
 }
 
+// Pages sent away come back as they were: from the file, or, where they were written to, from memory.
+TEST(paged_out)
+{
+	int fd = open("/proc/self/exe", O_RDONLY);
+	char was[4 * 4096], *p = mmap(NULL, sizeof was, RW, MAP_PRIVATE, fd, 0);
+
+	EXPECT(p != MAP_FAILED && pread(fd, was, sizeof was, 0) == sizeof was);
+	memcpy(p + 4096, "changed", 7);
+	EXPECT_EQ(memcmp(p, was, 4096), 0);
+	EXPECT_EQ(madvise(p, sizeof was, MADV_PAGEOUT), 0);
+	EXPECT_EQ(madvise(p, sizeof was, MADV_COLD), 0);
+	EXPECT(!memcmp(p, was, 4096) && !memcmp(p + 2 * 4096, was + 2 * 4096, 2 * 4096));
+	EXPECT_EQ(memcmp(p + 4096, "changed", 7), 0);
+	EXPECT_EQ(memcmp(p + 4096 + 7, was + 4096 + 7, 4096 - 7), 0);
+	EXPECT(!mlock(p, 4096) && madvise(p, 4096, MADV_PAGEOUT) == -1 && errno == EINVAL);
+	munmap(p, sizeof was), close(fd);
+}
+
 TEST(refused_removal)
 {
 	char path[] = "/tmp/remove-XXXXXX", *private, *anonymous;

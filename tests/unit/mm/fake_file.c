@@ -62,6 +62,10 @@ void pagecache_mapped_write(struct page_cache *c)
 {
 }
 
+void pagecache_invalidate(struct page_cache *c, u64 start, u64 end)
+{
+}
+
 void pagecache_readahead(struct page_cache *c, u64 index, u64 n)
 {
 }
