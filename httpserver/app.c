@@ -60,7 +60,8 @@ struct app {
 	bool has_exit;
 	int exit_status; /* wait status of the last run */
 	const char *exit_reason;
-	bool stop_asked; /* this run is ending because somebody wanted it to */
+	json_t *exit_memory; /* what it held when memory ran out; NULL: it did not */
+	bool stop_asked;     /* this run is ending because somebody wanted it to */
 };
 
 struct app *app_create(const struct config *c, struct log_store *logs, void (*finished)(int))
@@ -286,6 +287,8 @@ static int start_or_fail(struct app *a)
 		a->has_exit = true;
 		a->exit_status = W_EXITCODE(err == -ENOENT ? 127 : 126, 0);
 		a->exit_reason = "exit";
+		json_decref(a->exit_memory);
+		a->exit_memory = NULL;
 		settle(a, APP_FAILED);
 	}
 	return err;
@@ -354,6 +357,21 @@ static bool killed_for_memory(int status)
 	return more;
 }
 
+/* What the kernel says of its last victim; NULL when that was not PID. */
+static json_t *victim_memory(pid_t pid)
+{
+	static const char *const names[] = {"total_vm_bytes",	 "anon_bytes",	"file_bytes", "shmem_bytes",
+					    "page_tables_bytes", "limit_bytes", "free_bytes"};
+	char *text = read_file("/proc/cortado/oom", 4096, NULL);
+	json_t *o = NULL;
+
+	if (field(text, "pid", 0) == (uint64_t)pid && (o = json_object()))
+		for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+			json_object_set_new(o, names[i], json_integer((json_int_t)field(text, names[i], 0)));
+	free(text);
+	return o;
+}
+
 bool app_reaped(struct app *a, pid_t pid, int status)
 {
 	if (pid != a->pid)
@@ -371,6 +389,8 @@ bool app_reaped(struct app *a, pid_t pid, int status)
 			 : a->stop_asked	   ? "stopped"
 			 : WIFSIGNALED(status)	   ? "signal"
 						   : "exit";
+	json_decref(a->exit_memory);
+	a->exit_memory = !strcmp(a->exit_reason, "oom") ? victim_memory(pid) : NULL;
 	if (now_seconds() - a->started > FORGIVEN_AFTER)
 		a->failures = 0, a->backoff = 0;
 	a->failures += failed(status);
@@ -425,10 +445,10 @@ static json_t *exit_json(const struct app *a)
 
 	if (!a->has_exit)
 		return json_null();
-	return json_pack("{s:o,s:o,s:s}", "code",
+	return json_pack("{s:o,s:o,s:s,s:O*}", "code",
 			 sig ? json_null() : json_integer(WEXITSTATUS(a->exit_status)), "signal",
-			 sig ? json_integer(WTERMSIG(a->exit_status)) : json_null(), "reason",
-			 a->exit_reason);
+			 sig ? json_integer(WTERMSIG(a->exit_status)) : json_null(), "reason", a->exit_reason,
+			 "memory", a->exit_memory);
 }
 
 json_t *app_json(const struct app *a)

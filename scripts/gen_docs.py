@@ -87,7 +87,8 @@ def rest():
      "started_at":"2026-01-31T12:00:00.000Z","exit":null}
 
 `state` is one of starting, running, stopping, backoff, exited, failed. `exit` tells of the last run that ended:
-`{"code":3,"signal":null,"reason":"exit"}`, reason one of exit, signal, oom, stopped. `ready` means that the declared ports listen.
+`{"code":3,"signal":null,"reason":"exit"}`, reason one of exit, signal, oom, stopped; after oom with `memory`, what it held when it was chosen (`total_vm_bytes anon_bytes file_bytes shmem_bytes
+page_tables_bytes`) and what there was (`limit_bytes free_bytes`). `ready` means that the declared ports listen.
 
 `GET /v1/app/logs` takes `stream` (stdout, stderr, all), `tail` (lines) and `follow` (true), and answers text/plain.
 `POST /v1/app/stop` and `restart` take `{"grace_seconds": 10}`: SIGTERM first, SIGKILL after the grace.

@@ -4,6 +4,7 @@
 #include "kernel/balloon.h"
 #include "kernel/counter.h"
 #include "kernel/page.h"
+#include "kernel/process.h"
 #include "kernel/syscall_table.h"
 #include "proc.h"
 
@@ -54,6 +55,27 @@ static int memory_show(struct seq *s, const struct pseudo_ctx *ctx __maybe_unuse
 	LINE(unbacked);
 	LINE(huge);
 	LINE(reserved);
+#undef LINE
+	return 0;
+}
+
+/* The last process that was killed because memory ran out, and what it held then. */
+static int oom_show(struct seq *s, const struct pseudo_ctx *ctx __maybe_unused)
+{
+	struct oom_record r;
+
+	oom_last(&r);
+	if (!r.pid)
+		return 0;
+	seq_printf(s, "pid %u\n", r.pid);
+#define LINE(field) seq_printf(s, #field "_bytes %llu\n", (unsigned long long)r.field << PAGE_SHIFT)
+	LINE(total_vm);
+	LINE(anon);
+	LINE(file);
+	LINE(shmem);
+	LINE(page_tables);
+	LINE(limit);
+	LINE(free);
 #undef LINE
 	return 0;
 }
@@ -111,6 +133,7 @@ static const struct pseudo_entry entries[] = {
 	PROC_FILE("counters_help", 0444, help_show),
 	PROC_FILE("syscalls", 0444, syscalls_show),
 	PROC_FILE("memory", 0444, memory_show),
+	PROC_FILE("oom", 0444, oom_show),
 	{0},
 };
 const struct pseudo_dir proc_cortado_dir = {.entries = entries};

@@ -58,14 +58,33 @@ static struct process *choose_victim(u64 total, bool *dying)
 	return best ? best : spare;
 }
 
-static void tell(struct process *victim, u64 free)
-{
-	u64 flags = spin_lock_irqsave(&victim->lock);
-	u64 rss = victim->vm ? vm_rss(victim->vm) : 0;
+static struct oom_record last; /* guarded by process_tree_lock */
 
+static u64 pages(const _Atomic s64 *n)
+{
+	return (u64)max(atomic_load_explicit((_Atomic s64 *)n, memory_order_relaxed), (s64)0);
+}
+
+static void tell(struct process *victim, const struct memory_stats *mem)
+{
+	const u64 kib = PAGE_SIZE / 1024;
+	u64 flags = spin_lock_irqsave(&victim->lock);
+	const struct vmspace *vm = victim->vm;
+
+	last = (struct oom_record){
+		.pid = victim->pid, .limit = mem->total - min(mem->ballooned, mem->total), .free = mem->free};
+	if (vm) {
+		last.total_vm = READ_ONCE(vm->total_vm);
+		last.anon = pages(&vm->rss_anon);
+		last.file = pages(&vm->rss_file);
+		last.shmem = pages(&vm->rss_shmem);
+		last.page_tables = pages(&vm->pt_pages);
+	}
 	victim->oom_killed = true;
-	log_err("out of memory: killed process %u (%s), %lu KiB resident, %lu KiB free", victim->pid,
-		victim->leader->name, rss * (PAGE_SIZE / 1024), free * (PAGE_SIZE / 1024));
+	log_err("out of memory: killed process %u (%s), total-vm:%lukB, anon-rss:%lukB, file-rss:%lukB, "
+		"shmem-rss:%lukB, pgtables:%lukB, limit:%lukB, free:%lukB",
+		victim->pid, victim->leader->name, last.total_vm * kib, last.anon * kib, last.file * kib,
+		last.shmem * kib, last.page_tables * kib, last.limit * kib, last.free * kib);
 	process_kill_locked(victim, SIGKILL);
 	spin_unlock_irqrestore(&victim->lock, flags);
 }
@@ -80,10 +99,17 @@ void oom_kill(void)
 	spin_lock(&process_tree_lock);
 	victim = choose_victim(mem.total, &dying);
 	if (victim)
-		tell(victim, mem.free);
+		tell(victim, &mem);
 	spin_unlock(&process_tree_lock);
 	if (victim)
 		counter_inc(&oom_kills);
 	else if (!dying)
 		counter_inc(&oom_no_victim);
+}
+
+void oom_last(struct oom_record *out)
+{
+	spin_lock(&process_tree_lock);
+	*out = last;
+	spin_unlock(&process_tree_lock);
 }

@@ -102,7 +102,13 @@ def death(tmp_path_factory):
 def test_the_api_outlives_the_runtime(death, how, exit):
     with running(death, "--api", "0", wait=False, arguments=[how]) as s:
         app = s.until(lambda a: a["state"] == "failed")
+        memory = app["exit"].pop("memory", None)
         assert app["exit"] == exit and app["pid"] is None
+        if how == "memory":
+            assert memory["limit_bytes"] // 2 < memory["anon_bytes"] <= memory["limit_bytes"] <= 192 << 20, memory
+            assert memory["total_vm_bytes"] > memory["anon_bytes"] > memory["free_bytes"], memory
+        else:
+            assert memory is None
         assert s.http("GET", "/livez", port="api")[0] == 503
         assert s.http("GET", "/v1/jvm", port="api")[0] == 503
         assert "dying: " + how in s.http("GET", "/v1/app/logs", port="api")[1]

@@ -158,3 +158,10 @@ void process_thread_begin(void);
 void process_exit_group(int status) __noreturn;
 /* Pick and kill a victim (never init when init is the agent and another process exists). Thread context. */
 void oom_kill(void);
+/* What the last victim held when it was chosen, in pages. */
+struct oom_record {
+	u32 pid; /* 0: nobody was killed yet */
+	u64 total_vm, anon, file, shmem, page_tables;
+	u64 limit, free; /* what the guest may use (RAM less the balloon), and what of it was free */
+};
+void oom_last(struct oom_record *out);
