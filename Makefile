@@ -17,6 +17,13 @@ OBJS := $(SRCS:%=$(BUILD)/obj/%.o)
 GENERATED := $(BUILD)/gen/syscall_table.c
 OBJS += $(BUILD)/gen/syscall_table.o
 
+# The paths of system calls, sleeping and waking run through many small functions of many files: these are
+# optimised as one.
+LTO := $(if $(DEBUG),,-flto=2 -fno-fat-lto-objects -flto-partition=one)
+LTO_OBJS := $(filter $(addprefix $(BUILD)/obj/,kernel/sched/% kernel/syscall/dispatch.c.o kernel/ipc/pipe.c.o kernel/mm/tlb.c.o \
+	kernel/lib/iter.c.o fs/vfs/syscalls_rw.c.o fs/vfs/file.c.o fs/vfs/fdtable.c.o \
+	$(addprefix kernel/arch/$(ARCH)/,cpu/cpu.c.o cpu/fpu.c.o cpu/thread.c.o mm/app.c.o time/clock.c.o)),$(filter %.c.o,$(OBJS)))
+
 # The Linux ABI's structures and numbers come from linux-libc-dev; nothing else of /usr/include is visible.
 UAPI := build/uapi
 INCLUDES := -nostdinc -isystem $(shell $(CC) -print-file-name=include) -isystem $(UAPI) \
@@ -24,7 +31,7 @@ INCLUDES := -nostdinc -isystem $(shell $(CC) -print-file-name=include) -isystem 
 CFLAGS := -std=gnu17 -O2 -g -ffreestanding -fno-strict-aliasing -fno-common -fwrapv -fno-omit-frame-pointer \
 	-fno-delete-null-pointer-checks -fno-asynchronous-unwind-tables \
 	-fPIE -fvisibility=hidden -ffunction-sections -fdata-sections \
-	-mno-red-zone -mgeneral-regs-only -mcmodel=small -mno-direct-extern-access \
+	-include base/visibility.h -mno-red-zone -mgeneral-regs-only -mcmodel=small -mno-direct-extern-access \
 	-mmemcpy-strategy=libcall:-1:noalign -mmemset-strategy=libcall:-1:noalign \
 	-fstack-protector-strong -mstack-protector-guard=tls -mstack-protector-guard-reg=gs \
 	-mstack-protector-guard-symbol=stack_guard \
@@ -39,7 +46,9 @@ all: $(BUILD)/kernel.elf
 $(BUILD)/kernel.elf: $(BUILD)/kernel.debug.elf
 	objcopy --strip-all $< $@
 $(BUILD)/kernel.debug.elf: $(OBJS) kernel/arch/$(ARCH)/kernel.ld
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(OBJS)
+	$(CC) $(CFLAGS) $(LTO) $(LDFLAGS) -o $@ $(OBJS)
+
+$(LTO_OBJS): CFLAGS += $(LTO)
 
 # Per-CPU accesses that GCC compiled without their segment; stale generated documents.
 check-percpu: $(BUILD)/kernel.debug.elf
