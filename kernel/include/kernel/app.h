@@ -40,6 +40,6 @@ int __must_check app_cmpxchg_u32_nofault(u32 __app *p, u32 *expected, u32 desire
 
 /* The #PF handler's question for a fault taken in the kernel that vm_handle_fault() did not resolve, and the #GP
  * handler's for a non-canonical or misaligned access: true when the instruction has a fix-up, and REGS now goes there.
- * A fault with interrupts off (the _nofault calls) is never resolved but goes straight here. */
+ * A fault with interrupts off, or in one of the _nofault calls, is never resolved but goes straight here. */
 struct regs;
 bool extable_fixup(struct regs *regs);

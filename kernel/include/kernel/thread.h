@@ -70,6 +70,7 @@ struct thread {
 		*proc; /* holds a reference: thread_create takes it, freeing the thread gives it back */
 	struct list_head proc_node; /* on proc->threads, guarded by proc->lock */
 	struct vmspace *vm;	    /* address space it runs in: proc->vm, NULL for kernel threads */
+	bool nofault;		    /* it touches application memory and must not sleep; own thread */
 
 	struct thread_signals sig;
 	struct thread_ptrace ptrace;

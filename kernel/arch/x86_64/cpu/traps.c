@@ -100,8 +100,8 @@ static void page_fault(struct regs *r, u64 cr2)
 			return;
 		kernel_trap_panic(r, cr2);
 	}
-	/* A kernel copy with interrupts or sleeping disallowed (futex words) takes its fix-up at once. */
-	if (!app && !(r->rflags & RFLAGS_IF)) {
+	/* A kernel copy that must not sleep (futex words), or with interrupts off, takes its fix-up at once. */
+	if (!app && (current->nofault || !(r->rflags & RFLAGS_IF))) {
 		if (extable_fixup(r))
 			return;
 		kernel_trap_panic(r, cr2);

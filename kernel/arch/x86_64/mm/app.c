@@ -11,6 +11,7 @@
 #include "kernel/counter.h"
 #include "kernel/init.h"
 #include "kernel/page.h"
+#include "kernel/thread.h"
 
 DEFINE_COUNTER(app_copy_faults, "kernel accesses to application memory that failed with EFAULT");
 
@@ -143,22 +144,26 @@ ssize_t string_from_app(char *dst, const char __app *src, size_t size)
 	return max_len < size ? -EFAULT : -ENAMETOOLONG;
 }
 
-/* With interrupts off the page-fault handler does not resolve faults but takes the fix-up. */
+/* The page-fault handler does not resolve the thread's faults meanwhile but takes the fix-up. */
 int app_load_u32_nofault(u32 *val, const u32 __app *p)
 {
-	u64 irq = arch_irq_save();
-	int err = app_range_ok(p, sizeof *p) ? app_load_u32_raw(val, (__force const u32 *)p) : -1;
+	struct thread *t = current;
+	int err;
 
-	arch_irq_restore(irq);
+	WRITE_ONCE(t->nofault, true);
+	err = app_range_ok(p, sizeof *p) ? app_load_u32_raw(val, (__force const u32 *)p) : -1;
+	WRITE_ONCE(t->nofault, false);
 	return err ? -EFAULT : 0;
 }
 
 int app_cmpxchg_u32_nofault(u32 __app *p, u32 *expected, u32 desired)
 {
-	u64 irq = arch_irq_save();
-	int err = app_range_ok(p, sizeof *p) ? app_cmpxchg_u32_raw((__force u32 *)p, expected, desired) : -1;
+	struct thread *t = current;
+	int err;
 
-	arch_irq_restore(irq);
+	WRITE_ONCE(t->nofault, true);
+	err = app_range_ok(p, sizeof *p) ? app_cmpxchg_u32_raw((__force u32 *)p, expected, desired) : -1;
+	WRITE_ONCE(t->nofault, false);
 	return err ? -EFAULT : 0;
 }
 
