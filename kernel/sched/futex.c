@@ -88,12 +88,18 @@ void futex_unlock_pair(struct futex_bucket *a, struct futex_bucket *b)
 
 void futex_waiter_init(struct futex_waiter *w)
 {
-	*w = (struct futex_waiter){
-		.thread = current,
-		.bitset = FUTEX_BITSET_MATCH_ANY,
-		.priority = READ_ONCE(current->se.want.rt_priority),
-		.pi.thread = current,
-	};
+	/* One by one: the compiler would clear all of it first by a string instruction, which is slow to
+	 * start. */
+	w->thread = current;
+	atomic_store_explicit(&w->bucket, NULL, memory_order_relaxed);
+	atomic_store_explicit(&w->woken, false, memory_order_relaxed);
+	w->bitset = FUTEX_BITSET_MATCH_ANY;
+	w->priority = READ_ONCE(current->se.want.rt_priority);
+	w->pi.thread = current;
+	w->pi.pi = NULL;
+	atomic_store_explicit(&w->granted, false, memory_order_relaxed);
+	w->owner_died = false;
+	w->requeue_pi = NULL;
 }
 
 void futex_insert(struct futex_bucket *b, struct futex_waiter *w)

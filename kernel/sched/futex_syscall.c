@@ -18,8 +18,8 @@ static bool has_timeout(int cmd)
 	return false;
 }
 
-SYSCALL_DEFINE6(futex, u32 __app *, addr, int, op, u32, val, const struct __kernel_timespec __app *, timeout,
-		u32 __app *, addr2, u32, val3)
+static __noinline long futex_any(u32 __app *addr, int op, u32 val,
+				 const struct __kernel_timespec __app *timeout, u32 __app *addr2, u32 val3)
 {
 	int cmd = op & FUTEX_CMD_MASK, val2 = (int)(u64)timeout;
 	bool shared = !(op & FUTEX_PRIVATE_FLAG), realtime = op & FUTEX_CLOCK_REALTIME;
@@ -61,6 +61,19 @@ SYSCALL_DEFINE6(futex, u32 __app *, addr, int, op, u32, val, const struct __kern
 		return val == 1 ? futex_requeue_pi(addr, shared, val2, addr2, val3) : -EINVAL;
 	}
 	return -ENOSYS;
+}
+
+/* What locks and condition variables do most has a way of its own: the frame of the others is large. */
+SYSCALL_DEFINE6(futex, u32 __app *, addr, int, op, u32, val, const struct __kernel_timespec __app *, timeout,
+		u32 __app *, addr2, u32, val3)
+{
+	static const struct futex_timeout never = {.deadline = WAIT_FOREVER};
+
+	if (op == (FUTEX_WAKE | FUTEX_PRIVATE_FLAG))
+		return futex_wake(addr, false, (int)val, FUTEX_BITSET_MATCH_ANY);
+	if (op == (FUTEX_WAIT | FUTEX_PRIVATE_FLAG) && !timeout)
+		return futex_wait(addr, false, val, FUTEX_BITSET_MATCH_ANY, &never);
+	return futex_any(addr, op, val, timeout, addr2, val3);
 }
 
 /* futex_waitv: one waiter for each word; whichever is woken first ends the wait. */
