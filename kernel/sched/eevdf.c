@@ -84,7 +84,8 @@ static void tree_remove(struct eevdf *q, struct eevdf_entity *e)
 		rb_erase(&q->tree, &e->node, update_min);
 }
 
-/* Keep base near the smallest v: it bounds the products in `weighted`. */
+/* Keep base near the smallest v: it bounds the products in `weighted`. Only running makes any v grow far, so
+ * it is enough to do it when that is charged. */
 static void advance_base(struct eevdf *q)
 {
 	u64 least;
@@ -120,16 +121,18 @@ static void sums_remove(struct eevdf *q, const struct eevdf_entity *e)
 	q->nr--;
 }
 
+/* N / LOAD, rounded down. */
+static s64 by_load(s64 n, s64 load)
+{
+	if (!(load & (load - 1))) /* two threads of nice 0, say; dividing is slow */
+		return n >> log2_floor((u64)load);
+	return (n < 0 ? n - (load - 1) : n) / load;
+}
+
 /* The average, rounded down, so that whoever has the average's v or less is eligible. */
 static u64 average(const struct eevdf *q)
 {
-	s64 sum = q->weighted, load = (s64)q->load;
-
-	if (!load)
-		return q->base;
-	if (!(load & (load - 1))) /* two threads of nice 0, say; dividing is slow */
-		return q->base + (u64)(sum >> log2_floor((u64)load));
-	return q->base + (u64)((sum < 0 ? sum - (load - 1) : sum) / load);
+	return q->load ? q->base + (u64)by_load(q->weighted, (s64)q->load) : q->base;
 }
 
 bool eevdf_eligible(const struct eevdf *q, const struct eevdf_entity *e)
@@ -152,14 +155,13 @@ void eevdf_enqueue(struct eevdf *q, struct eevdf_entity *e, bool fresh)
 	/* Joining moves the average by -lag * w / (W + w): start with more, so that the lag afterwards is the
 	 * one kept. */
 	if (q->load)
-		lag = lag * (s64)(q->load + e->weight) / (s64)q->load;
+		lag = by_load(lag * (s64)(q->load + e->weight), (s64)q->load);
 	else
 		lag = 0;
 	e->vruntime = average(q) - (u64)lag;
 	e->deadline = e->vruntime + to_virtual(e, fresh ? e->slice / 2 : e->slice);
 	sums_add(q, e);
 	tree_insert(q, e);
-	advance_base(q);
 }
 
 void eevdf_dequeue(struct eevdf *q, struct eevdf_entity *e)
@@ -174,8 +176,6 @@ void eevdf_dequeue(struct eevdf *q, struct eevdf_entity *e)
 		/* Remember the virtual time, drop the rounding. */
 		q->base = e->vruntime;
 		q->weighted = 0;
-	} else {
-		advance_base(q);
 	}
 }
 
