@@ -18,7 +18,7 @@ for name in calls.values():
     print(f"extern long sys_{name}(u64, u64, u64, u64, u64, u64) __weak;")
     print(f"extern const struct syscall_desc sysdesc_{name} __weak;")
 print(f"\nconst unsigned syscall_count = {max(calls) + 1};")
-print("const syscall_fn syscall_table[] = {")
+print("const syscall_fn syscall_table[SYSCALL_SLOTS] = {")
 for nr, name in sorted(calls.items()):
     print(f"\t[{nr}] = sys_{name},")
 print("};\nconst struct syscall_desc *const syscall_descs[] = {")

@@ -183,18 +183,6 @@ struct file *process_get_exe(struct process *p)
 	return exe;
 }
 
-u32 process_ppid(struct process *p)
-{
-	struct process *parent;
-	u32 ppid;
-
-	rcu_read_lock();
-	parent = rcu_dereference(p->parent); /* changes under the tree lock; freed after a grace period */
-	ppid = parent ? parent->pid : 0;
-	rcu_read_unlock();
-	return ppid;
-}
-
 char thread_state_letter(struct thread *t)
 {
 	if (READ_ONCE(t->ptrace.stopped))

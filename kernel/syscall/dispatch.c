@@ -75,7 +75,7 @@ void syscall_dispatch(struct regs *regs)
 	alloc_fail_enter();
 	t->syscalls++;
 	nr = regs_syscall_number(regs);
-	if (likely(nr < syscall_count)) {
+	if (likely(nr < SYSCALL_SLOTS)) {
 		this_cpu(syscall_calls).n[nr]++;
 		fn = syscall_table[nr];
 	}

@@ -114,7 +114,17 @@ struct vmspace *process_get_vm(struct process *p);
 struct fdtable *process_get_files(struct process *p);
 struct fs_context *process_get_fs(struct process *p);
 struct file *process_get_exe(struct process *p);
-u32 process_ppid(struct process *p);
+static inline u32 process_ppid(struct process *p)
+{
+	struct process *parent;
+	u32 ppid;
+
+	rcu_read_lock();
+	parent = rcu_dereference(p->parent); /* changes under the tree lock; freed after a grace period */
+	ppid = parent ? parent->pid : 0;
+	rcu_read_unlock();
+	return ppid;
+}
 /* The letter of /proc/PID/stat: R S D T Z. */
 char thread_state_letter(struct thread *t);
 /* User and system time of all threads, ended ones included, ns. */
