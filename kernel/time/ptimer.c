@@ -134,7 +134,8 @@ bool ptimer_set(struct ptimer *t, const struct itimer_ns *new, bool absolute)
 	if (timer_try_cancel(&t->timer) < 0)
 		return false;
 	t->armed = false;
-	t->interval = new->interval;
+	/* Of a timer that is switched off only a CPU clock's keeps its interval, as on Linux. */
+	t->interval = new->value || t->kind == CLOCK_KIND_CPU ? new->interval : 0;
 	t->idle_looks = 0;
 	settle(t);
 	t->overrun = 0;

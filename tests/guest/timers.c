@@ -152,6 +152,26 @@ static void cpu_soft(void)
 	signal(SIGXCPU, on_signal);
 }
 
+// An interval without a first expiration is forgotten, but not by a CPU clock's timer.
+TEST(interval_of_a_disarmed_timer)
+{
+	const struct itimerval only = {.it_interval = {10, 0}}, off = {0};
+	struct itimerspec spec = {.it_interval = {10, 0}}, then;
+	struct itimerval old;
+	timer_t t;
+
+	for (int which = ITIMER_REAL; which <= ITIMER_PROF; which++) {
+		EXPECT_EQ(setitimer(which, &only, NULL), 0);
+		EXPECT_EQ(setitimer(which, &off, &old), 0);
+		EXPECT_EQ(old.it_interval.tv_sec, which == ITIMER_REAL ? 0 : 10);
+	}
+	EXPECT_EQ(timer_create(CLOCK_MONOTONIC, &(struct sigevent){.sigev_notify = SIGEV_NONE}, &t), 0);
+	EXPECT_EQ(timer_settime(t, 0, &spec, NULL), 0);
+	EXPECT_EQ(timer_gettime(t, &then), 0);
+	EXPECT_EQ(then.it_interval.tv_sec, 0);
+	EXPECT_EQ(timer_delete(t), 0);
+}
+
 TEST(cpu_limit_signals)
 {
 	EXPECT_EQ(in_child(cpu_soft, 1), 0);
