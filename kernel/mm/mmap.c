@@ -59,7 +59,7 @@ static u64 mapped_pages(struct vmspace *vm, u64 start, u64 end)
 	return pages;
 }
 
-static bool range_free(struct vmspace *vm, u64 addr, u64 len)
+bool vm_range_free(struct vmspace *vm, u64 addr, u64 len)
 {
 	struct vma *next = vma_find(vm, addr);
 	u64 guard = next && next->flags & VMA_GROWSDOWN ? STACK_GUARD_GAP : 0;
@@ -79,7 +79,7 @@ static long place(struct vmspace *vm, u64 hint, u64 len, u32 flags, bool anon)
 	}
 	if (hint) {
 		hint = max(ALIGN_UP(hint, align), ALIGN_UP((u64)MMAP_MIN_ADDR, align));
-		if (vm_range_ok(hint, len) && range_free(vm, hint, len))
+		if (vm_range_ok(hint, len) && vm_range_free(vm, hint, len))
 			return (long)hint;
 	}
 	addr = 0;

@@ -6,6 +6,7 @@
 #include "kernel/log.h"
 #include "kernel/process.h"
 #include "vm_internal.h"
+#include <linux/capability.h>
 #include <linux/mman.h>
 
 static void move_large(struct vmspace *vm, pte_t *from, pte_t *to, const struct vma *nv)
@@ -192,7 +193,7 @@ static int check_resize(struct vmspace *vm, struct vma *v, u64 addr, u64 old, u6
 		return -EFAULT;
 	if (v->file && pgoff + PAGES(new) < pgoff)
 		return -EINVAL;
-	if (v->flags & VMA_LOCKED && p->euid &&
+	if (v->flags & VMA_LOCKED && !process_capable(CAP_IPC_LOCK) &&
 	    vm->locked_vm + grow > p->rlim[RLIMIT_MEMLOCK].rlim_cur >> PAGE_SHIFT)
 		return -EAGAIN;
 	return vm_check_limits(vm, v->flags, grow);
@@ -218,12 +219,17 @@ static bool grow_in_place(struct vma *v, u64 addr, u64 old, u64 new)
 	return true;
 }
 
+static bool target_ok(u64 addr, u64 old, u64 new, u64 at)
+{
+	return !(at & ~PAGE_MASK) && vm_range_ok(at, new) && (at + new <= addr || addr + old <= at);
+}
+
 static long remap_fixed(struct vmspace *vm, u64 addr, u64 old, u64 new, u32 flags, u64 at, struct vma **dead)
 {
 	struct vma *v;
 	int err;
 
-	if (at & ~PAGE_MASK || !vm_range_ok(at, new) || (addr < at + new &&at < addr + old))
+	if (!target_ok(addr, old, new, at))
 		return -EINVAL;
 	if (at < MMAP_MIN_ADDR)
 		return -EPERM;
@@ -241,6 +247,18 @@ static long remap_fixed(struct vmspace *vm, u64 addr, u64 old, u64 new, u32 flag
 	return err ? err : move_vma(v, addr, old, new, at, flags & MREMAP_DONTUNMAP, dead);
 }
 
+/* Keep the large pages of a large mapping: the new place is aligned as the old one, at ADDR. 0: none. */
+static u64 free_place(struct vmspace *vm, u64 addr, u64 len)
+{
+	u64 at = vm_find_gap(vm, len + (len >= HUGE_SIZE ? HUGE_SIZE : 0), MMAP_MIN_ADDR, vm->mmap_base,
+			     PAGE_SIZE);
+
+	if (at && len >= HUGE_SIZE)
+		at = ALIGN_DOWN(at + HUGE_SIZE - 1 - (addr & (HUGE_SIZE - 1)), HUGE_SIZE) +
+		     (addr & (HUGE_SIZE - 1));
+	return at ? at : vm_find_gap(vm, len, MMAP_MIN_ADDR, vm->mmap_base, PAGE_SIZE);
+}
+
 static long remap_locked(struct vmspace *vm, u64 addr, u64 old, u64 new, u32 flags, u64 new_addr,
 			 struct vma **dead)
 {
@@ -253,6 +271,8 @@ static long remap_locked(struct vmspace *vm, u64 addr, u64 old, u64 new, u32 fla
 	if (v->flags & VMA_HUGETLB)
 		return -EINVAL;
 	if (flags & MREMAP_DONTUNMAP && v->flags & VMA_SPECIAL)
+		return -EINVAL;
+	if (flags & MREMAP_DONTUNMAP && !target_ok(addr, old, new, new_addr))
 		return -EINVAL;
 	if (flags & MREMAP_FIXED)
 		return remap_fixed(vm, addr, old, new, flags, new_addr, dead);
@@ -271,14 +291,10 @@ static long remap_locked(struct vmspace *vm, u64 addr, u64 old, u64 new, u32 fla
 		return (long)addr;
 	if (!(flags & MREMAP_MAYMOVE))
 		return -ENOMEM;
-	/* Keep the large pages of a large mapping: the new place is aligned as the old one. */
-	at = vm_find_gap(vm, new + (new >= HUGE_SIZE ? HUGE_SIZE : 0), MMAP_MIN_ADDR, vm->mmap_base,
-			 PAGE_SIZE);
-	if (at && new >= HUGE_SIZE)
-		at = ALIGN_DOWN(at + HUGE_SIZE - 1 - (addr & (HUGE_SIZE - 1)), HUGE_SIZE) +
-		     (addr & (HUGE_SIZE - 1));
-	if (!at)
-		at = vm_find_gap(vm, new, MMAP_MIN_ADDR, vm->mmap_base, PAGE_SIZE);
+	if (flags & MREMAP_DONTUNMAP && new_addr >= MMAP_MIN_ADDR && vm_range_free(vm, new_addr, new))
+		at = new_addr;
+	else
+		at = free_place(vm, addr, new);
 	return at ? move_vma(v, addr, old, new, at, flags & MREMAP_DONTUNMAP, dead) : -ENOMEM;
 }
 

@@ -188,6 +188,7 @@ int vm_check_limits(struct vmspace *vm, u32 flags, u64 pages);
 int vm_unmap_locked(struct vmspace *vm, u64 start, u64 end, struct vma **dead);
 void vm_release_dead(struct vma *dead);
 bool vm_range_ok(u64 addr, u64 len);
-bool vm_may_lock(void); /* this process may lock memory, some at least */
+bool vm_range_free(struct vmspace *vm, u64 start, u64 len); /* nothing is mapped there, guard gaps included */
+bool vm_may_lock(void);					    /* this process may lock memory, some at least */
 int vm_mlock_flags(struct vmspace *vm, u64 start, u64 end, u32 set);
 u64 vm_brk(struct vmspace *vm, u64 want); /* brk(2): the new or, on failure, the old end */

@@ -170,6 +170,28 @@ TEST(remapping)
 	munmap(place, 8 * 4096);
 }
 
+static char *remap_to(void *p, void *wish)
+{
+	return (char *)syscall(SYS_mremap, p, 4096, 4096, MREMAP_MAYMOVE | 4, wish); // MREMAP_DONTUNMAP
+}
+
+// MREMAP_DONTUNMAP takes the new address for a wish, and the old range stays, empty.
+TEST(remapping_to_a_wish)
+{
+	char *p = mmap(NULL, 4096, RW, ANON, -1, 0), *place = mmap(NULL, 64 * 4096, RW, ANON, -1, 0);
+
+	p[0] = 7;
+	munmap(place, 64 * 4096);
+	EXPECT(remap_to(p, place + 1) == MAP_FAILED && errno == EINVAL);
+	EXPECT(remap_to(p, p) == MAP_FAILED && errno == EINVAL);
+	EXPECT(remap_to(p, place) == place);
+	EXPECT(place[0] == 7 && p[0] == 0);
+	char *other = remap_to(p, place); // taken
+
+	EXPECT(other != MAP_FAILED && other != place && place[0] == 7);
+	munmap(p, 4096), munmap(place, 4096), munmap(other, 4096);
+}
+
 TEST(advice)
 {
 	char *p = mmap(NULL, 4 * MIB, RW, ANON, -1, 0);
