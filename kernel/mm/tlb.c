@@ -274,8 +274,8 @@ static void add_count(_Atomic s64 *c, s64 *delta)
 	*delta = 0;
 }
 
-/* Drop the batch's references. A page whose only one this is needs no atomic operation, and is freed with its
- * neighbours. */
+/* Drop the batch's references. Pages that go with it are freed together. Their counts must go through zero: a
+ * look-up in the page cache that comes late may hold one for a moment. */
 static void put_pages(struct tlb_batch *b)
 {
 	unsigned nfree = 0;
@@ -286,10 +286,10 @@ static void put_pages(struct tlb_batch *b)
 
 		if (tagged & LARGE_TAG)
 			thp_put((struct page *)(tagged & ~LARGE_TAG));
-		else if (refcount_read(&p->ref) == 1 && p->flags == PAGE_ANON)
-			b->pages[nfree++] = p;
-		else
+		else if (p->flags != PAGE_ANON)
 			page_put(p);
+		else if (refcount_put(&p->ref))
+			b->pages[nfree++] = p;
 	}
 	if (nfree)
 		page_free_many(b->pages, nfree);
