@@ -24,6 +24,10 @@ LTO_OBJS := $(filter $(addprefix $(BUILD)/obj/,kernel/sched/% kernel/syscall/dis
 	kernel/lib/iter.c.o fs/vfs/syscalls_rw.c.o fs/vfs/file.c.o fs/vfs/fdtable.c.o \
 	$(addprefix kernel/arch/$(ARCH)/,cpu/cpu.c.o cpu/fpu.c.o cpu/thread.c.o mm/app.c.o time/clock.c.o)),$(filter %.c.o,$(OBJS)))
 
+# What is read or set up now and then is made small.
+COLD_OBJS := $(filter $(addprefix $(BUILD)/obj/,fs/cgroup/% fs/devfs/% fs/proc/% fs/pseudo/% fs/sysfs/% kernel/drivers/acpi/% \
+	kernel/drivers/pci/% kernel/init/% net/dhcp/% net/netlink/% net/proc/%),$(filter %.c.o,$(OBJS)))
+
 # The Linux ABI's structures and numbers come from linux-libc-dev; nothing else of /usr/include is visible.
 UAPI := build/uapi
 INCLUDES := -nostdinc -isystem $(shell $(CC) -print-file-name=include) -isystem $(UAPI) \
@@ -49,6 +53,7 @@ $(BUILD)/kernel.debug.elf: $(OBJS) kernel/arch/$(ARCH)/kernel.ld
 	$(CC) $(CFLAGS) $(LTO) $(LDFLAGS) -o $@ $(OBJS)
 
 $(LTO_OBJS): CFLAGS += $(LTO)
+$(COLD_OBJS): CFLAGS += -Os
 
 # Per-CPU accesses that GCC compiled without their segment; stale generated documents.
 check-percpu: $(BUILD)/kernel.debug.elf
