@@ -84,9 +84,12 @@ TEST(errors)
 	if (geteuid())
 		return;
 	CHILD // other users' processes
+		int alive[2];
+		char c;
+		NEED(!pipe(alive));
 		pid_t p = fork();
-		if (!p)
-			sleep_for_ever();
+		if (!p) // until its parent ends, whose signal would not be let through
+			_exit(close(alive[1]) || read(alive[0], &c, 1));
 		NEED(!become(NOBODY));
 		NEED_ERR(pt(PTRACE_ATTACH, p, 0, 0), EPERM);
 		NEED_ERR(pt(PTRACE_SEIZE, p, 0, 0), EPERM);
