@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Multicast and link-local addresses through an interface that is not the loopback, with a TTL of 0: nothing leaves this host. What the
-// interface's own members get back, and how the settings of IPv4 and IPv6 stay apart in one socket.
+// Multicast and link-local addresses through an interface that is not the loopback, with a TTL of 0: nothing
+// leaves this host. What the interface's own members get back, and how the settings of IPv4 and IPv6 stay
+// apart in one socket.
 #include "check.h"
 #include <arpa/inet.h>
 #include <ifaddrs.h>
@@ -64,7 +65,8 @@ static int came(int s)
 {
 	char byte, control[256];
 	struct iovec v = {&byte, 1};
-	struct msghdr m = {.msg_iov = &v, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
+	struct msghdr m = {
+		.msg_iov = &v, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
 	struct pollfd p = {s, POLLIN, 0};
 
 	if (poll(&p, 1, 300) != 1 || recvmsg(s, &m, 0) != 1)
@@ -135,6 +137,21 @@ TEST(ipv6_loops_back_to_members)
 	close(s);
 }
 
+// An address receives nothing until it is known that no other host has it (RFC 4862, 5.4), which takes a
+// second.
+static bool is_any_address_tentative(void)
+{
+	FILE *f = fopen("/proc/net/if_inet6", "r");
+	bool tentative = false;
+	unsigned flags;
+
+	while (f && !tentative && fscanf(f, "%*s %*x %*x %*x %x %*s", &flags) == 1)
+		tentative = flags & 0x40;
+	if (f)
+		fclose(f);
+	return tentative;
+}
+
 TEST(own_link_local_address_keeps_its_scope)
 {
 	struct sockaddr_in6 to = {}, from;
@@ -144,6 +161,8 @@ TEST(own_link_local_address_keeps_its_scope)
 	in_port_t port;
 	char byte;
 
+	for (int i = 0; i < 500 && is_any_address_tentative(); i++)
+		usleep(10000);
 	EXPECT_EQ(getifaddrs(&all), 0);
 	for (struct ifaddrs *a = all; a; a = a->ifa_next)
 		if (a->ifa_addr && a->ifa_addr->sa_family == AF_INET6 &&
