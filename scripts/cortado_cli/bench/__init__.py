@@ -12,7 +12,7 @@ from .. import accel, ui
 from ..errors import UsageError
 from ..manage import print_table
 
-NAMES = ("boot", "kernel", "memory", "http", "net")
+NAMES = ("boot", "kernel", "http", "net")
 
 
 class Row:

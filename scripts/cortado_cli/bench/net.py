@@ -92,7 +92,7 @@ class _Guest:
             self.namespace.command("sysctl", "-qw", "net.ipv4.ip_local_port_range=1024 65535")
             with self.namespace.entered():
                 name = "bench-%d" % os.getpid()
-                service.cortado("run", "-d", "--wait", "--quiet", "--machine", "q35", "--cpus", "1", "-m", "384M", "--name", name,
+                service.cortado("run", "-d", "--wait", "--quiet", "--cpus", "1", "-m", "384M", "--name", name,
                                 "--net", "tap:" + netns.TAP, "--append", netns.GUEST_WORD, *service.SYSTEMS[self.system], self.app)
             self._stack.callback(service.cortado, "stop", "-t", "5", name)
             record = json.loads(service.cortado("inspect", name))

@@ -2,20 +2,23 @@
 """A service VM for measurements: started detached through the public command, ended for sure."""
 
 import contextlib
-import json
 import os
 import subprocess
 
-from .. import paths
+from .. import paths, ready, vm
 from ..errors import CortadoError
 
-SYSTEMS = {"cortado": [], "linux": ["--guest", "linux"]}
+COMMAND = os.path.join(paths.ROOT, "scripts", "cortado")
+# Both on q35 with the same devices: only the guest's kernel differs.
+SYSTEMS = {"cortado": ["--machine", "q35"], "linux": ["--machine", "q35", "--guest", "linux"]}
 APPS = {"node hello": ["-m", "256M", "--cpus", "1", os.path.join(paths.ROOT, "apps", "node", "hello")],
         "java orders": ["-m", "384M", "--cpus", "1", os.path.join(paths.ROOT, "apps", "java", "orders")]}
+PATHS = {"node hello": "/", "java orders": "/orders"}
+_LIMIT = 120  # seconds until a service is ready
 
 
 def cortado(*words, timeout=180):
-    done = subprocess.run([os.path.join(paths.ROOT, "scripts", "cortado")] + list(words), stdin=subprocess.DEVNULL,
+    done = subprocess.run([COMMAND] + list(words), stdin=subprocess.DEVNULL,
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=timeout, text=True)
     if done.returncode != 0:
         raise CortadoError("`cortado %s` failed:\n%s" % (" ".join(words), done.stderr.strip()))
@@ -23,12 +26,14 @@ def cortado(*words, timeout=180):
 
 
 @contextlib.contextmanager
-def running(system, app):
-    """The record (vm.json's content) of APP under SYSTEM, ready."""
+def running(words, app):
+    """The record (vm.json's content) of APP, just ready, under the system that WORDS of `cortado run` choose."""
     name = "bench-%d" % os.getpid()
-    # Both on q35 with the same devices: only the guest's kernel differs.
-    cortado("run", "-d", "--wait", "--quiet", "--machine", "q35", "--name", name, "-p", "0:8080", *SYSTEMS[system], *APPS[app])
+    cortado("run", "-d", "--quiet", "--name", name, "-p", "0:8080", *words, *APPS[app])
     try:
-        yield json.loads(cortado("inspect", name))
+        found = vm.find(name)
+        if ready.wait(found, _LIMIT) != "ready":
+            raise CortadoError("%s is not ready after %d s" % (app, _LIMIT))
+        yield found.record
     finally:
         cortado("stop", name)
