@@ -3,7 +3,9 @@
 
 Output of the suites is in build/test/SUITE.log; of a failing one the telling lines are shown."""
 
+import contextlib
 import dataclasses
+import functools
 import glob
 import json
 import os
@@ -15,7 +17,8 @@ import time
 from . import kernel, paths, ui
 from .errors import FAILED, CortadoError, HostLacks, UsageError
 
-_SHARDS = 2
+_WORKERS = 2
+_LONG = ["test_services.py", "test_network.py", "test_run.py", "test_java.py"]  # begun first, so that none of them runs alone at the end
 _SHOWN = 60  # lines of a failing suite
 
 
@@ -73,29 +76,26 @@ class Suite:
             result.failed = 1
         self.count.add(result)
 
-    def pytest(self, words, limit, shards=1):
-        python = _python_with_pytest()
-        started = []
-        for i in range(shards):
-            counts = paths.build("test", "%s.%d.json" % (self.name, i))
-            if os.path.exists(counts):
-                os.unlink(counts)
-            line = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--shard=%d/%d" % (i, shards), "--counts=" + counts,
-                    "--tb=short"] + words + (["--full"] if self.ns.full else [])
-            log = open(paths.build("test", "%s.%d.log" % (self.name, i)), "w+")
-            started.append((counts, log, subprocess.Popen(line, cwd=paths.ROOT, stdin=subprocess.DEVNULL, stdout=log,
-                                                          stderr=subprocess.STDOUT, start_new_session=True)))
+    def pytest(self, jobs, limit):
+        """Run pytest once with each of JOBS, lists of words, on _WORKERS processes at a time in the order given; all within
+        LIMIT seconds."""
         deadline = time.monotonic() + limit
-        for counts, log, process in started:
-            try:
-                process.wait(max(1, deadline - time.monotonic()))
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, 15)  # the tests end their VMs
-                process.wait()
-            log.seek(0)
-            self.log.write(log.read())
-            log.close()
-            self.count.add(_counts(counts, process.returncode))
+        waiting, running = list(enumerate(jobs)), []
+        while waiting or running:
+            while waiting and len(running) < _WORKERS and time.monotonic() < deadline:
+                running.append(_Pytest(self, *waiting.pop(0)))
+            if time.monotonic() >= deadline:
+                for job in running:
+                    with contextlib.suppress(ProcessLookupError):
+                        os.killpg(job.process.pid, 15)  # the tests end their VMs
+                    job.process.wait()
+                self.count.failed += len(waiting)
+                waiting = []
+            for job in [j for j in running if j.process.poll() is not None]:
+                running.remove(job)
+                self.log.write(job.output())
+                self.count.add(job.count())
+            time.sleep(0.1)
         self.log.flush()
 
     def finish(self, took):
@@ -110,17 +110,38 @@ class Suite:
         self.log.close()
 
 
-def _counts(path, status):
-    """What a pytest process wrote; without its file it counts as one failure."""
-    try:
-        with open(path) as f:
-            data = json.load(f)
-    except (OSError, ValueError):
-        return Count(0, 1)
-    failed = data["failed"] + data["error"]
-    return Count(data["passed"], failed or (1 if status not in (0, 5) else 0))
+class _Pytest:
+    """One pytest process of SUITE, the NUMBERth."""
+
+    def __init__(self, suite, number, words):
+        self.counts = paths.build("test", "%s.%d.json" % (suite.name, number))
+        if os.path.exists(self.counts):
+            os.unlink(self.counts)
+        line = [_python_with_pytest(), "-m", "pytest", "-q", "-p", "no:cacheprovider", "--counts=" + self.counts, "--tb=short"]
+        line += words + (["--full"] if suite.ns.full else [])
+        self.log = open(paths.build("test", "%s.%d.log" % (suite.name, number)), "w+")
+        self.log.write("$ %s\n" % " ".join(line))
+        self.log.flush()
+        self.process = subprocess.Popen(line, cwd=paths.ROOT, stdin=subprocess.DEVNULL, stdout=self.log, stderr=subprocess.STDOUT,
+                                        start_new_session=True)
+
+    def output(self):
+        with self.log:
+            self.log.seek(0)
+            return self.log.read()
+
+    def count(self):
+        """What it wrote; without its file it counts as one failure."""
+        try:
+            with open(self.counts) as f:
+                data = json.load(f)
+        except (OSError, ValueError):
+            return Count(0, 1)
+        failed = data["failed"] + data["error"]
+        return Count(data["passed"], failed or (1 if self.process.returncode not in (0, 5) else 0))
 
 
+@functools.cache
 def _python_with_pytest():
     for python in ("/usr/bin/python3", sys.executable, "python3"):
         try:
@@ -167,19 +188,20 @@ def _fuzz(s):
 def _guest(s):
     """The guest programs on this host's Linux, which shows that they test rightly; then in VMs."""
     s.make(["-s", "-C", "tests/guest", "check-host"], 600, good=r"^(\d+) passed")
-    s.pytest(["tests/system/test_guest.py"], 900 if not s.ns.full else 3600, _SHARDS)
+    s.pytest([["tests/system/test_guest.py", "--shard=%d/%d" % (i, _WORKERS)] for i in range(_WORKERS)], 900 if not s.ns.full else 3600)
 
 
 def _system(s):
     subprocess.run(["make", "-s", "-C", os.path.join(paths.ROOT, "tests", "guest")], stdin=subprocess.DEVNULL)
-    files = sorted(glob.glob(os.path.join(paths.ROOT, "tests", "system", "test_*.py")))
-    wanted = [os.path.relpath(f, paths.ROOT) for f in files if not f.endswith("test_guest.py")]
-    s.pytest(wanted, 900 if not s.ns.full else 7200, _SHARDS)
+    # A file at a time: the tests of one file may publish the same port.
+    files = {os.path.basename(f) for f in glob.glob(os.path.join(paths.ROOT, "tests", "system", "test_*.py"))} - {"test_guest.py"}
+    order = sorted(files, key=lambda name: (_LONG.index(name) if name in _LONG else len(_LONG), name))
+    s.pytest([["tests/system/" + name] for name in order], 1200 if not s.ns.full else 7200)
 
 
 def _suites(s):
     """Other people's suites: an hour or more, by name only."""
-    s.pytest(["tests/suites"], 3 * 3600)
+    s.pytest([["tests/suites"]], 3 * 3600)
 
 
 _SUITES = {"unit": _unit, "models": _models, "agent": _agent, "net": _net, "fuzz": _fuzz, "guest": _guest, "system": _system,

@@ -3,7 +3,7 @@
 
 --guest linux   the same tests on Debian's kernel, which shows whether a failure is the test's or the kernel's
 --full          every configuration and size instead of a sample
---shard I/N     the Ith of N parts, for running in parallel
+--shard I/N     every Nth test from the Ith, for running in parallel
 --counts FILE   totals as JSON, for `cortado test`"""
 
 import json
@@ -42,26 +42,9 @@ def pytest_generate_tests(metafunc):
     metafunc.parametrize("launch", chosen, ids=["%s-%d" % c for c in chosen], indirect=True)
 
 
-def _files_of_shard(items, shard, of):
-    """Whole files, so that the tests of one file, which may publish the same port, never meet; shared out by their
-    number of tests, largest first."""
-    counts, shards = {}, [[0, set()] for _ in range(of)]
-    for item in items:
-        counts[item.path.name] = counts.get(item.path.name, 0) + 1
-    for name in sorted(counts, key=lambda n: (-counts[n], n)):
-        least = min(shards, key=lambda s: s[0])
-        least[0] += counts[name]
-        least[1].add(name)
-    return shards[shard][1]
-
-
 def pytest_collection_modifyitems(config, items):
     shard, of = (int(x) for x in config.getoption("shard").split("/"))
-    if len({item.path for item in items}) > 1:
-        mine = _files_of_shard(items, shard, of)
-        kept = [item for item in items if item.path.name in mine]
-    else:
-        kept = items[shard::of]
+    kept = items[shard::of]
     if config.getoption("guest") != "cortado":
         for item in kept:
             if item.get_closest_marker("cortado_only"):
