@@ -6,6 +6,7 @@ import http.client
 import json
 import os
 import select
+import threading
 import uuid
 
 import vm
@@ -70,3 +71,25 @@ def running(app, *options, wait=True, arguments=(), cwd=None):
         yield Service(name)
     finally:
         vm.cortado("stop", "-t", "5", name, timeout=30)
+
+
+@contextlib.contextmanager
+def answering(service, path="/health"):
+    """The statuses that SERVICE gave, asked again and again meanwhile; 0 where it gave none."""
+    statuses, end = [], threading.Event()
+
+    def ask():
+        while not end.is_set():
+            try:
+                statuses.append(service.http("GET", path, timeout=10)[0])
+            except (OSError, http.client.HTTPException):
+                statuses.append(0)
+            end.wait(0.1)
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    try:
+        yield statuses
+    finally:
+        end.set()
+        thread.join()
