@@ -92,6 +92,43 @@ static void mount_one(const struct boot_mount *m)
 		log_warn("vfs: mounting %s on %s failed: error %d", m->type, m->path, -err);
 }
 
+int vfs_make_path(const char *path, bool folder)
+{
+	char *text = kstrdup(path), *slash;
+	struct path p;
+	int err = text ? 0 : -ENOMEM;
+
+	for (slash = text; !err && (slash = strchr(slash + 1, '/'));) {
+		*slash = 0;
+		err = namei_mkdir(AT_FDCWD, text, 0755);
+		*slash = '/';
+		err = err == -EEXIST ? 0 : err;
+	}
+	kfree(text);
+	if (err || !vfs_lookup(path, true, &p)) {
+		if (!err)
+			path_put(&p);
+		return err;
+	}
+	return folder ? namei_mkdir(AT_FDCWD, path, 0755) : vfs_mknod(path, S_IFREG | 0644, 0, NULL);
+}
+
+int vfs_bind(const char *from, const char *to)
+{
+	struct path a, b;
+	int err = vfs_lookup(from, true, &a);
+
+	if (err)
+		return err;
+	err = vfs_lookup(to, true, &b);
+	if (!err) {
+		err = mount_bind(&a, &b, false);
+		path_put(&b);
+	}
+	path_put(&a);
+	return err;
+}
+
 struct empty_context {
 	struct dir_context dir;
 	bool found;

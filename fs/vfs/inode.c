@@ -141,6 +141,15 @@ struct inode *inode_cache_add(struct inode *i)
 	return other;
 }
 
+void inode_cache_remove(struct inode *i)
+{
+	struct super *s = i->super;
+
+	spin_lock(&s->inodes_lock);
+	list_del_init(&i->hash_node);
+	spin_unlock(&s->inodes_lock);
+}
+
 int inode_get_write(struct inode *i)
 {
 	s32 n = atomic_load_explicit(&i->writers, memory_order_relaxed);

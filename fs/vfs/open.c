@@ -168,6 +168,14 @@ static int look_or_create(struct walk *w, u64 flags, u32 mode, struct dentry **o
 			*created = !err;
 		}
 		mutex_unlock(&dir->inode->lock);
+		if (err == -EEXIST && !(flags & O_EXCL)) {
+			/* Made meanwhile by somebody who does not go through this VFS. */
+			dentry_put(d);
+			d = lookup_child(dir, w->last, w->last_len, false);
+			if (IS_ERR(d))
+				return (int)PTR_ERR(d);
+			err = rcu_dereference(d->inode) ? 0 : -ENOENT;
+		}
 		if (*created)
 			notify_name(dir->inode, IN_CREATE, 0, d->name, false);
 	}

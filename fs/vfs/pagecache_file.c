@@ -58,8 +58,7 @@ ssize_t pagecache_file_read(struct file *f, struct iter *to, u64 *pos)
 	return (ssize_t)done;
 }
 
-/* How many of N bytes at POS may be written: the limits of the process, of file sizes and of seals. */
-static ssize_t write_limit(struct page_cache *c, u64 pos, size_t n)
+ssize_t pagecache_write_limit(struct page_cache *c, u64 pos, size_t n)
 {
 	u64 limit = current_process()->rlim[RLIMIT_FSIZE].rlim_cur;
 
@@ -165,7 +164,7 @@ ssize_t pagecache_file_write(struct file *f, struct iter *from, u64 *pos)
 	mutex_lock(&i->lock);
 	if (f->flags & O_APPEND || at == POS_APPEND)
 		at = i->size;
-	n = write_limit(i->cache, at, from->left);
+	n = pagecache_write_limit(i->cache, at, from->left);
 	if (n > 0) {
 		inode_remove_privs(i);
 		inode_touch_mtime(i);
@@ -175,6 +174,23 @@ ssize_t pagecache_file_write(struct file *f, struct iter *from, u64 *pos)
 	if (n > 0)
 		*pos = at;
 	return n;
+}
+
+void pagecache_update(struct page_cache *c, u64 pos, const void *data, size_t n)
+{
+	while (n && READ_ONCE(c->npages)) {
+		size_t off = pos % PAGE_SIZE, part = min(n, PAGE_SIZE - off);
+		struct page *p = pagecache_find(c, pos >> PAGE_SHIFT);
+
+		if (p) {
+			pagecache_wait(p); /* what is being read may be older */
+			memcpy((char *)page_to_virt(p) + off, data, part);
+			page_put(p);
+		}
+		pos += part;
+		data = (const char *)data + part;
+		n -= part;
+	}
 }
 
 static int pagecache_fault(struct vm_fault *f)

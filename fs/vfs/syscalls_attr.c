@@ -123,12 +123,16 @@ static int set_times(const struct path *p, struct inode *i, const struct __kerne
 	struct inode_attr a = {.valid = ATTR_ATIME | ATTR_MTIME | ATTR_CTIME};
 	bool all_now = true;
 
+	if (!t)
+		a.valid |= ATTR_ATIME_NOW | ATTR_MTIME_NOW;
 	a.atime = a.mtime = a.ctime = clock_realtime();
 	for (int n = 0; t && n < 2; n++) {
 		u64 *out = n ? &a.mtime : &a.atime;
 
-		if (t[n].tv_nsec == UTIME_NOW)
+		if (t[n].tv_nsec == UTIME_NOW) {
+			a.valid |= n ? ATTR_MTIME_NOW : ATTR_ATIME_NOW;
 			continue;
+		}
 		all_now = false;
 		if (t[n].tv_nsec == UTIME_OMIT)
 			a.valid &= ~(u32)(n ? ATTR_MTIME : ATTR_ATIME);

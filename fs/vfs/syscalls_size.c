@@ -134,7 +134,7 @@ SYSCALL_DEFINE1(fdatasync, int, fd)
 	return fsync_fd(fd, true);
 }
 
-SYSCALL_DEFINE0(sync)
+void vfs_sync(void)
 {
 	struct mount *m = NULL;
 
@@ -143,6 +143,11 @@ SYSCALL_DEFINE0(sync)
 		if (m->super->ops && m->super->ops->sync)
 			m->super->ops->sync(m->super);
 	mutex_unlock(&mount_lock);
+}
+
+SYSCALL_DEFINE0(sync)
+{
+	vfs_sync();
 	return 0;
 }
 

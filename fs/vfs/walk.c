@@ -157,6 +157,22 @@ static struct dentry *lookup_real(struct dentry *dir, const char *name, size_t l
 	return d;
 }
 
+/* D is stale unless its file system says otherwise. Takes over the reference; NULL: look it up anew. DIR is
+ * locked. */
+static struct dentry *recheck(struct inode *dir, struct dentry *d)
+{
+	int right = 0;
+
+	if (d->inode && dir->ops->recheck)
+		right = dir->ops->recheck(dir, d);
+	if (right > 0)
+		return d;
+	if (!right)
+		dcache_unlink(d);
+	dentry_put(d);
+	return ERR_PTR(right);
+}
+
 struct dentry *lookup_child(struct dentry *dir, const char *name, size_t len, bool locked)
 {
 	u32 hash = dentry_hash(dir, name, len);
@@ -179,11 +195,8 @@ struct dentry *lookup_child(struct dentry *dir, const char *name, size_t len, bo
 		mutex_lock(&dir->inode->lock);
 	}
 	d = dcache_find(dir, name, len, hash);
-	if (d && dentry_stale(dir, d)) {
-		dcache_unlink(d);
-		dentry_put(d);
-		d = NULL;
-	}
+	if (d && dentry_stale(dir, d))
+		d = recheck(dir->inode, d);
 	if (!d)
 		d = lookup_real(dir, name, len);
 	if (!locked)

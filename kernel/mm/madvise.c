@@ -62,10 +62,12 @@ static int remove_pages(struct vma *v, u64 a, u64 e)
 	u64 off = (v->pgoff << PAGE_SHIFT) + (a - v->start);
 	int err = 0;
 
-	if (v->flags & VMA_LOCKED || !f || !f->ops->fallocate)
+	if (v->flags & VMA_LOCKED || !f || !f->inode)
 		err = -EINVAL;
 	else if ((v->flags & (VMA_SHARED | VMA_WRITE)) != (VMA_SHARED | VMA_WRITE))
 		err = -EACCES;
+	else if (!f->ops->fallocate)
+		err = -EOPNOTSUPP;
 	else
 		file_get(f);
 	vma_unlock_read(v); /* the file system takes its own locks, and unmaps by the page cache's list */

@@ -66,6 +66,11 @@ ssize_t pagecache_file_read(struct file *f, struct iter *to, u64 *pos);
 #define POS_APPEND (~0ull) /* as *POS: at the end, wherever that is once the inode is locked */
 ssize_t pagecache_file_write(struct file *f, struct iter *from, u64 *pos);
 int pagecache_file_mmap(struct file *f, struct vma *vma);
+/* How many of N bytes at POS may be written: the limits of the process (SIGXFSZ), of file sizes and of seals. -EFBIG, -EPERM.
+ * The inode's lock is held. */
+ssize_t pagecache_write_limit(struct page_cache *c, u64 pos, size_t n);
+/* N bytes at POS were written to the storage past the cache: make the pages that it holds say so. Thread context. */
+void pagecache_update(struct page_cache *c, u64 pos, const void *data, size_t n);
 /* Reclaim up to N clean unmapped pages, oldest first. Returns how many. Called by the page allocator; must not allocate. */
 u64 pagecache_reclaim(u64 n);
 u64 pagecache_total(void);	 /* pages in all caches */

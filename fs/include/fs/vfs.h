@@ -46,6 +46,9 @@ struct inode_ops {
 	 * of the child's. D may be negative. May not sleep. NULL: never. */
 	bool (*revalidate)(struct dentry *);
 	int (*removexattr)(struct inode *, const char *name);
+	/* revalidate says that D, which is positive, is stale: ask again, under DIR's lock; may sleep. 1: it is right after all
+	 * (and its inode up to date); 0: look it up anew. -errno. NULL: always anew. */
+	int (*recheck)(struct inode *dir, struct dentry *d);
 	/* O_TMPFILE: an inode without a name, nlink 0, with a reference. ERR_PTR */
 	struct inode *(*tmpfile)(struct inode *dir, u32 mode);
 };
@@ -61,6 +64,8 @@ struct inode_attr {
 #define ATTR_CTIME 64
 #define ATTR_OPEN  128 /* the size change is an O_TRUNC */
 #define ATTR_CHOWN 256 /* from chown: set-ID bits go, whatever else changes */
+#define ATTR_ATIME_NOW 512 /* the time is "now": file systems elsewhere may take their own clock's */
+#define ATTR_MTIME_NOW 1024
 	u32 mode, uid, gid;
 	u64 size;
 	u64 atime, mtime, ctime; /* CLOCK_REALTIME ns */
@@ -176,6 +181,11 @@ void super_put(struct super *s);
 int vfs_mount(const char *source, const char *path, const char *type, u32 flags, const char *options);
 /* Kernel-side open of an absolute path. ERR_PTR. */
 struct file *vfs_open(const char *path, u32 flags, u32 mode);
+/* Kernel-side: make the folder PATH (absolute), or an empty file there, and what is missing above it. Fine if it is there. */
+int vfs_make_path(const char *path, bool folder);
+/* Show what is at FROM at TO as well. */
+int vfs_bind(const char *from, const char *to);
+void vfs_sync(void); /* every mounted file system writes what it holds back. Thread context */
 /* Look up PATH from the current process's root (or the boot root). FOLLOW the last symlink. References in
  * *OUT. */
 int vfs_lookup(const char *path, bool follow, struct path *out);
@@ -247,6 +257,7 @@ void inode_put(struct inode *i);
  * somebody was faster (I is then put), or ERR_PTR(-ENOMEM). The last inode_put takes it out. */
 struct inode *inode_cache_find(struct super *s, u64 ino);
 struct inode *inode_cache_add(struct inode *i);
+void inode_cache_remove(struct inode *i); /* its number may belong to another file from now on */
 /* Forget the cached name NAME of directory DIR, and what hangs below: for file systems whose entries come and
  * go by themselves. NAME NULL: all of them. */
 void dcache_forget(struct super *s, struct inode *dir, const char *name, size_t len);
