@@ -111,7 +111,7 @@ const char *cmdline_raw(void)
 static const char *const kernel_words[] = {
 	"BOOT_IMAGE", "bootchart", "console", "cwd", "debug", "hostname", "hugepages", "init", "ip", "loglevel", "maxcpus", "nokaslr",
 	"norandmaps", "panic", "quiet", "reboot", "ro", "root", "rootflags", "rootfstype", "rootoverlay", "rw", "strace",
-	"transparent_hugepage", "virtio_mmio.device", "net.ifnames",
+	"transparent_hugepage", "virtio_mmio.device", "volume", "net.ifnames",
 };
 
 const char *cmdline_env(unsigned index)

@@ -19,6 +19,7 @@
 #include "kernel/percpu.h"
 #include "kernel/sched.h"
 #include "start_init.h"
+#include "volumes.h"
 
 extern const struct initcall __start_initcalls[], __stop_initcalls[];
 int vfs_boot_mounts(void);
@@ -78,6 +79,7 @@ static void bring_up(void *arg)
 	int err = vfs_boot_mounts();
 	if (err)
 		panic("init: no root file system: error %d", err);
+	mount_volumes();
 	chart("vfs_boot_mounts");
 	start_init();
 }

@@ -12,6 +12,7 @@
 #include "base/format.h"
 #include "base/string.h"
 #include "fs/file.h"
+#include "fs/vfs.h"
 #include "kernel/alloc.h"
 #include "kernel/cmdline.h"
 #include "kernel/console.h"
@@ -152,6 +153,7 @@ void init_exited(int status)
 	} else {
 		snprintf(line, sizeof line, "{\"event\":\"exit\",\"code\":%d}\n", status >> 8 & 0xff);
 	}
+	vfs_sync();
 	log_info("init ended with status %#x", (unsigned)status);
 	control_send(line);
 	power_off();

@@ -8,7 +8,7 @@ import shutil
 import signal
 import tempfile
 
-from . import accel, closure, environment, image, kernel, linux, net, paths, qemu, result, sizes, streams, tree, ui
+from . import accel, closure, environment, image, kernel, linux, net, paths, qemu, result, sizes, streams, tree, ui, volumes
 from .errors import CORTADO_FAILED, CortadoError
 
 PORTS = ("org.cortado.stdin", "org.cortado.stdout", "org.cortado.stderr", "org.cortado.control")
@@ -19,10 +19,13 @@ def main(ns):
     _, root, init, folder, env = prepare(ns)
     machine = describe(ns, root, init, folder, env)
     work = tempfile.mkdtemp(prefix="launch-%d-" % os.getpid(), dir=paths.runtime())
+    linked = paths.state(".volumes-%d" % os.getpid())
     try:
+        volumes.prepare(machine.volumes, [work, linked])
         return run(machine, work)
     finally:
         shutil.rmtree(work, ignore_errors=True)
+        shutil.rmtree(linked, ignore_errors=True)
 
 
 def prepare(ns):
@@ -70,6 +73,7 @@ def describe(ns, root, init, folder, env):
         net=ns.net,
         forwards=[p.chosen() for p in net.parse_ports(ns.publish)],
         console=os.path.abspath(ns.console) if ns.console else "",
+        volumes=volumes.parse(ns.volume),
         extra=ns.qemu,
     )
     m.fw_cfg["opt/org.cortado/argv"] = environment.strings([ns.program] + ns.args)

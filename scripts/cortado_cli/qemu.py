@@ -11,7 +11,7 @@ import shlex
 import signal
 import subprocess
 
-from . import setup
+from . import setup, volumes
 from .errors import CortadoError, UsageError
 
 MACHINES = ("q35", "microvm")
@@ -39,6 +39,7 @@ class Machine:
     forwards: list = dataclasses.field(default_factory=list)  # (address, host port, guest port)
     fw_cfg: dict = dataclasses.field(default_factory=dict)  # name -> bytes
     ports: dict = dataclasses.field(default_factory=dict)  # virtio-serial port name -> chardev words after the id
+    volumes: list = dataclasses.field(default_factory=list)  # volumes.Volume, prepared
     console: str = ""  # file for the serial console
     qmp: str = ""  # socket path
     balloon: bool = False
@@ -62,6 +63,8 @@ def command(m, folder):
     words += ["-kernel", m.kernel, "-append", m.append]
     if m.initrd:
         words += ["-initrd", m.initrd]
+    if m.volumes:
+        m.fw_cfg["opt/org.cortado/volumes"] = volumes.text(m.volumes)
     for i, (name, data) in enumerate(sorted(m.fw_cfg.items())):
         path = os.path.join(folder, "fw_cfg.%d" % i)
         with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as f:
@@ -74,6 +77,9 @@ def command(m, folder):
     words += _device(m, "virtio-rng", "")
     if m.balloon:
         words += _device(m, "virtio-balloon", "id=balloon0,deflate-on-oom=on,free-page-reporting=on")
+    for i, v in enumerate(m.volumes):
+        words += ["-fsdev", "local,id=volume%d,path=%s,security_model=none,multidevs=remap%s" % (i, comma(v.folder), ",readonly=on" if v.read_only else "")]
+        words += _device(m, "virtio-9p", "fsdev=volume%d,mount_tag=%s" % (i, volumes.tag(i)))
     if m.ports:
         words += _device(m, "virtio-serial", "max_ports=%d" % (len(m.ports) + 2))
         for i, (name, chardev) in enumerate(m.ports.items()):

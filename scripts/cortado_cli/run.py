@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 
-from . import accel, app, appjson, environment, linux, lock, manifest, net, paths, qemu, qmp, ready, result, shutdown, sizes, streams, ui, vm
+from . import accel, app, appjson, environment, linux, lock, manifest, net, paths, qemu, qmp, ready, result, shutdown, sizes, streams, ui, vm, volumes
 from .errors import CORTADO_FAILED, INTERRUPTED, CortadoError, UsageError
 
 _GRACE = 10.0
@@ -49,11 +49,12 @@ def _start(ns, found):
             "machine": machine.machine, "accel": machine.accel, "memory_bytes": machine.memory, "cpus": machine.cpus,
             "net": machine.net, "ports": [dict(zip(("address", "host", "guest"), p)) for p in published],
             "api": {"address": api_at[0], "port": api_at[1]} if api_at else None,
-            "kernel": machine.kernel, "root": machine.root, "command_line": machine.append, "argv": config["argv"],
+            "volumes": [v.record() for v in machine.volumes], "kernel": machine.kernel, "root": machine.root, "command_line": machine.append, "argv": config["argv"],
         }
         machine.name = this.name
         machine.qmp = this.qmp
         machine.console = this.file("console.log")
+        volumes.prepare(machine.volumes, [this.runtime_folder, this.folder])
         if not ns.quiet and machine.accel == "tcg":
             ui.say("cortado: no usable KVM here: the CPU is emulated, about ten times slower" if ns.accel == "auto"
                    else "cortado: the CPU is emulated, about ten times slower")
@@ -72,7 +73,7 @@ def _describe(ns, found):
     published = _published(ns, m, network)
     api_at = _api(ns, m, network, [p[1] for p in published])
     env = environment.collect(ns.env, ns.env_file, m["env"])
-    _refuse_volumes(ns.volume)
+    shared = volumes.parse(ns.volume)
     declared = m["ports"] or [guest for _, _, guest in published]
     on_exit = "poweroff" if m["on_exit"] == "auto" and not ns.detach else None
     config = appjson.document(m, found.home, ns.args, env, declared, bool(api_at), on_exit)
@@ -89,6 +90,7 @@ def _describe(ns, found):
         mac="" if network == "user" else "52:54:00:%s:%s:%s" % tuple(secrets.token_hex(1) for _ in range(3)),
         forwards=published + ([(api_at[0], api_at[1], m["api"]["port"])] if api_at else []), balloon=True, extra=ns.qemu)
     machine.fw_cfg["opt/org.cortado/config.json"] = json.dumps(config).encode()
+    machine.volumes = shared
     if ns.guest == "linux":
         linux.apply(machine)
     return machine, published, api_at, config
@@ -121,14 +123,6 @@ def _api(ns, m, network, taken):
         chosen = net.Published(address, port, m["api"]["port"]).chosen()
         if chosen[1] not in taken:
             return chosen[:2]
-
-
-def _refuse_volumes(words):
-    for word in words:
-        parts = word.split(":")
-        if len(parts) not in (2, 3) or not parts[1].startswith("/") or parts[2:] not in ([], ["ro"]):
-            raise UsageError("--volume %s: write SRC:DST[:ro], DST beginning with /" % word)
-        raise CortadoError("--volume %s: the kernel has no file system for volumes yet; bring files along with \"files\" in cortado.json" % word)
 
 
 def _claim_name(wanted, default):

@@ -116,6 +116,7 @@ class Vm:
 
     def forget_sockets(self):
         shutil.rmtree(self.runtime_folder, ignore_errors=True)
+        shutil.rmtree(self.file("volumes"), ignore_errors=True)  # links to single files
 
 
 def process_start(pid):
