@@ -81,7 +81,7 @@ int proc_stat(struct seq *s, const struct pseudo_ctx *ctx)
 {
 	u64 user = 0, system = 0, minor = 0, major = 0, terminal;
 	int nice = 0, policy = 0, tpgid, err;
-	unsigned rt_priority = 0;
+	unsigned rt_priority = 0, running_at = 0; /* with what waiters of its futexes lend it */
 	struct process *p;
 	struct facts x;
 	bool open;
@@ -97,6 +97,7 @@ int proc_stat(struct seq *s, const struct pseudo_ctx *ctx)
 	if (x.t) {
 		nice = sched_get_nice(x.t);
 		policy = sched_get_policy(x.t, &rt_priority);
+		running_at = max(rt_priority, (unsigned)atomic_load_explicit(&x.t->se.boost, memory_order_relaxed));
 	}
 	seq_printf(s, "%u (%s) %c %u %u %u %d %d %u %llu %llu %llu %llu %llu %llu %llu %llu %d %d %u 0 %llu ",
 		   x.whole ? p->pid : x.t->tid, name_of(&x), x.state, process_ppid(p), p->pgid, p->sid,
@@ -105,7 +106,7 @@ int proc_stat(struct seq *s, const struct pseudo_ctx *ctx)
 		   (unsigned long long)p->child_maj_faults, (unsigned long long)to_ticks(user),
 		   (unsigned long long)to_ticks(system), (unsigned long long)to_ticks(p->child_user_ns),
 		   (unsigned long long)to_ticks(p->child_system_ns),
-		   rt_priority ? -1 - (int)rt_priority : 20 + nice, nice, p->nthreads,
+		   running_at ? -1 - (int)running_at : 20 + nice, nice, p->nthreads,
 		   (unsigned long long)to_ticks(x.whole || !x.t ? p->start_time : x.t->start_time));
 	seq_printf(s, "%llu %llu %llu %d %d %llu 0 0 %llu %llu %llu %llu %d 0 0 %d %u %u %d 0 0 0 ",
 		   x.vm ? (unsigned long long)x.vm->total_vm << PAGE_SHIFT : 0ull,

@@ -89,9 +89,29 @@ size_t vm_read_present(struct vmspace *vm, u64 addr, void *buf, size_t len)
 	return done;
 }
 
+/* *KEY is that of private memory, which a private mapping of a file is once it may be written. -EFAULT where
+ * an access would fault (no rights, behind the end of the file) and, as on Linux, for private memory that is
+ * read-only. */
+static int futex_key_of(struct vma *v, u64 addr, struct futex_key *key)
+{
+	struct inode *inode = v->file ? v->file->inode : NULL;
+	u64 offset = (v->pgoff << PAGE_SHIFT) + (addr - v->start);
+
+	if (!(v->flags & VMA_RIGHTS))
+		return -EFAULT;
+	if (!inode || (v->flags & (VMA_SHARED | VMA_WRITE)) == VMA_WRITE)
+		return v->flags & (VMA_SHARED | VMA_WRITE) ? 0 : -EFAULT;
+	if (inode->cache && offset >= ALIGN_UP(inode->size, PAGE_SIZE))
+		return -EFAULT;
+	*key = (struct futex_key){.object = (u64)inode, .offset = offset, .shared = true};
+	inode_get(inode);
+	return 0;
+}
+
 int vm_futex_key(struct vmspace *vm, u64 addr, bool private, struct futex_key *key)
 {
 	struct vma *v;
+	int err;
 
 	if (addr >= APP_LIMIT)
 		return -EFAULT;
@@ -101,14 +121,9 @@ int vm_futex_key(struct vmspace *vm, u64 addr, bool private, struct futex_key *k
 	v = vma_lock_read(vm, addr);
 	if (!v)
 		return -EFAULT;
-	if (v->flags & VMA_SHARED && v->file && v->file->inode) {
-		key->object = (u64)v->file->inode;
-		key->offset = (v->pgoff << PAGE_SHIFT) + (addr - v->start);
-		key->shared = true;
-		inode_get(v->file->inode);
-	}
+	err = futex_key_of(v, addr, key);
 	vma_unlock_read(v);
-	return 0;
+	return err;
 }
 
 void vm_futex_key_put(struct futex_key *key)

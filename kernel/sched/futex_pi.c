@@ -208,6 +208,15 @@ put:
 	return err;
 }
 
+/* Does the word name S's owner? Of one that died it tells that nobody is, until its heir has written it:
+ * between the walk of the robust list and futex_exit_pi(), and while `word_stale`. */
+static bool word_agrees(struct pi_state *s, u32 word)
+{
+	u32 tid = word & FUTEX_TID_MASK;
+
+	return tid == s->owner->tid || s->word_stale || (!tid && word & FUTEX_OWNER_DIED);
+}
+
 /* Take the futex for T or find whom to wait for. 1: T has it. 0: wait for *OUT (WAITERS is set in the word);
  * drop it with drop_state() if nobody does. -EAGAIN: start over. -EFAULT: make the word writable. Bucket
  * locked. */
@@ -235,7 +244,7 @@ static int lock_word(struct futex_ref *f, struct futex_bucket *b, struct thread 
 	s = w->pi.pi;
 	if (!s)
 		return -EINVAL;
-	if (!s->word_stale && (word & FUTEX_TID_MASK) != s->owner->tid)
+	if (!word_agrees(s, word))
 		return -EINVAL; /* the application wrote the word behind our back */
 	if (!(word & FUTEX_WAITERS)) {
 		err = app_cmpxchg_u32_nofault(f->addr, &seen, word | FUTEX_WAITERS);
@@ -598,7 +607,7 @@ long futex_requeue_pi(u32 __app *addr1, bool shared, int nr_requeue, u32 __app *
 		}
 		cond_resched();
 	}
-	if (done || ret == -ENOENT || ret >= 0)
+	if (ret == -ENOENT || ret >= 0)
 		ret = done;
 put2:
 	futex_put(&f2);

@@ -48,8 +48,9 @@ static int mark_died(struct thread *t, u32 __app *addr, bool pi, bool pending)
 	if ((u64)(__force u32 *)addr % sizeof(u32) || !app_range_ok(addr, sizeof word) ||
 	    futex_read(&word, addr))
 		return -EFAULT;
-	/* It had released the lock but not yet woken a waiter: do that for it. */
-	if (pending && !pi && !word) {
+	/* It had released the lock but not yet woken a waiter, or had been woken and not yet taken it: wake
+	 * one for it. */
+	if (pending && !pi && !(word & FUTEX_TID_MASK)) {
 		futex_wake_addr(t->vm, (u64)(__force u32 *)addr, 1);
 		return 0;
 	}

@@ -80,8 +80,55 @@ SYSCALL_DEFINE6(futex, u32 __app *, addr, int, op, u32, val, const struct __kern
 struct waitv {
 	struct futex_waiter waiter;
 	struct futex_ref ref;
-	u32 val;
+	struct futex_waitv item;
 };
+
+static int waitv_load(struct waitv *v, const struct futex_waitv __app *items, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		const struct futex_waitv *item = &v[i].item;
+
+		if (copy_from_app(&v[i].item, &items[i], sizeof *item))
+			return -EFAULT;
+		if ((item->flags & ~(u32)(FUTEX_32 | FUTEX_PRIVATE_FLAG)) || item->__reserved ||
+		    !(item->flags & FUTEX_32) || item->val > UINT32_MAX)
+			return -EINVAL;
+	}
+	return 0;
+}
+
+/* Find all words, so that a bad address is told before a changed value. */
+static int waitv_get(struct waitv *v, unsigned n)
+{
+	int err;
+
+	for (unsigned i = 0; i < n; i++) {
+		err = futex_get(&v[i].ref, (u32 __app *)v[i].item.uaddr,
+				!(v[i].item.flags & FUTEX_PRIVATE_FLAG));
+		if (err) {
+			while (i--)
+				futex_put(&v[i].ref);
+			return err;
+		}
+	}
+	return 0;
+}
+
+/* Queue on all, or up to one whose value changed: its number is left in *N. */
+static int waitv_enqueue(struct waitv *v, unsigned *n)
+{
+	int err;
+
+	for (unsigned i = 0; i < *n; i++) {
+		futex_waiter_init(&v[i].waiter);
+		err = futex_wait_setup(&v[i].ref, (u32)v[i].item.val, &v[i].waiter);
+		if (err) {
+			*n = i;
+			return err;
+		}
+	}
+	return 0;
+}
 
 /* Take all of the first N off again. Returns the index of one that was woken, or -1. */
 static int waitv_unqueue(struct waitv *v, unsigned n)
@@ -91,7 +138,6 @@ static int waitv_unqueue(struct waitv *v, unsigned n)
 	for (unsigned i = 0; i < n; i++) {
 		if (!futex_unqueue(&v[i].waiter))
 			woken = (int)i;
-		futex_put(&v[i].ref);
 	}
 	return woken;
 }
@@ -129,9 +175,8 @@ SYSCALL_DEFINE5(futex_waitv, struct futex_waitv __app *, waiters, unsigned, n, u
 		const struct __kernel_timespec __app *, timeout, int, clock)
 {
 	struct futex_timeout to = {.deadline = WAIT_FOREVER};
-	struct futex_waitv item;
+	unsigned queued = n;
 	struct waitv *v;
-	unsigned queued;
 	int ret, woken;
 
 	if (flags || !n || n > FUTEX_WAITV_MAX || !waiters)
@@ -146,31 +191,22 @@ SYSCALL_DEFINE5(futex_waitv, struct futex_waitv __app *, waiters, unsigned, n, u
 	v = kcalloc(n, sizeof *v);
 	if (!v)
 		return -ENOMEM;
-	for (queued = 0, ret = 0; queued < n && !ret; queued++) {
-		struct waitv *e = &v[queued];
-
-		if (copy_from_app(&item, &waiters[queued], sizeof item))
-			ret = -EFAULT;
-		else if ((item.flags & ~(u32)(FUTEX_32 | FUTEX_PRIVATE_FLAG)) || item.__reserved ||
-			 !(item.flags & FUTEX_32) || item.val > UINT32_MAX)
-			ret = -EINVAL;
-		else
-			ret = futex_get(&e->ref, (u32 __app *)item.uaddr, !(item.flags & FUTEX_PRIVATE_FLAG));
-		if (ret)
-			break;
-		e->val = (u32)item.val;
-		futex_waiter_init(&e->waiter);
-		ret = futex_wait_setup(&e->ref, e->val, &e->waiter);
-		if (ret) {
-			futex_put(&e->ref);
-			break;
-		}
-	}
+	ret = waitv_load(v, waiters, n);
+	if (!ret)
+		ret = waitv_get(v, n);
+	if (ret)
+		goto free;
+	ret = waitv_enqueue(v, &queued);
 	if (!ret)
 		ret = waitv_sleep(v, n, &to);
 	woken = waitv_unqueue(v, queued);
-	kfree(v);
+	for (unsigned i = 0; i < n; i++)
+		futex_put(&v[i].ref);
 	/* A wake-up that came while we were still queuing counts too: the waker believes that it woke
 	 * somebody. */
-	return woken >= 0 ? woken : ret;
+	if (woken >= 0)
+		ret = woken;
+free:
+	kfree(v);
+	return ret;
 }
