@@ -3,6 +3,7 @@
  *
  * The idle mask tells wakers which CPUs want work. Whoever clears a bit owes that CPU a message; the CPU sets
  * it again when it goes idle next. Bits are hints: a CPU whose bit is stale just finds its inbox empty. */
+#include "kernel/alloc.h"
 #include "kernel/counter.h"
 #include "sched_internal.h"
 
@@ -12,7 +13,14 @@
 DEFINE_COUNTER(sched_idle_halts, "times a CPU halted");
 DEFINE_COUNTER(sched_idle_polls_won, "times polling in idle found work before halting");
 
-static _Atomic u64 idle_mask[SCHED_MAX_CPUS / 64];
+static _Atomic u64 first_word, *idle_mask = &first_word;
+
+bool sched_expect_cpus(unsigned n)
+{
+	if (n > 64)
+		idle_mask = kzalloc(DIV_ROUND_UP(n, 64) * sizeof *idle_mask);
+	return idle_mask;
+}
 
 bool idle_claim(unsigned cpu)
 {
@@ -48,6 +56,19 @@ bool idle_any(void)
 
 	for (unsigned i = 0; i < words; i++)
 		if (atomic_load_explicit(&idle_mask[i], memory_order_relaxed))
+			return true;
+	return false;
+}
+
+bool idle_any_for(struct thread *t)
+{
+	struct cpu_mask *m = rcu_dereference(t->se.affinity);
+	unsigned words = DIV_ROUND_UP(cpu_count, 64);
+
+	if (!m)
+		return idle_any();
+	for (unsigned i = 0; i < min(words, m->words); i++)
+		if (atomic_load_explicit(&idle_mask[i], memory_order_relaxed) & m->bits[i])
 			return true;
 	return false;
 }

@@ -16,7 +16,6 @@
 #define SCHED_OTHER SCHED_NORMAL /* POSIX name; the header has the old one only */
 #endif
 
-#define SCHED_MAX_CPUS	 4096
 #define SCHED_NEVER	 (~0ull)
 #define SCHED_RR_QUANTUM (100 * NSEC_PER_MSEC)
 /* Of each period, real-time threads leave this much to fair ones that wait: a runaway must not lock everybody
@@ -148,6 +147,7 @@ void sched_place(
 bool idle_claim(unsigned cpu);			/* take CPU's idle bit: true when it was set */
 int idle_find(struct thread *t, unsigned near); /* claims an idle CPU that T may use, or -1 */
 bool idle_any(void);				/* some CPU wants work */
+bool idle_any_for(struct thread *t);		/* that T may use */
 
 /* attr.c */
 void sched_attr_init(struct thread *t);

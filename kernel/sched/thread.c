@@ -136,8 +136,6 @@ void sched_init_cpu(unsigned cpu)
 {
 	struct thread *idle = per_cpu_ptr(&idle_thread, cpu);
 
-	if (cpu >= SCHED_MAX_CPUS)
-		panic("sched_init_cpu: CPU %u of at most %u", cpu, SCHED_MAX_CPUS);
 	*idle = (struct thread){
 		.state_word = THREAD_RUNNING,
 		.flags = THREAD_KERNEL,

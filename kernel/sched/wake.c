@@ -197,8 +197,8 @@ void sched_place(struct thread *t)
 		sched_send(cpu, &t->se.wake_msg);
 		return;
 	}
-	/* Somebody else's CPU is idle: look again soon whether we really made way. */
-	if (cpu_count > 1 && rq->nr_running == 1 && rq->curr != rq->idle && idle_any())
+	/* T could run on an idle CPU: look again soon whether we really made way. */
+	if (cpu_count > 1 && rq->nr_running == 1 && rq->curr != rq->idle && idle_any_for(t))
 		rq->slice_end = min(rq->slice_end, now + SCHED_HANDOFF_NS);
 	rq_enqueue(rq, t, now, true);
 }

@@ -29,6 +29,7 @@ void thread_sleep_until(u64 deadline); /* uninterruptible; CLOCK_MONOTONIC ns */
 /* Boot: the calling context becomes CPU's idle thread. */
 void sched_init_boot(void);
 void sched_init_cpu(unsigned cpu);
+bool sched_expect_cpus(unsigned n); /* boot, before another CPU starts: ids will be below N. False: no memory */
 void sched_idle(void) __noreturn; /* the idle loop: RCU, message list, arch_idle() (sti; hlt) */
 /* The first thing a new thread does, interrupts off: arch's start code passes what arch_switch would have returned,
  * then enables interrupts and calls the thread's function. Frees the stack of a dead predecessor. */

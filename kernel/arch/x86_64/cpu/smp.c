@@ -152,7 +152,7 @@ void smp_start_others(void)
 	if (nwanted)
 		cpu_fences_elided = false;
 	mask_words = DIV_ROUND_UP(total, 64);
-	if (!offsets || !ids || !cr3) {
+	if (!offsets || !ids || !cr3 || !sched_expect_cpus(total)) {
 		log_err("smp: no memory to start other CPUs");
 		return;
 	}
