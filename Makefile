@@ -21,7 +21,7 @@ OBJS += $(BUILD)/gen/syscall_table.o
 # optimised as one.
 LTO := $(if $(DEBUG),,-flto=2 -fno-fat-lto-objects -flto-partition=one)
 LTO_OBJS := $(filter $(addprefix $(BUILD)/obj/,kernel/sched/% kernel/syscall/dispatch.c.o kernel/ipc/pipe.c.o kernel/mm/tlb.c.o \
-	kernel/lib/iter.c.o fs/vfs/syscalls_rw.c.o fs/vfs/file.c.o fs/vfs/fdtable.c.o \
+	kernel/lib/iter.c.o kernel/lib/rbtree.c.o fs/vfs/rw.c.o fs/vfs/syscalls_rw.c.o fs/vfs/file.c.o fs/vfs/fdtable.c.o \
 	$(addprefix kernel/arch/$(ARCH)/,cpu/cpu.c.o cpu/fpu.c.o cpu/thread.c.o mm/app.c.o time/clock.c.o)),$(filter %.c.o,$(OBJS)))
 
 # What is read or set up now and then is made small.

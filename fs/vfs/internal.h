@@ -9,6 +9,7 @@
 #include "kernel/alloc.h"
 #include "kernel/process.h"
 #include <linux/capability.h>
+#include <linux/inotify.h>
 
 #define PATH_SIZE     4096 /* PATH_MAX, the terminator included */
 #define NAME_LEN_MAX  255
@@ -277,6 +278,24 @@ static inline void notify_dentry(struct dentry *d, u32 mask)
 		return;
 	}
 	rcu_read_unlock();
+}
+
+/* rw.c: what follows N bytes read from F, or written to it */
+static inline void file_was_read(struct file *f, ssize_t n)
+{
+	if (n > 0 && f->path.dentry) {
+		if (f->inode->cache)
+			inode_touch_atime(f);
+		notify_dentry(f->path.dentry, IN_ACCESS);
+	}
+}
+
+static inline void file_was_written(struct file *f, ssize_t n)
+{
+	if (n > 0 && f->path.dentry) {
+		file_contents_changed(f);
+		notify_dentry(f->path.dentry, IN_MODIFY);
+	}
 }
 void notify_name(struct inode *dir, u32 mask, u32 cookie, const char *name, bool is_dir);
 

@@ -14,11 +14,7 @@ ssize_t file_read_iter(struct file *f, struct iter *to, u64 *pos)
 	if (unlikely(!f->ops->read))
 		return f->inode && S_ISDIR(f->inode->mode) ? -EISDIR : -EINVAL;
 	n = f->ops->read(f, to, pos);
-	if (n > 0 && f->path.dentry) {
-		if (f->inode->cache)
-			inode_touch_atime(f);
-		notify_dentry(f->path.dentry, IN_ACCESS);
-	}
+	file_was_read(f, n);
 	return n;
 }
 
@@ -31,10 +27,7 @@ ssize_t file_write_iter(struct file *f, struct iter *from, u64 *pos)
 	if (unlikely(!f->ops->write))
 		return -EINVAL;
 	n = f->ops->write(f, from, pos);
-	if (n > 0 && f->path.dentry) {
-		file_contents_changed(f);
-		notify_dentry(f->path.dentry, IN_MODIFY);
-	}
+	file_was_written(f, n);
 	return n;
 }
 

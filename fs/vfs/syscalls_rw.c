@@ -78,6 +78,22 @@ ssize_t file_rw_at(struct file *f, struct iter *it, s64 pos, bool write)
 	return transfer(f, it, &at, write);
 }
 
+/* A stream, which has no position; the right to do it was checked. */
+static __always_inline ssize_t stream_transfer(struct file *f, struct iter *it, bool write)
+{
+	ssize_t n;
+	u64 pos = 0;
+
+	if (unlikely(!(write ? f->ops->write : f->ops->read)))
+		return transfer(f, it, &pos, write);
+	n = write ? f->ops->write(f, it, &pos) : f->ops->read(f, it, &pos);
+	if (write)
+		file_was_written(f, n);
+	else
+		file_was_read(f, n);
+	return n;
+}
+
 /* One buffer: the whole of read, write, pread64, pwrite64; a copy for each. */
 static __always_inline long rw_buffer(int fd, void __app *buf, size_t count, bool positioned, s64 pos,
 				      bool write)
@@ -104,7 +120,7 @@ static __always_inline long rw_buffer(int fd, void __app *buf, size_t count, boo
 	if (positioned)
 		n = file_rw_at(f, &it, pos, write);
 	else if (!f->ops->seek)
-		n = transfer(f, &it, &(u64){0}, write);
+		n = stream_transfer(f, &it, write);
 	else
 		n = file_rw(f, &it, write);
 out:

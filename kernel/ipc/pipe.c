@@ -3,47 +3,51 @@
  *
  * A ring of page slots under one sleeping lock. A write of up to a page goes into one slot, appended to the
  * last one when it fits there as a whole, and so is never torn (PIPE_BUF). Readers are woken when the ring
- * stops being empty, writers when it stops being full, one exclusive sleeper at a time; who slept, and leaves
- * something for the next, passes the wake on. Once somebody polls the pipe, each write wakes, since
- * edge-triggered pollers count on it, as on Linux. The bytes are copied under the lock: a page fault may
- * sleep there, and only users of this pipe wait for it. */
+ * stops being empty, writers when it stops being full, after the lock is dropped, one exclusive sleeper at a
+ * time; who slept, and leaves something for the next, passes the wake on. Once somebody polls the pipe, each
+ * write wakes, since edge-triggered pollers count on it, as on Linux. The bytes are copied under the lock: a
+ * page fault may sleep there, and only users of this pipe wait for it. */
 #include "pipe.h"
+#include "kernel/app.h"
 #include "kernel/sched.h"
 #include <asm/ioctls.h>
 
 #define READ_EVENTS  (EPOLLIN | EPOLLRDNORM)
 #define WRITE_EVENTS (EPOLLOUT | EPOLLWRNORM)
 
-static struct page *pipe_page_get(struct pipe *p)
+static inline u8 *pipe_page_get(struct pipe *p)
 {
-	for (int i = 0; i < PIPE_SPARE_PAGES; i++) {
-		struct page *page = p->spare[i];
+	struct page *page;
 
-		if (page) {
+	for (int i = 0; i < PIPE_SPARE_PAGES; i++) {
+		u8 *mem = p->spare[i];
+
+		if (likely(mem)) {
 			p->spare[i] = NULL;
-			return page;
+			return mem;
 		}
 	}
-	return page_alloc(0, 0);
+	page = page_alloc(0, 0);
+	return page ? page_to_virt(page) : NULL;
 }
 
-static void pipe_page_put(struct pipe *p, struct page *page)
+static inline void pipe_page_put(struct pipe *p, u8 *mem)
 {
 	for (int i = 0; i < PIPE_SPARE_PAGES; i++)
-		if (!p->spare[i]) {
-			p->spare[i] = page;
+		if (likely(!p->spare[i])) {
+			p->spare[i] = mem;
 			return;
 		}
-	page_put(page);
+	page_put(virt_to_page(mem));
 }
 
 void pipe_free(struct pipe *p)
 {
 	for (; p->tail != p->head; p->tail++)
-		page_put(pipe_slot(p, p->tail)->page);
+		page_put(virt_to_page(pipe_slot(p, p->tail)->mem));
 	for (int i = 0; i < PIPE_SPARE_PAGES; i++)
 		if (p->spare[i])
-			page_put(p->spare[i]);
+			page_put(virt_to_page(p->spare[i]));
 	kfree(p->slots);
 	kfree(p);
 }
@@ -54,7 +58,7 @@ static ssize_t pipe_take(struct pipe *p, struct iter *to, bool *done)
 {
 	struct pipe_slot *s = pipe_slot(p, p->tail);
 	size_t want = min((size_t)s->len, to->left);
-	size_t n = iter_copy_out(to, (u8 *)page_to_virt(s->page) + s->off, want);
+	size_t n = iter_copy_out(to, s->mem + s->off, want);
 
 	if (n < want) {
 		iter_revert(to, n);
@@ -64,65 +68,95 @@ static ssize_t pipe_take(struct pipe *p, struct iter *to, bool *done)
 	s->len = s->packet ? 0 : s->len - (u32)n; /* what a short read leaves of a packet is lost */
 	*done = s->packet || !to->left;
 	if (!s->len) {
-		pipe_page_put(p, s->page);
+		pipe_page_put(p, s->mem);
 		WRITE_ONCE(p->tail, p->tail + 1);
 	}
 	return (ssize_t)n;
 }
 
-/* Sleep without the lock until COND may hold. On a signal a wake that this sleeper used up is passed on. */
-#define pipe_sleep(p, queue, cond, events)                                            \
-	({                                                                            \
-		int _err;                                                             \
-		mutex_unlock(&(p)->lock);                                             \
-		_err = wait_event_interruptible_exclusive(queue, cond, WAIT_FOREVER); \
-		if (_err && (cond))                                                   \
-			waitq_wake(queue, 1, events);                                 \
-		mutex_lock(&(p)->lock);                                               \
-		_err;                                                                 \
-	})
-
-static ssize_t pipe_read_locked(struct pipe *p, struct iter *to, bool nonblock, bool *slept)
+/* Sleep, without the lock, until there is something to read, or room to write. On a signal a wake that this
+ * sleeper used up is passed on. */
+static __noinline int pipe_sleep_to_read(struct pipe *p)
 {
-	ssize_t total = 0;
+	int err = wait_event_quick(&p->read_wait, pipe_can_read(p));
 
-	for (;;) {
-		bool was_full = pipe_full(p), done = false;
-		ssize_t n = 0;
+	if (unlikely(err) && pipe_can_read(p))
+		waitq_wake(&p->read_wait, 1, READ_EVENTS);
+	return err;
+}
 
-		while (!done && p->head != p->tail) {
-			n = pipe_take(p, to, &done);
-			if (n < 0)
-				break;
-			total += n;
-		}
-		if (was_full && !pipe_full(p))
-			waitq_wake(&p->write_wait, 1, WRITE_EVENTS);
-		if (total || n < 0 || done || !p->writers)
-			return total ? total : n;
-		if (nonblock)
-			return -EAGAIN;
-		*slept = true;
-		n = pipe_sleep(p, &p->read_wait, pipe_can_read(p), READ_EVENTS);
-		if (n)
-			return n;
+static __noinline int pipe_sleep_to_write(struct pipe *p)
+{
+	int err = wait_event_quick(&p->write_wait, pipe_can_write(p));
+
+	if (unlikely(err) && pipe_can_write(p))
+		waitq_wake(&p->write_wait, 1, WRITE_EVENTS);
+	return err;
+}
+
+/* Take what is there, with the lock held, and drop it. */
+static __noinline ssize_t pipe_read_locked(struct pipe *p, struct iter *to, bool slept)
+{
+	bool was_full = pipe_full(p), done = false, more;
+	ssize_t total = 0, n = 0;
+
+	while (!done && p->head != p->tail) {
+		n = pipe_take(p, to, &done);
+		if (n < 0)
+			break;
+		total += n;
 	}
+	if (!total && !n && !done && p->writers)
+		n = -EAGAIN;
+	was_full &= !pipe_full(p);
+	more = p->head != p->tail;
+	mutex_unlock(&p->lock);
+	if (was_full)
+		waitq_wake(&p->write_wait, 1, WRITE_EVENTS);
+	if (slept && more)
+		waitq_wake(&p->read_wait, 1, READ_EVENTS);
+	return total ? total : n;
+}
+
+/* Most often all that there is is in one slot, wanted, and goes to one place; leaving none, it wakes nobody.
+ * 0: it is not so. Bytes, or -EFAULT with nothing taken. */
+static inline ssize_t pipe_take_only(struct pipe *p, struct iter *to)
+{
+	struct pipe_slot *s = pipe_slot(p, p->tail);
+	void __app *at = iter_stretch(to, s->len);
+
+	if (unlikely(!at))
+		return 0;
+	if (unlikely(copy_to_app_partial(at, s->mem + s->off, s->len)))
+		return -EFAULT;
+	iter_took(to, s->len);
+	pipe_page_put(p, s->mem);
+	WRITE_ONCE(p->tail, p->tail + 1);
+	return s->len;
 }
 
 ssize_t pipe_read_iter(struct file *f, struct iter *to, bool nonblock)
 {
 	struct pipe *p = f->priv;
-	bool slept = false, more;
+	bool slept = false;
 	ssize_t ret;
 
 	if (!to->left)
 		return 0;
-	mutex_lock(&p->lock);
-	ret = pipe_read_locked(p, to, nonblock, &slept);
-	more = p->head != p->tail;
-	mutex_unlock(&p->lock);
-	if (slept && more)
-		waitq_wake(&p->read_wait, 1, READ_EVENTS);
+	do {
+		if (!nonblock && !pipe_can_read(p)) {
+			slept = true;
+			ret = pipe_sleep_to_read(p);
+			if (ret)
+				return ret;
+		}
+		mutex_lock(&p->lock);
+		ret = likely(pipe_used(p) == 1 && p->nslots > 1) ? pipe_take_only(p, to) : 0;
+		if (likely(ret))
+			mutex_unlock(&p->lock);
+		else
+			ret = pipe_read_locked(p, to, slept);
+	} while (ret == -EAGAIN && !nonblock); /* another reader was faster */
 	return ret;
 }
 
@@ -138,7 +172,7 @@ static ssize_t pipe_merge(struct pipe *p, struct iter *from)
 	s = pipe_slot(p, p->head - 1);
 	if (s->packet || s->off + s->len + odd > PAGE_SIZE)
 		return 0;
-	n = iter_copy_in(from, (u8 *)page_to_virt(s->page) + s->off + s->len, odd);
+	n = iter_copy_in(from, s->mem + s->off + s->len, odd);
 	if (n < odd) {
 		iter_revert(from, n);
 		return -EFAULT;
@@ -150,25 +184,26 @@ static ssize_t pipe_merge(struct pipe *p, struct iter *from)
 /* Fill one new slot. Bytes, -ENOMEM or -EFAULT (nothing was added then). */
 static ssize_t pipe_put(struct pipe *p, struct iter *from, bool packet)
 {
-	struct page *page = pipe_page_get(p);
+	u8 *mem = pipe_page_get(p);
 	size_t want = min(from->left, PAGE_SIZE), n;
 
-	if (!page)
+	if (!mem)
 		return -ENOMEM;
-	n = iter_copy_in(from, page_to_virt(page), want);
+	n = iter_copy_in(from, mem, want);
 	if (n < want) {
-		pipe_page_put(p, page);
+		pipe_page_put(p, mem);
 		iter_revert(from, n);
 		return -EFAULT;
 	}
-	*pipe_slot(p, p->head) = (struct pipe_slot){.page = page, .len = (u32)n, .packet = packet};
+	*pipe_slot(p, p->head) = (struct pipe_slot){.mem = mem, .len = (u32)n, .packet = packet};
 	WRITE_ONCE(p->head, p->head + 1);
 	return (ssize_t)n;
 }
 
-static ssize_t pipe_write_locked(struct pipe *p, struct iter *from, bool packet, bool nonblock, bool *slept)
+/* With the lock held, which it drops. */
+static __noinline ssize_t pipe_write_locked(struct pipe *p, struct iter *from, bool packet, bool nonblock)
 {
-	bool was_empty = p->head == p->tail;
+	bool was_empty = p->head == p->tail, slept = false, room;
 	ssize_t total = 0, n = 0;
 
 	if (p->readers && !packet) {
@@ -184,16 +219,23 @@ static ssize_t pipe_write_locked(struct pipe *p, struct iter *from, bool packet,
 		} else if (nonblock) {
 			n = -EAGAIN;
 		} else {
+			mutex_unlock(&p->lock);
 			if (was_empty || p->polled)
 				waitq_wake(&p->read_wait, 1, READ_EVENTS);
-			*slept = true;
-			n = pipe_sleep(p, &p->write_wait, pipe_can_write(p), WRITE_EVENTS);
+			slept = true;
+			n = pipe_sleep_to_write(p);
+			mutex_lock(&p->lock);
 			was_empty = p->head == p->tail;
 		}
 	}
 	/* Always after data went in: a fault later in the same call may have followed it. */
-	if (total && (was_empty || p->polled) && p->head != p->tail)
+	was_empty = total && (was_empty || p->polled) && p->head != p->tail;
+	room = !pipe_full(p);
+	mutex_unlock(&p->lock);
+	if (was_empty)
 		waitq_wake(&p->read_wait, 1, READ_EVENTS);
+	if (slept && room)
+		waitq_wake(&p->write_wait, 1, WRITE_EVENTS);
 	if (n == -EPIPE)
 		signal_sigpipe();
 	return total ? total : n;
@@ -202,18 +244,21 @@ static ssize_t pipe_write_locked(struct pipe *p, struct iter *from, bool packet,
 ssize_t pipe_write_iter(struct file *f, struct iter *from, bool nonblock)
 {
 	struct pipe *p = f->priv;
-	bool slept = false, room;
+	bool packet = f->flags & O_DIRECT;
 	ssize_t ret;
 
 	if (!from->left)
 		return 0;
 	mutex_lock(&p->lock);
-	ret = pipe_write_locked(p, from, f->flags & O_DIRECT, nonblock, &slept);
-	room = !pipe_full(p);
-	mutex_unlock(&p->lock);
-	if (slept && room)
-		waitq_wake(&p->write_wait, 1, WRITE_EVENTS);
-	return ret;
+	/* Most often the reader is waiting, or soon will. */
+	if (likely(p->head == p->tail && from->left <= PAGE_SIZE && p->readers)) {
+		ret = pipe_put(p, from, packet);
+		mutex_unlock(&p->lock);
+		if (likely(ret > 0))
+			waitq_wake(&p->read_wait, 1, READ_EVENTS);
+		return ret;
+	}
+	return pipe_write_locked(p, from, packet, nonblock);
 }
 
 static ssize_t pipe_read(struct file *f, struct iter *to, u64 *pos __maybe_unused)

@@ -12,7 +12,7 @@
 #define PIPE_SPARE_PAGES   2
 
 struct pipe_slot {
-	struct page *page;
+	u8 *mem; /* a page of its own */
 	u32 off, len;
 	bool packet; /* one write in O_DIRECT mode: a read takes it whole, and nothing is added to it */
 };
@@ -30,7 +30,7 @@ struct pipe {
 	bool nameless;		     /* of pipe(2), not a FIFO */
 	bool polled;		     /* somebody polls: edge-triggered pollers want a wake for each write */
 	struct pipe_slot *slots;
-	struct page *spare[PIPE_SPARE_PAGES];
+	u8 *spare[PIPE_SPARE_PAGES]; /* pages for the next slots */
 	struct waitq read_wait, write_wait;
 };
 

@@ -53,8 +53,9 @@ static ssize_t copy_slots(struct pipe *from, struct pipe *to, size_t n)
 
 		if (!page)
 			return total ? total : -ENOMEM;
-		memcpy(page_to_virt(page), (u8 *)page_to_virt(s->page) + s->off, len);
-		*pipe_slot(to, to->head) = (struct pipe_slot){.page = page, .len = len, .packet = s->packet};
+		memcpy(page_to_virt(page), s->mem + s->off, len);
+		*pipe_slot(to, to->head) =
+			(struct pipe_slot){.mem = page_to_virt(page), .len = len, .packet = s->packet};
 		WRITE_ONCE(to->head, to->head + 1);
 		total += len;
 		n -= len;

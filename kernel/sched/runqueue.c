@@ -200,7 +200,10 @@ void rq_set_curr(struct runqueue *rq, struct thread *next, u64 now)
 		next->se.started = true;
 	}
 	rq->rt_rotate = false;
-	rq_set_slice(rq, now);
+	if (likely(rq->nr_running < 2 && !is_rt(next)))
+		rq->slice_end = SCHED_NEVER;
+	else
+		rq_set_slice(rq, now);
 }
 
 /* When must curr be looked at again? Only when somebody else waits. */

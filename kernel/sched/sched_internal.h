@@ -129,8 +129,8 @@ unsigned rt_highest(const struct rt_queue *q); /* priority, 0 when empty */
 struct thread *rt_first(struct rt_queue *q, unsigned priority);
 
 /* rt_limit.c: RLIMIT_RTTIME. Interrupts off */
-u64 rt_limit_at(struct thread *t, u64 now);	/* when T, which runs, reaches its limit; SCHED_NEVER */
-void rt_limit_check(struct thread *t);		/* in a timer interrupt: signal it when it has */
+u64 rt_limit_at(struct thread *t, u64 now); /* when T, which runs, reaches its limit; SCHED_NEVER */
+void rt_limit_check(struct thread *t);	    /* in a timer interrupt: signal it when it has */
 
 /* wake.c */
 void sched_send(unsigned cpu, struct sched_msg *msg); /* any context */
@@ -138,6 +138,11 @@ void sched_drain(struct runqueue *rq, u64 now);	      /* own CPU, interrupts off
 void wake_defer_begin(void); /* until the matching end, threads that are woken on this CPU are not yet placed;
 				interrupts off */
 void wake_defer_end(void);
+/* A wake-up in two steps. The first, after the caller's own full fence (W1): T becomes RUNNING if its state
+ * is in MASK; WAKE_PLACE: it sleeps, and is the caller's to place. */
+enum waking { WAKE_NOT, WAKE_STAYED, WAKE_PLACE };
+enum waking wake_begin(struct thread *t, u32 mask);
+void wake_place(struct thread *t); /* interrupts off */
 unsigned sched_select_cpu(struct thread *t);
 void sched_note_sleep(struct thread *t, u64 now); /* T commits to sleep */
 void sched_place(

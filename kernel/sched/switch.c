@@ -68,6 +68,12 @@ void sched_thread_begin(struct thread *prev)
 	}
 }
 
+/* One writer: the thread, or the CPU. */
+static inline void count_switch(_Atomic u64 *n)
+{
+	atomic_store_explicit(n, atomic_load_explicit(n, memory_order_relaxed) + 1, memory_order_relaxed);
+}
+
 /* Take PREV off the queue when it sleeps, ends, or may not stay here. */
 static void leave_queue(struct runqueue *rq, struct thread *prev, u64 now)
 {
@@ -78,7 +84,7 @@ static void leave_queue(struct runqueue *rq, struct thread *prev, u64 now)
 		/* Fails when a waker came first: then it is RUNNING, and stays. */
 		if (atomic_compare_exchange_strong_explicit(&prev->state_word, &state, state | STATE_ASLEEP,
 							    memory_order_acq_rel, memory_order_relaxed)) {
-			atomic_fetch_add_explicit(&prev->se.voluntary, 1, memory_order_relaxed);
+			count_switch(&prev->se.voluntary);
 			sched_note_sleep(prev, now);
 			prev->se.rt_run = 0;
 			rq_dequeue(rq, prev, now);
@@ -94,9 +100,8 @@ static void leave_queue(struct runqueue *rq, struct thread *prev, u64 now)
 static void switch_to(struct runqueue *rq, struct thread *prev, struct thread *next, u64 now)
 {
 	if (prev->se.on_rq)
-		atomic_fetch_add_explicit(&prev->se.involuntary, 1, memory_order_relaxed);
-	atomic_store_explicit(&rq->switches, atomic_load_explicit(&rq->switches, memory_order_relaxed) + 1,
-			      memory_order_relaxed);
+		count_switch(&prev->se.involuntary);
+	count_switch(&rq->switches);
 	account_switch_out(prev, now);
 	account_switch_in(next, now);
 	atomic_store_explicit(&next->se.on_cpu, true, memory_order_relaxed);

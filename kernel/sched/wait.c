@@ -14,12 +14,27 @@ void waitq_init(struct waitq *q)
 	list_init(&q->entries);
 }
 
+/* The last store is `prev`, for is_off(). */
+static inline void take_off(struct wait_entry *e)
+{
+	list_del(&e->node);
+	e->node.next = &e->node;
+	__atomic_store_n(&e->node.prev, &e->node, __ATOMIC_RELEASE);
+}
+
 static bool wake_thread(struct wait_entry *e, u32 events)
 {
 	if (!thread_wake(e->priv))
 		return false;
-	list_del_init(&e->node);
+	take_off(e);
 	return true;
+}
+
+/* Has E's waker done with it? Read without the lock, under which neighbours may change an entry that is on:
+ * then the answer is no whatever is read. That is what ThreadSanitizer is told not to mind. */
+__attribute__((no_sanitize("thread"))) static bool is_off(struct wait_entry *e)
+{
+	return __atomic_load_n(&e->node.prev, __ATOMIC_ACQUIRE) == &e->node;
 }
 
 void wait_entry_init_fn(struct wait_entry *e, wait_wake_fn fn, void *priv, bool exclusive)
@@ -69,14 +84,31 @@ __attribute__((no_sanitize("thread"))) bool waitq_active(struct waitq *q)
 	return READ_ONCE(q->entries.next) != &q->entries;
 }
 
-void waitq_wake(struct waitq *q, unsigned nr_exclusive, u32 events)
+/* Most often the first in the queue is a thread, and the only one to wake. False: it is not so. The queue's
+ * lock is held, interrupts are off; dropped when true. waitq_active()'s fence is W1's as well. */
+static inline bool wake_only_one(struct waitq *q)
+{
+	struct wait_entry *e = list_first_entry(&q->entries, struct wait_entry, node);
+	struct thread *t;
+	enum waking did;
+
+	if (list_empty(&q->entries) || !e->exclusive || e->wake != wake_thread)
+		return false;
+	t = e->priv;
+	did = wake_begin(t, THREAD_WAKE_ALL);
+	if (did == WAKE_NOT)
+		return false;
+	take_off(e);
+	spin_unlock(&q->lock);
+	if (did == WAKE_PLACE)
+		wake_place(t);
+	return true;
+}
+
+static void wake_several(struct waitq *q, unsigned nr_exclusive, u32 events)
 {
 	struct wait_entry *e, *next;
-	u64 flags;
 
-	if (!waitq_active(q))
-		return;
-	flags = spin_lock_irqsave(&q->lock);
 	wake_defer_begin();
 	list_for_each_entry_safe (e, next, &q->entries, node) {
 		bool exclusive = e->exclusive; /* the entry may be gone once its function returns */
@@ -86,6 +118,17 @@ void waitq_wake(struct waitq *q, unsigned nr_exclusive, u32 events)
 	}
 	spin_unlock(&q->lock);
 	wake_defer_end();
+}
+
+void waitq_wake(struct waitq *q, unsigned nr_exclusive, u32 events)
+{
+	u64 flags;
+
+	if (!waitq_active(q))
+		return;
+	flags = spin_lock_irqsave(&q->lock);
+	if (nr_exclusive != 1 || !wake_only_one(q))
+		wake_several(q, nr_exclusive, events);
 	arch_irq_restore(flags);
 }
 
@@ -99,6 +142,24 @@ void wait_finish(struct waitq *q, struct wait_entry *e)
 {
 	thread_set_state(THREAD_RUNNING);
 	waitq_remove(q, e);
+}
+
+void wait_prepare_quick(struct waitq *q, struct wait_entry *e)
+{
+	spin_lock(&q->lock);
+	add_locked(q, e);
+	spin_unlock(&q->lock);
+	thread_set_state(THREAD_INTERRUPTIBLE); /* S1 */
+}
+
+void wait_finish_quick(struct waitq *q, struct wait_entry *e)
+{
+	thread_set_state(THREAD_RUNNING);
+	if (is_off(e))
+		return;
+	spin_lock(&q->lock);
+	list_del_init(&e->node);
+	spin_unlock(&q->lock);
 }
 
 struct sleep_timer {

@@ -45,41 +45,48 @@ void wake_defer_end(void)
 	}
 }
 
-static bool defer(struct thread *t)
+void wake_place(struct thread *t)
 {
 	struct mpsc_node *n = &t->se.wake_msg.node;
 
-	if (!this_cpu(wake_deferred).depth)
-		return false;
+	if (!this_cpu(wake_deferred).depth) {
+		sched_place(t);
+		return;
+	}
 	n->next = NULL;
 	if (this_cpu(wake_deferred).first)
 		this_cpu(wake_deferred).last->next = n;
 	else
 		this_cpu(wake_deferred).first = n;
 	this_cpu(wake_deferred).last = n;
-	return true;
+}
+
+enum waking wake_begin(struct thread *t, u32 mask)
+{
+	u32 s = atomic_load_explicit(&t->state_word, memory_order_relaxed);
+
+	do {
+		if (!(mask & 1u << (s & STATE_MASK)) || (s & STATE_MASK) == THREAD_RUNNING)
+			return WAKE_NOT;
+	} while (!atomic_compare_exchange_weak_explicit(&t->state_word, &s, THREAD_RUNNING,
+							memory_order_acq_rel, memory_order_relaxed));
+	return s & STATE_ASLEEP ? WAKE_PLACE : WAKE_STAYED;
 }
 
 bool thread_wake_state(struct thread *t, u32 mask)
 {
-	u32 s;
+	enum waking did;
 	u64 flags;
 
 	/* Store-load W1: the caller's condition, then the state. Pairs with S1. */
 	atomic_thread_fence(memory_order_seq_cst);
-	s = atomic_load_explicit(&t->state_word, memory_order_relaxed);
-	do {
-		if (!(mask & 1u << (s & STATE_MASK)) || (s & STATE_MASK) == THREAD_RUNNING)
-			return false;
-	} while (!atomic_compare_exchange_weak_explicit(&t->state_word, &s, THREAD_RUNNING,
-							memory_order_acq_rel, memory_order_relaxed));
-	if (!(s & STATE_ASLEEP))
-		return true;
-	flags = arch_irq_save();
-	if (!defer(t))
-		sched_place(t);
-	arch_irq_restore(flags);
-	return true;
+	did = wake_begin(t, mask);
+	if (did == WAKE_PLACE) {
+		flags = arch_irq_save();
+		wake_place(t);
+		arch_irq_restore(flags);
+	}
+	return did != WAKE_NOT;
 }
 
 void sched_send(unsigned cpu, struct sched_msg *msg)

@@ -30,6 +30,16 @@ int iter_init_vec(struct iter *it, const struct iter_vec *vec, size_t nvec, bool
 size_t iter_copy_out(struct iter *it, const void *src, size_t n);
 size_t iter_copy_in(struct iter *it, void *dst, size_t n);
 size_t iter_zero(struct iter *it, size_t n);
+/* Where the next N bytes lie, if that is one stretch of application memory; NULL. Copy there, then iter_took(). */
+static inline void __app *iter_stretch(const struct iter *it, size_t n)
+{
+	return it->nvec == 1 && it->app && n <= it->left ? (__force char __app *)it->vec->base + it->off : NULL;
+}
+static inline void iter_took(struct iter *it, size_t n)
+{
+	it->off += n;
+	it->left -= n;
+}
 void iter_advance(struct iter *it, size_t n);
 /* Step back over the last N bytes that were copied (N at most what was advanced in this iterator). */
 void iter_revert(struct iter *it, size_t n);

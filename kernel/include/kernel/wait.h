@@ -70,6 +70,8 @@ bool schedule_until_realtime(u64 deadline); /* the same by the wall clock, steps
 					_ret = (cond) ? 0 : -ETIMEDOUT;                                              \
 					break;                                                                       \
 				}                                                                                    \
+				if (cond)                                                                            \
+					break;                                                                       \
 			}                                                                                            \
 			wait_finish(q, &_e);                                                                         \
 		}                                                                                                    \
@@ -82,3 +84,30 @@ bool schedule_until_realtime(u64 deadline); /* the same by the wall clock, steps
 #define wait_event_interruptible(q, cond)    wait_event_state_(q, cond, THREAD_INTERRUPTIBLE, WAIT_FOREVER, false)
 #define wait_event_interruptible_until(q, cond, d)  wait_event_state_(q, cond, THREAD_INTERRUPTIBLE, d, false)
 #define wait_event_interruptible_exclusive(q, cond, d) wait_event_state_(q, cond, THREAD_INTERRUPTIBLE, d, true)
+
+/* As wait_event_interruptible_exclusive() without a deadline, for a queue that whoever wakes it keeps alive meanwhile
+ * (a file's, by its reference): when the waker has taken the entry off, no lock is needed to leave. Interrupts are off
+ * throughout, but not in the sleep. */
+#define wait_event_quick(q, cond)                                                                                    \
+	({                                                                                                           \
+		int _ret = 0;                                                                                        \
+		struct wait_entry _e;                                                                                \
+		u64 _flags;                                                                                          \
+		wait_entry_init(&_e, true);                                                                          \
+		_flags = arch_irq_save();                                                                            \
+		while (!(cond)) {                                                                                    \
+			wait_prepare_quick(q, &_e);                                                                  \
+			if (cond)                                                                                    \
+				break;                                                                               \
+			if (signal_pending(current)) {                                                               \
+				_ret = -ERESTARTSYS;                                                                 \
+				break;                                                                               \
+			}                                                                                            \
+			schedule();                                                                                  \
+		}                                                                                                    \
+		wait_finish_quick(q, &_e);                                                                           \
+		arch_irq_restore(_flags);                                                                            \
+		_ret;                                                                                                \
+	})
+void wait_prepare_quick(struct waitq *q, struct wait_entry *e); /* THREAD_INTERRUPTIBLE; interrupts off */
+void wait_finish_quick(struct waitq *q, struct wait_entry *e);

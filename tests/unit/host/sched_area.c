@@ -5,6 +5,7 @@
 #include "kernel/clock.h"
 #include "kernel/process.h"
 #include "kernel/timer.h"
+#include "kernel/sched/sched_internal.h"
 #include "kernel/vm.h"
 #include "sched/sched_area.h"
 
@@ -39,9 +40,11 @@ __weak bool process_may_signal(struct process *p)
 	return true;
 }
 
+#ifdef DEBUG
 __weak void sched_assert_may_sleep(void)
 {
 }
+#endif
 
 void wake_defer_begin(void);
 __weak void wake_defer_begin(void)
@@ -50,6 +53,15 @@ __weak void wake_defer_begin(void)
 
 void wake_defer_end(void);
 __weak void wake_defer_end(void)
+{
+}
+
+__weak enum waking wake_begin(struct thread *t, u32 mask)
+{
+	return thread_wake_state(t, mask) ? WAKE_STAYED : WAKE_NOT;
+}
+
+__weak void wake_place(struct thread *t)
 {
 }
 

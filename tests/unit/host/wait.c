@@ -92,6 +92,16 @@ __weak void wait_finish(struct waitq *q, struct wait_entry *e)
 	waitq_remove(q, e);
 }
 
+__weak void wait_prepare_quick(struct waitq *q, struct wait_entry *e)
+{
+	wait_prepare(q, e, THREAD_INTERRUPTIBLE);
+}
+
+__weak void wait_finish_quick(struct waitq *q, struct wait_entry *e)
+{
+	wait_finish(q, e);
+}
+
 struct alarm {
 	struct timer timer;
 	struct thread *thread;
