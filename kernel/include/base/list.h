@@ -8,6 +8,19 @@ struct list_head {
 	struct list_head *next, *prev;
 };
 
+/* DEBUG builds stop at a list that was changed without its lock, or used after it was freed. */
+#ifdef DEBUG
+#define LIST_CHECK(good)               \
+	do {                           \
+		if (!(good))           \
+			__builtin_trap(); \
+	} while (0)
+#else
+#define LIST_CHECK(good) \
+	do {             \
+	} while (0)
+#endif
+
 #define LIST_HEAD_INIT(name) {&(name), &(name)}
 #define LIST_HEAD(name)	     struct list_head name = LIST_HEAD_INIT(name)
 
@@ -23,6 +36,7 @@ static inline bool list_empty(const struct list_head *h)
 
 static inline void list_insert_(struct list_head *n, struct list_head *prev, struct list_head *next)
 {
+	LIST_CHECK(prev->next == next && next->prev == prev);
 	n->prev = prev;
 	n->next = next;
 	prev->next = n;
@@ -41,24 +55,28 @@ static inline void list_add_tail(struct list_head *n, struct list_head *h)
 	list_insert_(n, h->prev, h);
 }
 
-static inline void list_del(struct list_head *n)
+static inline void list_unlink_(struct list_head *n)
 {
+	LIST_CHECK(n->prev->next == n && n->next->prev == n);
 	n->prev->next = n->next;
 	n->next->prev = n->prev;
+}
+
+static inline void list_del(struct list_head *n)
+{
+	list_unlink_(n);
 	n->next = n->prev = NULL;
 }
 
 static inline void list_del_init(struct list_head *n)
 {
-	n->prev->next = n->next;
-	n->next->prev = n->prev;
+	list_unlink_(n);
 	list_init(n);
 }
 
 static inline void list_move_tail(struct list_head *n, struct list_head *h)
 {
-	n->prev->next = n->next;
-	n->next->prev = n->prev;
+	list_unlink_(n);
 	list_add_tail(n, h);
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Spin locks (ticket, FIFO). For the few places where a sleeping lock cannot be: anything an interrupt handler or the
  * scheduler also takes. A holder does not sleep and does not touch application memory. A lock that an interrupt
- * handler takes is always taken with the _irqsave form. DEBUG builds record the holder. */
+ * handler takes is always taken with the _irqsave form. DEBUG builds record the holder, and the order in which locks
+ * are taken. */
 #pragma once
 
 #include "arch/cpu.h" /* arch_irq_save, arch_irq_restore, cpu_relax */
@@ -11,7 +12,8 @@
 struct spinlock {
 	_Atomic u16 next;   /* ticket handed to the next comer */
 	_Atomic u16 serving; /* ticket that holds the lock */
-	u32 owner;	    /* DEBUG: cpu + 1 of the holder */
+	u16 owner;	    /* DEBUG: cpu + 1 of the holder */
+	u16 life;	    /* DEBUG: tells it from another lock that had this address before */
 };
 
 #define SPINLOCK_INIT {0}
@@ -20,21 +22,33 @@ struct spinlock {
 /* Locks that this CPU holds: nobody may sleep with one. Weak, so that any program that takes a lock has it. */
 __weak DEFINE_PER_CPU(unsigned, spin_depth);
 
-static inline void spin_taken_(struct spinlock *l)
+/* kernel/sched/debug.c. TRIED: spin_trylock() cannot wait, so no order comes of it. */
+void lock_order_take(struct spinlock *l, bool tried);
+void lock_order_drop(struct spinlock *l);
+u16 lock_order_life(void);
+
+static inline void spin_taken_(struct spinlock *l, bool tried)
 {
-	l->owner = cpu_id() + 1;
+	l->owner = (u16)(cpu_id() + 1);
 	this_cpu(spin_depth)++;
+	lock_order_take(l, tried);
 }
 
 static inline void spin_dropped_(struct spinlock *l)
 {
 	if (l->owner != cpu_id() + 1)
 		panic("spin_unlock: the lock is not this CPU's");
+	lock_order_drop(l);
 	l->owner = 0;
 	this_cpu(spin_depth)--;
 }
 #else
-static inline void spin_taken_(struct spinlock *l)
+static inline u16 lock_order_life(void)
+{
+	return 0;
+}
+
+static inline void spin_taken_(struct spinlock *l, bool tried)
 {
 }
 
@@ -45,7 +59,7 @@ static inline void spin_dropped_(struct spinlock *l)
 
 static inline void spin_init(struct spinlock *l)
 {
-	*l = (struct spinlock)SPINLOCK_INIT;
+	*l = (struct spinlock){.life = lock_order_life()};
 }
 
 static inline void spin_lock(struct spinlock *l)
@@ -55,7 +69,7 @@ static inline void spin_lock(struct spinlock *l)
 	ASSERT(l->owner != cpu_id() + 1);
 	while (atomic_load_explicit(&l->serving, memory_order_acquire) != ticket)
 		cpu_relax();
-	spin_taken_(l);
+	spin_taken_(l, false);
 }
 
 static inline bool __must_check spin_trylock(struct spinlock *l)
@@ -66,7 +80,7 @@ static inline bool __must_check spin_trylock(struct spinlock *l)
 	if (!atomic_compare_exchange_strong_explicit(&l->next, &want, (u16)(serving + 1), memory_order_acquire,
 						     memory_order_relaxed))
 		return false;
-	spin_taken_(l);
+	spin_taken_(l, true);
 	return true;
 }
 
