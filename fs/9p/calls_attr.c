@@ -157,7 +157,7 @@ int p9_xattr_walk(struct p9_fid *f, const char *name, struct p9_fid **out, u64 *
 		err = q->r.bad ? -EIO : 0;
 		if (err)
 			p9_fid_put(new);
-	} else if (err == -EINTR) {
+	} else if (p9_fate_unknown(err)) {
 		new->doubtful = true;
 		p9_fid_put(new);
 	} else {

@@ -32,12 +32,14 @@ static int finish_new(struct p9_req *q, struct p9_fid *new, struct p9_fid **out)
 {
 	int err = p9_call(q, true);
 
-	if (err == -EINTR)
-		new->doubtful = true;
-	if (err == -EINTR || !err)
+	if (!err) {
 		*out = new;
-	else
+	} else if (p9_fate_unknown(err)) {
+		new->doubtful = true;
+		p9_fid_put(new);
+	} else {
 		p9_fid_forget(new);
+	}
 	return err;
 }
 
@@ -58,8 +60,6 @@ int p9_attach(struct p9_client *c, const char *uname, const char *aname, u32 uid
 	p9_put_str(&q->t, aname, strlen(aname));
 	p9_put32(&q->t, uid);
 	err = finish_new(q, new, out);
-	if (err == -EINTR)
-		p9_fid_put(new);
 	p9_req_put(q);
 	return err;
 }
@@ -82,8 +82,6 @@ static int walk(struct p9_fid *from, const char *name, size_t len, struct p9_fid
 	if (name)
 		p9_put_str(&q->t, name, len);
 	err = finish_new(q, new, out);
-	if (err == -EINTR)
-		p9_fid_put(new);
 	if (err)
 		goto out;
 	n = p9_get16(&q->r);

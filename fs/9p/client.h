@@ -100,6 +100,12 @@ void p9_fid_put(struct p9_fid *f);    /* the last one clunks, without waiting. A
 void p9_fid_forget(struct p9_fid *f); /* the same for a fid that the server never took */
 int p9_fid_clunk(struct p9_fid *f);   /* for the server's answer: only reference, taken over */
 
+/* May the server have done what a call that ended in ERR asked for? */
+static inline bool p9_fate_unknown(int err)
+{
+	return err == -EINTR || err == -EIO;
+}
+
 struct p9_attr {
 	u64 valid;
 	struct p9_qid qid;

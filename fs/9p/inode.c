@@ -305,8 +305,9 @@ static int write_zeros(struct p9_fid *f, u64 at, u64 end)
 	return n < 0 ? (int)n : 0;
 }
 
-/* A file without a name, at a server that goes by names. Nobody but us can see it: attributes are ours to
- * keep. What is cut off is overwritten, since it might come back; reads end at our size (io.c). */
+/* A file without a name. A server that changes attributes by name would change those of whatever has the name
+ * now, so it is not asked. Nobody but us can see the file: its attributes are ours to keep. What is cut off
+ * is overwritten, since it might come back; reads end at our size (io.c). */
 static int set_nameless(struct inode *i, const struct p9_setattr *sa)
 {
 	struct p9_fid *f;
@@ -327,15 +328,10 @@ static int set_nameless(struct inode *i, const struct p9_setattr *sa)
 
 static int set_at_server(struct inode *i, const struct p9_setattr *sa)
 {
-	struct p9_fid *f;
 	int err;
 
 	if (!p9_inode(i)->gone)
 		return set_through(i, p9_path_fid(i), sa);
-	f = nameless_fid(i);
-	err = f ? set_through(i, f, sa) : -ENOENT;
-	if (err != -ENOENT)
-		return err;
 	err = set_nameless(i, sa);
 	p9_inode(i)->ours |= !err;
 	return err;

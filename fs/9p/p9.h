@@ -31,11 +31,11 @@ struct p9_inode {
 	struct p9_fid *made; /* what create() opened, for the open that follows in the same call */
 	struct thread *made_by;
 	struct list_head handles;
-	u32 size_seq; /* counts local changes of the size */
-	u32 resizing; /* of those under way */
-	bool stale;   /* its fid's name is gone: look it up again */
-	bool gone;    /* its last name went, by our doing */
-	bool ours;    /* and the server changes attributes by name only: they are kept here */
+	u32 size_seq;		       /* counts local changes of the size */
+	u32 resizing;		       /* of those under way */
+	bool stale;		       /* its fid's name is gone: look it up again */
+	bool gone;		       /* its last name went, by our doing */
+	bool ours;		       /* and its attributes were set since: they are kept here */
 	const struct thread *fresh_by; /* who just had the attributes fetched, and when */
 	u64 fresh_at;
 	struct mutex writeback_lock;

@@ -10,3 +10,5 @@ void model_check(void);	    /* compare everything */
 /* What is there so far is now the lower part of an overlay mounted on /model: directories of it are not
  * renamed, and their sizes and link counts are not compared. */
 void model_now_overlay(void);
+/* /model is another system's: renames without flags, no punching of holes, directories' sizes and links are its own. */
+void model_is_remote(void);
