@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* 9p inodes: one for each qid path, the fid that stands for its name, and its attributes.
+/* 9p inodes: one for each qid path (directories: one for each place), the fid that stands for its name, and
+ * its attributes.
  *
  * A path fid is a name to servers such as QEMU's, so every look-up that leads to an inode gives it the fid it
  * came with. A file whose last name went is reached through an open fid, if the server can do that, and only
@@ -109,7 +110,10 @@ struct inode *p9_iget(struct super *s, struct p9_fid *fid)
 		p9_fid_put(fid);
 		return ERR_PTR(err);
 	}
-	i = inode_cache_find(s, a.qid.path);
+	/* A directory's inode belongs to one place in the tree, whatever number the server gives: were two
+	 * places to share one, a server could have us take the locks of a directory and its parent in a
+	 * circle. */
+	i = S_ISDIR(a.mode) ? NULL : inode_cache_find(s, a.qid.path);
 	if (i && !same_file(i, &a)) {
 		inode_cache_remove(i);
 		inode_put(i);
@@ -117,7 +121,10 @@ struct inode *p9_iget(struct super *s, struct p9_fid *fid)
 	}
 	if (!i) {
 		i = make(s, fid, &a);
-		i = i ? inode_cache_add(i) : ERR_PTR(-ENOMEM);
+		if (!i)
+			i = ERR_PTR(-ENOMEM);
+		else if (!S_ISDIR(i->mode))
+			i = inode_cache_add(i);
 	} else {
 		apply(i, &a, p9_inode(i)->size_seq);
 	}
