@@ -51,7 +51,8 @@ int virtio_device_stop(struct virtio_device *dev)
 
 static int negotiate(struct virtio_device *dev, const struct virtio_driver *drv)
 {
-	u64 ring = BIT(VIRTIO_F_VERSION_1) | BIT(VIRTIO_RING_F_EVENT_IDX) | BIT(VIRTIO_RING_F_INDIRECT_DESC);
+	u64 ring = BIT(VIRTIO_F_VERSION_1) | BIT(VIRTIO_RING_F_EVENT_IDX) | BIT(VIRTIO_RING_F_INDIRECT_DESC) |
+		   BIT(VIRTIO_F_RING_PACKED);
 	u64 offered = dev->transport->get_features(dev);
 
 	if (!(offered & BIT(VIRTIO_F_VERSION_1)))
@@ -128,6 +129,29 @@ int virtio_driver_register(const struct virtio_driver *drv)
 	return 0;
 }
 
+static int begin(struct virtio_device *dev)
+{
+	add_status(dev, VIRTIO_CONFIG_S_ACKNOWLEDGE);
+	add_status(dev, VIRTIO_CONFIG_S_DRIVER);
+	dev->transport->set_features(dev, dev->features);
+	add_status(dev, VIRTIO_CONFIG_S_FEATURES_OK);
+	return dev->transport->get_status(dev) & VIRTIO_CONFIG_S_FEATURES_OK ? 0 : -EINVAL;
+}
+
+int virtio_device_restart(struct virtio_device *dev)
+{
+	int err = begin(dev);
+
+	if (!err && dev->transport->restore_interrupts)
+		err = dev->transport->restore_interrupts(dev);
+	for (unsigned i = 0; i < dev->nqueues && !err; i++)
+		if (dev->queues[i]) {
+			vq_reset(dev->queues[i]);
+			err = dev->transport->queue_enable(dev, dev->queues[i]);
+		}
+	return err;
+}
+
 static int create_queue(struct virtio_device *dev, unsigned i, const struct vq_setup *s)
 {
 	unsigned limit = dev->transport->queue_size(dev, i), size;
@@ -136,8 +160,7 @@ static int create_queue(struct virtio_device *dev, unsigned i, const struct vq_s
 	if (!limit)
 		return -ENOENT;
 	size = (unsigned)BIT(log2_floor(clamp(s->size, 2u, min(limit, (unsigned)MAX_QUEUE))));
-	vq = vq_create(i, size, virtio_has(dev, VIRTIO_RING_F_EVENT_IDX),
-		       virtio_has(dev, VIRTIO_RING_F_INDIRECT_DESC));
+	vq = vq_create(i, size, dev->features);
 	if (!vq)
 		return -ENOMEM;
 	vq->dev = dev;

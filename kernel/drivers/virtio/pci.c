@@ -168,6 +168,16 @@ static int setup_msix(struct virtio_pci *vp, const struct vq_setup *setup, unsig
 	return 0;
 }
 
+static int restore_interrupts(struct virtio_device *dev)
+{
+	struct virtio_pci *vp = to_pci(dev);
+
+	if (!vp->msix)
+		return 0;
+	vp->common->msix_config = 0;
+	return vp->common->msix_config == NO_VECTOR ? -ENOSPC : 0;
+}
+
 static int setup_interrupts(struct virtio_device *dev, const struct vq_setup *setup, unsigned nq)
 {
 	struct virtio_pci *vp = to_pci(dev);
@@ -178,8 +188,7 @@ static int setup_interrupts(struct virtio_device *dev, const struct vq_setup *se
 		if (err)
 			return err;
 		vp->msix = true;
-		vp->common->msix_config = 0;
-		return vp->common->msix_config == NO_VECTOR ? -ENOSPC : 0;
+		return restore_interrupts(dev);
 	}
 	err = vp->isr ? pci_request_intx(vp->pci, intx_handler, vp, dev->driver->name) : -ENODEV;
 	return err < 0 ? err : 0;
@@ -229,6 +238,7 @@ static const struct virtio_transport transport = {
 	.setup_interrupts = setup_interrupts,
 	.queue_enable = queue_enable,
 	.notify = notify,
+	.restore_interrupts = restore_interrupts,
 };
 
 /* Map the block that the capability at CAP describes, if we know it and have none of its kind yet. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Split virtqueues (virtio 1.2, 2.7).
+/* Virtqueues: creation, what both forms share, and the split form (virtio 1.2, 2.7); the packed one is in
+ * queue_packed.c.
  *
  * Invariants:
  * Q1 The free list and the chains partition the descriptors; both are linked through slots[].next, which the
@@ -13,14 +14,14 @@
  * is read before the entry (acquire). The device may sit behind real DMA: these are the fences for it, not
  * only for the compiler. */
 
-#include "virtio.h"
+#include "queue.h"
 #include "arch/cpu.h"
 #include "base/bits.h"
 #include "base/err.h"
+#include "base/string.h"
 #include "kernel/alloc.h"
 #include "kernel/counter.h"
 #include "kernel/page.h"
-#include <linux/virtio_ring.h>
 
 DEFINE_COUNTER(virtio_queue_broken, "virtqueues given up because the device returned what it was not given");
 
@@ -45,11 +46,52 @@ static volatile u16 *avail_event(struct virtqueue *vq) /* written by the device 
 	return (volatile u16 *)&vq->used->ring[vq->size];
 }
 
-struct virtqueue *vq_create(unsigned index, unsigned size, bool event_idx, bool indirect)
+static void place_split(struct virtqueue *vq, u8 *rings)
 {
+	vq->desc = (struct vring_desc *)rings;
+	vq->avail = (struct vring_avail *)(rings + sizeof(struct vring_desc) * vq->size);
+	vq->used = (struct vring_used *)(rings + used_offset(vq->size));
+	vq->avail_phys = vq->desc_phys + sizeof(struct vring_desc) * vq->size;
+	vq->used_phys = vq->desc_phys + used_offset(vq->size);
+	vq->avail_idx = vq->kicked_idx = vq->used_idx = 0;
+}
+
+static size_t bytes_of(const struct virtqueue *vq)
+{
+	return vq->packed ? packed_ring_bytes(vq->size) : ring_bytes(vq->size);
+}
+
+/* Empty rings at RINGS. */
+static void begin(struct virtqueue *vq, u8 *rings)
+{
+	vq->free_count = vq->size;
+	vq->free_head = 0;
+	vq->broken = false;
+	if (vq->packed)
+		packed_place(vq, rings);
+	else
+		place_split(vq, rings);
+	for (unsigned i = 0; i < vq->size; i++)
+		vq->slots[i].next = (u16)(i + 1);
+}
+
+void vq_reset(struct virtqueue *vq)
+{
+	u8 *rings = phys_to_virt(vq->desc_phys);
+
+	memset(rings, 0, bytes_of(vq));
+	begin(vq, rings);
+	if (!vq->callback)
+		vq_disable(vq);
+}
+
+struct virtqueue *vq_create(unsigned index, unsigned size, u64 features)
+{
+	bool packed = features >> VIRTIO_F_RING_PACKED & 1;
+	size_t bytes = packed ? packed_ring_bytes(size) : ring_bytes(size);
 	struct virtqueue *vq = kzalloc(sizeof *vq);
 	struct vq_slot *slots = kcalloc(size, sizeof *slots);
-	u8 *rings = kzalloc(BIT(log2_ceil(ring_bytes(size)))); /* a power of two is aligned well enough */
+	u8 *rings = kzalloc(BIT(log2_ceil(bytes))); /* a power of two is aligned well enough */
 
 	if (!vq || !slots || !rings) {
 		kfree(rings);
@@ -60,18 +102,12 @@ struct virtqueue *vq_create(unsigned index, unsigned size, bool event_idx, bool 
 	vq->index = index;
 	vq->size = size;
 	vq->slots = slots;
-	vq->desc = (struct vring_desc *)rings;
-	vq->avail = (struct vring_avail *)(rings + sizeof(struct vring_desc) * size);
-	vq->used = (struct vring_used *)(rings + used_offset(size));
-	vq->desc_phys = virt_to_phys(rings);
-	vq->avail_phys = vq->desc_phys + sizeof(struct vring_desc) * size;
-	vq->used_phys = vq->desc_phys + used_offset(size);
-	vq->free_count = size;
-	vq->event_idx = event_idx;
-	vq->indirect = indirect;
+	vq->packed = packed;
+	vq->event_idx = features >> VIRTIO_RING_F_EVENT_IDX & 1;
+	vq->indirect = features >> VIRTIO_RING_F_INDIRECT_DESC & 1;
 	vq->indirect_max = 32;
-	for (unsigned i = 0; i < size; i++)
-		slots[i].next = (u16)(i + 1);
+	vq->desc_phys = virt_to_phys(rings);
+	begin(vq, rings);
 	return vq;
 }
 
@@ -81,29 +117,51 @@ void vq_destroy(struct virtqueue *vq)
 		return;
 	for (unsigned i = 0; i < vq->size; i++)
 		kfree(vq->slots[i].indirect);
-	kfree(vq->desc);
+	kfree(vq->packed ? (void *)vq->ring : (void *)vq->desc);
 	kfree(vq->slots);
 	kfree(vq);
 }
 
 /* Counted, not logged: the log may be on its way out through this very queue. */
-static void mark_broken(struct virtqueue *vq)
+void vq_mark_broken(struct virtqueue *vq)
 {
 	if (!vq->broken)
 		counter_inc(&virtio_queue_broken);
 	vq->broken = true;
 }
 
-/* A table for the chain that starts at HEAD, or NULL: the chain then takes ring descriptors. */
-static struct vring_desc *indirect_table(struct virtqueue *vq, u16 head, unsigned n)
+void *vq_indirect_table(struct virtqueue *vq, u16 slot, unsigned n)
 {
-	struct vq_slot *s = &vq->slots[head];
+	struct vq_slot *s = &vq->slots[slot];
 
+	_Static_assert(sizeof(struct vring_desc) == sizeof(struct vring_packed_desc), "one size of table");
 	if (!vq->indirect || n < 2 || n > vq->indirect_max)
 		return NULL;
 	if (!s->indirect)
-		s->indirect = kmalloc(vq->indirect_max * sizeof *s->indirect);
+		s->indirect = kmalloc(vq->indirect_max * sizeof(struct vring_desc));
 	return s->indirect;
+}
+
+bool vq_take_slot(struct virtqueue *vq, u32 id, u32 written)
+{
+	/* A buffer that it was not given, or bytes that it cannot have written. */
+	if (likely(id < vq->size && vq->slots[id].token && written <= vq->slots[id].writable))
+		return true;
+	vq_mark_broken(vq);
+	return false;
+}
+
+void vq_fill_slot(struct virtqueue *vq, u16 slot, const struct vq_segment *seg, unsigned nout, unsigned n,
+		  unsigned take, void *token)
+{
+	struct vq_slot *s = &vq->slots[slot];
+
+	vq->free_count -= take;
+	s->token = token;
+	s->count = (u16)take;
+	s->writable = 0;
+	for (unsigned i = nout; i < n; i++)
+		s->writable += seg[i].len;
 }
 
 static void fill(struct vring_desc *d, const struct vq_segment *seg, bool writable, bool more, u16 next)
@@ -130,7 +188,9 @@ int vq_add(struct virtqueue *vq, const struct vq_segment *seg, unsigned nout, un
 		return -EIO;
 	if (!vq->free_count)
 		return -ENOSPC;
-	table = indirect_table(vq, head, n);
+	if (vq->packed)
+		return packed_add(vq, seg, nout, nin, token);
+	table = vq_indirect_table(vq, head, n);
 	take = table ? 1 : n;
 	if (vq->free_count < take)
 		return -ENOSPC;
@@ -151,13 +211,7 @@ int vq_add(struct virtqueue *vq, const struct vq_segment *seg, unsigned nout, un
 		}
 	}
 	vq->free_head = at;
-	vq->free_count -= take;
-	vq->slots[head].token = token;
-	vq->slots[head].count = (u16)take;
-	vq->slots[head].writable = 0;
-	for (unsigned i = nout; i < n; i++)
-		vq->slots[head].writable += seg[i].len;
-
+	vq_fill_slot(vq, head, seg, nout, n, take, token);
 	vq->avail->ring[vq->avail_idx & (vq->size - 1)] = head;
 	vq->avail_idx++;
 	atomic_thread_fence(memory_order_release);
@@ -174,8 +228,12 @@ static bool wants_kick(struct virtqueue *vq, u16 new, u16 old)
 
 bool vq_kick_prepare(struct virtqueue *vq)
 {
-	u16 new = vq->avail_idx, old = vq->kicked_idx;
+	u16 new, old;
 
+	if (vq->packed)
+		return packed_kick_prepare(vq);
+	new = vq->avail_idx;
+	old = vq->kicked_idx;
 	if (new == old || vq->broken)
 		return false;
 	vq->kicked_idx = new;
@@ -198,7 +256,8 @@ void vq_kick(struct virtqueue *vq)
 
 bool vq_pending(const struct virtqueue *vq)
 {
-	bool pending = vq->used_idx != READ_ONCE(vq->used->idx) && !vq->broken;
+	bool pending =
+		!vq->broken && (vq->packed ? packed_pending(vq) : vq->used_idx != READ_ONCE(vq->used->idx));
 
 	atomic_thread_fence(memory_order_acquire);
 	return pending;
@@ -224,17 +283,13 @@ void *vq_get(struct virtqueue *vq, u32 *written)
 
 	if (!vq_pending(vq))
 		return NULL;
+	if (vq->packed)
+		return packed_get(vq, written);
 	e = &vq->used->ring[vq->used_idx & (vq->size - 1)];
 	id = READ_ONCE(e->id);
 	len = READ_ONCE(e->len);
-	if (unlikely(id >= vq->size || !vq->slots[id].token)) {
-		mark_broken(vq); /* a buffer that it was not given */
+	if (!vq_take_slot(vq, id, len))
 		return NULL;
-	}
-	if (unlikely(len > vq->slots[id].writable)) {
-		mark_broken(vq); /* bytes that it cannot have written */
-		return NULL;
-	}
 	token = vq->slots[id].token;
 	free_chain(vq, (u16)id);
 	vq->used_idx++;
@@ -254,6 +309,10 @@ void *vq_get(struct virtqueue *vq, u32 *written)
  * the index space, where it is not reached soon. */
 void vq_disable(struct virtqueue *vq)
 {
+	if (vq->packed) {
+		packed_disable(vq);
+		return;
+	}
 	WRITE_ONCE(vq->avail->flags, VRING_AVAIL_F_NO_INTERRUPT);
 	if (vq->event_idx)
 		*used_event(vq) = (u16)(vq->used_idx - 1 + 0x8000);
@@ -276,13 +335,16 @@ static bool enable_at(struct virtqueue *vq, u16 event)
 
 bool vq_enable(struct virtqueue *vq)
 {
-	return enable_at(vq, vq->used_idx);
+	return vq->packed ? packed_enable(vq, 0) : enable_at(vq, vq->used_idx);
 }
 
 bool vq_enable_delayed(struct virtqueue *vq)
 {
-	u16 outstanding = (u16)(vq->avail_idx - vq->used_idx);
+	u16 outstanding;
 
+	if (vq->packed)
+		return packed_enable(vq, vq->event_idx ? (vq->size - vq->free_count) * 3 / 4 : 0);
+	outstanding = (u16)(vq->avail_idx - vq->used_idx);
 	return enable_at(vq, vq->event_idx ? (u16)(vq->used_idx + outstanding * 3 / 4) : vq->used_idx);
 }
 
@@ -292,7 +354,10 @@ void *vq_detach(struct virtqueue *vq)
 		void *token = vq->slots[i].token;
 
 		if (token) {
-			free_chain(vq, (u16)i);
+			if (vq->packed)
+				packed_free(vq, (u16)i);
+			else
+				free_chain(vq, (u16)i);
 			return token;
 		}
 	}

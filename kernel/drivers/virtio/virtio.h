@@ -4,9 +4,9 @@
  *
  * A transport (pci.c, mmio.c) finds a device and hands it to virtio_device_add(); the core (device.c) matches
  * it with a driver, negotiates features and calls probe(), which sets up queues, then calls virtio_ready().
- * Legacy devices are not driven. Queues are split virtqueues (queue.c). The device is not trusted to be
- * right: whatever it writes is checked before use, and a queue that it corrupted is marked broken and used no
- * more. */
+ * Legacy devices are not driven. Queues are split (queue.c) or, where the device offers it, packed
+ * (queue_packed.c). The device is not trusted to be right: whatever it writes is checked before use, and a
+ * queue that it corrupted is marked broken and used no more. */
 #pragma once
 
 #include "base/list.h"
@@ -44,6 +44,8 @@ struct virtio_transport {
 	/* Tell the device where VQ's rings are, and enable it. */
 	int (*queue_enable)(struct virtio_device *, struct virtqueue *vq);
 	void (*notify)(struct virtqueue *vq);
+	/* After a reset: have interrupts as setup_interrupts left them. NULL: they stayed. */
+	int (*restore_interrupts)(struct virtio_device *);
 };
 
 struct virtio_device {
@@ -84,6 +86,15 @@ void virtio_ready(struct virtio_device *dev);
 /* Stop the device for good: it forgets its rings, and no memory is its own any more. 0 or -ETIMEDOUT. Thread
  * context. */
 int virtio_device_stop(struct virtio_device *dev);
+/* The device says that it cannot go on without a reset. */
+static inline bool virtio_needs_reset(struct virtio_device *dev)
+{
+	return dev->transport->get_status(dev) & VIRTIO_CONFIG_S_NEEDS_RESET;
+}
+/* After virtio_device_stop(): the same features and queues once more, all empty. The driver took back with
+ * vq_detach() what was in them, and calls virtio_ready() when it has filled them. -ETIMEDOUT, -EINVAL ...
+ * Thread context. */
+int virtio_device_restart(struct virtio_device *dev);
 /* Called by transports from their interrupt handlers. */
 void virtio_queue_interrupt(struct virtqueue *vq);
 void virtio_config_interrupt(struct virtio_device *dev);
@@ -107,28 +118,39 @@ struct vq_segment {
 	u32 len;
 };
 
-struct vq_slot {		     /* per descriptor, out of the device's reach */
-	void *token;		     /* of the chain that starts here; NULL: none */
-	u16 next;		     /* next descriptor of the chain or of the free list */
-	u16 count;		     /* descriptors that the chain takes in the ring */
-	u32 writable;		     /* bytes that the device may write */
-	struct vring_desc *indirect; /* table kept for this slot, indirect_max entries; NULL until used */
+struct vq_slot {	/* per descriptor (packed: per buffer id), out of the device's reach */
+	void *token;	/* of the chain that starts here; NULL: none */
+	u16 next;	/* next descriptor of the chain or of the free list */
+	u16 count;	/* descriptors that the chain takes in the ring */
+	u32 writable;	/* bytes that the device may write */
+	void *indirect; /* table kept for this slot, indirect_max descriptors; NULL until used */
 };
 
 struct virtqueue {
 	struct virtio_device *dev;
-	unsigned index, size; /* size: a power of two, at most 32768 */
-	struct vring_desc *desc;
-	struct vring_avail *avail;
-	struct vring_used *used;
-	u64 desc_phys, avail_phys, used_phys;
+	unsigned index, size;		      /* size: a power of two, at most 32768 */
+	u64 desc_phys, avail_phys, used_phys; /* packed: the ring, our events, the device's events */
 	struct vq_slot *slots;
 	unsigned free_count;
 	u16 free_head;
-	u16 avail_idx;	/* what avail->idx shows or will show */
-	u16 kicked_idx; /* avail_idx at the last look at whether to notify */
-	u16 used_idx;	/* next used entry to take */
-	bool event_idx, indirect, broken;
+	bool packed, event_idx, indirect, broken;
+	union {
+		struct { /* split */
+			struct vring_desc *desc;
+			struct vring_avail *avail;
+			struct vring_used *used;
+			u16 avail_idx;	/* what avail->idx shows or will show */
+			u16 kicked_idx; /* avail_idx at the last look at whether to notify */
+			u16 used_idx;	/* next used entry to take */
+		};
+		struct { /* packed */
+			struct vring_packed_desc *ring;
+			struct vring_packed_desc_event *driver, *device;
+			u16 next_avail, next_used;  /* where we write next, where the device does */
+			u16 added;		    /* descriptors since the last look at whether to notify */
+			bool avail_wrap, used_wrap; /* the flags' sense on this lap */
+		};
+	};
 	unsigned indirect_max; /* entries of an indirect table; 0 or 1: never use one */
 	vq_callback callback;
 	const char *name;
@@ -137,8 +159,9 @@ struct virtqueue {
 	int irq;		    /* the transport's vector */
 };
 
-/* Set up rings for a queue of SIZE (a power of two). NULL on no memory. For transports' users, and tests. */
-struct virtqueue *vq_create(unsigned index, unsigned size, bool event_idx, bool indirect) __must_check;
+/* Set up rings for a queue of SIZE (a power of two), of the form that FEATURES say. NULL on no memory. For
+ * transports' users, and tests. */
+struct virtqueue *vq_create(unsigned index, unsigned size, u64 features) __must_check;
 void vq_destroy(struct virtqueue *vq);
 
 /* Make a chain available (the device is told by vq_kick). 0; -ENOSPC: no room; -EIO: broken. */
@@ -159,3 +182,5 @@ bool vq_enable(struct virtqueue *vq);
 bool vq_enable_delayed(struct virtqueue *vq);
 /* Take back chains that the device has not used, after a reset: tokens one by one, then NULL. */
 void *vq_detach(struct virtqueue *vq);
+/* After that: as new. */
+void vq_reset(struct virtqueue *vq);

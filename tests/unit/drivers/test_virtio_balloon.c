@@ -3,7 +3,7 @@
  * and the host is told before a page comes back. Inflation in blocks, deflation in parts, out-of-memory
  * deflation, statistics and free page reporting. */
 // sources: kernel/drivers/virtio/balloon*.c
-// sources: kernel/drivers/virtio/device.c kernel/drivers/virtio/queue.c
+// sources: kernel/drivers/virtio/device.c kernel/drivers/virtio/queue*.c
 // sources: tests/unit/host/virtio_sim.c
 #include "unit.h"
 

@@ -3,7 +3,7 @@
  * in any order, a full ring, errors, limits, capacity changes, lack of memory, and a device that breaks its
  * queue. */
 // sources: kernel/drivers/virtio/blk.c kernel/drivers/block.c
-// sources: kernel/drivers/virtio/device.c kernel/drivers/virtio/queue.c
+// sources: kernel/drivers/virtio/device.c kernel/drivers/virtio/queue*.c
 // sources: tests/unit/host/virtio_sim.c
 #include "unit.h"
 

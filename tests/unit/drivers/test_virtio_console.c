@@ -2,7 +2,7 @@
 /* Console ports against a simulated host: the control handshake, names, opens and hang-ups, data both ways
  * with flow control, waiting for room, draining, and control messages that make no sense. */
 // sources: kernel/drivers/virtio/console*.c kernel/drivers/chardev.c
-// sources: kernel/drivers/virtio/device.c kernel/drivers/virtio/queue.c
+// sources: kernel/drivers/virtio/device.c kernel/drivers/virtio/queue*.c
 // sources: tests/unit/host/virtio_sim.c
 #include "unit.h"
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* Virtqueues against a simulated device: completion in any order, notification and interrupt suppression with
- * and without EVENT_IDX, index wrap-around, lack of memory, and a device that writes nonsense (invariants Q1
- * to Q3 of queue.c). */
-// sources: kernel/drivers/virtio/queue.c
+/* Split virtqueues against a simulated device: completion in any order, notification and interrupt
+ * suppression with and without EVENT_IDX, index wrap-around, lack of memory, and a device that writes
+ * nonsense (invariants Q1 to Q3 of queue.c). */
+// sources: kernel/drivers/virtio/queue*.c
 #include "unit.h"
 
 #include "base/err.h"
@@ -38,7 +38,9 @@ static struct virtio_device vdev = {.transport = &transport, .ready = true};
 
 static struct virtqueue *make(struct device *d, bool event_idx, bool indirect)
 {
-	struct virtqueue *vq = vq_create(0, SIZE, event_idx, indirect);
+	struct virtqueue *vq = vq_create(0, SIZE,
+					 (u64)event_idx << VIRTIO_RING_F_EVENT_IDX |
+						 (u64)indirect << VIRTIO_RING_F_INDIRECT_DESC);
 
 	assert_non_null(vq);
 	vq->dev = &vdev;
@@ -202,7 +204,7 @@ static void test_no_memory(void **state)
 	live = host_heap_live();
 	for (u64 n = 0; n < 3; n++) {
 		host_alloc_fail_after(n);
-		assert_null(vq_create(0, SIZE, true, true));
+		assert_null(vq_create(0, SIZE, BIT(VIRTIO_RING_F_EVENT_IDX)));
 		assert_true(host_heap_live() == live);
 	}
 }

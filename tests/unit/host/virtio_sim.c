@@ -9,6 +9,8 @@
 #include "kernel/page.h"
 #include <linux/virtio_ring.h>
 
+bool sim_packed;
+
 static struct sim_device *to_sim(struct virtio_device *dev)
 {
 	return container_of(dev, struct sim_device, dev);
@@ -106,11 +108,75 @@ void sim_init(struct sim_device *sim, u32 id, u64 features, unsigned queues, uns
 {
 	*sim = (struct sim_device){
 		.features = features | BIT(VIRTIO_F_VERSION_1) | BIT(VIRTIO_RING_F_EVENT_IDX) |
-			    BIT(VIRTIO_RING_F_INDIRECT_DESC),
+			    BIT(VIRTIO_RING_F_INDIRECT_DESC) | (sim_packed ? BIT(VIRTIO_F_RING_PACKED) : 0),
 		.queue_limit = 256,
 		.queue_count = queues,
 		.dev = {.transport = &transport, .id = id, .config_size = config_size},
 	};
+}
+
+static void add_segment(struct sim_chain *c, u64 addr, u32 len, u16 flags)
+{
+	if (flags & VRING_DESC_F_WRITE) {
+		c->in[c->nin].p = phys_to_virt(addr);
+		c->in[c->nin++].len = len;
+	} else {
+		assert(!c->nin); /* readable segments come first */
+		c->out[c->nout].p = phys_to_virt(addr);
+		c->out[c->nout++].len = len;
+	}
+}
+
+static bool pop_packed(struct sim_queue *q, struct sim_chain *c)
+{
+	struct virtqueue *vq = q->vq;
+	u16 flags = __atomic_load_n(&vq->ring[q->next_avail].flags, __ATOMIC_ACQUIRE), count = 0;
+	bool wrap = !q->avail_unwrapped;
+	const struct vring_packed_desc *d;
+
+	if ((flags >> VRING_PACKED_DESC_F_AVAIL & 1) != wrap ||
+	    (flags >> VRING_PACKED_DESC_F_USED & 1) == wrap)
+		return false;
+	memset(c, 0, sizeof *c);
+	do {
+		d = &vq->ring[q->next_avail];
+		if (d->flags & VRING_DESC_F_INDIRECT) {
+			const struct vring_packed_desc *t = phys_to_virt(d->addr);
+
+			for (unsigned i = 0; i < d->len / sizeof *t; i++)
+				add_segment(c, t[i].addr, t[i].len, t[i].flags);
+		} else {
+			add_segment(c, d->addr, d->len, d->flags);
+		}
+		c->head = d->id;
+		count++;
+		if (++q->next_avail == vq->size) {
+			q->next_avail = 0;
+			q->avail_unwrapped = !q->avail_unwrapped;
+		}
+	} while (d->flags & VRING_DESC_F_NEXT);
+	q->count[c->head] = count;
+	/* Tell the driver to notify about the next one. */
+	vq->device->off_wrap = (u16)(q->next_avail | !q->avail_unwrapped << VRING_PACKED_EVENT_F_WRAP_CTR);
+	vq->device->flags = VRING_PACKED_EVENT_FLAG_DESC;
+	return true;
+}
+
+static void push_packed(struct sim_queue *q, u32 id, u32 len)
+{
+	struct vring_packed_desc *d = &q->vq->ring[q->next_used];
+
+	d->id = (u16)id;
+	d->len = len;
+	__atomic_store_n(&d->flags,
+			 q->used_unwrapped ? 0
+					   : 1 << VRING_PACKED_DESC_F_AVAIL | 1 << VRING_PACKED_DESC_F_USED,
+			 __ATOMIC_RELEASE);
+	q->next_used += id < ARRAY_SIZE(q->count) ? q->count[id] : 1;
+	if (q->next_used >= q->vq->size) {
+		q->next_used -= q->vq->size;
+		q->used_unwrapped = !q->used_unwrapped;
+	}
 }
 
 bool sim_pop(struct sim_device *sim, unsigned qi, struct sim_chain *c)
@@ -119,6 +185,8 @@ bool sim_pop(struct sim_device *sim, unsigned qi, struct sim_chain *c)
 	struct vring_desc *table;
 	u16 i;
 
+	if (q->vq && q->vq->packed)
+		return pop_packed(q, c);
 	if (!q->vq || q->next_avail == __atomic_load_n(&q->vq->avail->idx, __ATOMIC_ACQUIRE))
 		return false;
 	memset(c, 0, sizeof *c);
@@ -131,14 +199,7 @@ bool sim_pop(struct sim_device *sim, unsigned qi, struct sim_chain *c)
 		i = 0;
 	}
 	for (;; i = table[i].next) {
-		if (table[i].flags & VRING_DESC_F_WRITE) {
-			c->in[c->nin].p = phys_to_virt(table[i].addr);
-			c->in[c->nin++].len = table[i].len;
-		} else {
-			assert(!c->nin); /* readable segments come first */
-			c->out[c->nout].p = phys_to_virt(table[i].addr);
-			c->out[c->nout++].len = table[i].len;
-		}
+		add_segment(c, table[i].addr, table[i].len, table[i].flags);
 		if (!(table[i].flags & VRING_DESC_F_NEXT))
 			return true;
 	}
@@ -148,6 +209,10 @@ void sim_push(struct sim_device *sim, unsigned qi, u32 head, u32 len)
 {
 	struct virtqueue *vq = sim->q[qi].vq;
 
+	if (vq->packed) {
+		push_packed(&sim->q[qi], head, len);
+		return;
+	}
 	vq->used->ring[vq->used->idx & (vq->size - 1)] = (struct vring_used_elem){.id = head, .len = len};
 	__atomic_store_n(&vq->used->idx, (u16)(vq->used->idx + 1), __ATOMIC_RELEASE);
 }

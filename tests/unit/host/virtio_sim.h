@@ -10,6 +10,10 @@
 struct sim_queue {
 	struct virtqueue *vq; /* NULL until the driver enabled it */
 	u16 next_avail;
+	/* packed: */
+	u16 next_used;
+	bool avail_unwrapped, used_unwrapped; /* laps alternate; the first is a wrapped one */
+	u16 count[1024];		      /* descriptors of the buffer by id */
 };
 
 struct sim_device {
@@ -36,6 +40,8 @@ struct sim_chain {
 	} out[SIM_SEGMENTS], in[SIM_SEGMENTS];
 };
 
+/* Offer packed rings, too, from the next sim_init on. */
+extern bool sim_packed;
 /* Offers VERSION_1 and the ring features besides FEATURES. */
 void sim_init(struct sim_device *sim, u32 id, u64 features, unsigned queues, unsigned config_size);
 /* The next chain that the driver made available. */
