@@ -58,6 +58,7 @@ static void run_loopback(struct net_cpu *c)
 		spin_unlock_irqrestore(&c->lock, flags);
 		if (!p)
 			return;
+		c->processed++;
 		net_ip_input(p);
 	}
 }
@@ -134,6 +135,7 @@ void net_run_pending(void)
 		c->depth--;
 		if (!done && c->thread_wait) {
 			counter_inc(&net_burst_overruns);
+			c->squeezed++;
 			WRITE_ONCE(c->work, true);
 			waitq_wake_one(c->thread_wait);
 			return;

@@ -11,6 +11,7 @@
 #include "net/config.h"
 #include "net/gso.h"
 #include "net/multicast.h"
+#include <linux/if_packet.h>
 
 static void name_device(struct net_stack *net, struct netdev *dev)
 {
@@ -152,11 +153,20 @@ void net_ip_input(struct packet *p)
 		ip4_input(p);
 }
 
+static u8 frame_kind(const struct netdev *dev, const struct eth_header *eth)
+{
+	if (eth->dst[0] & 1)
+		return memcmp(eth->dst, "\xff\xff\xff\xff\xff\xff", 6) == 0 ? PACKET_BROADCAST
+									    : PACKET_MULTICAST;
+	return memcmp(eth->dst, dev->mac, 6) == 0 ? PACKET_HOST : PACKET_OTHERHOST;
+}
+
 void netdev_receive(struct netdev *dev, struct packet *p)
 {
 	struct eth_header *eth;
 
 	p->dev = dev;
+	this_cpu(net_cpu).processed++;
 	atomic_fetch_add_explicit(&dev->stats.rx_packets, 1, memory_order_relaxed);
 	atomic_fetch_add_explicit(&dev->stats.rx_bytes, p->len, memory_order_relaxed);
 	if (!packet_may_pull(p, ETH_HDR_LEN) || !(dev->flags & IFF_UP)) {
@@ -166,11 +176,15 @@ void netdev_receive(struct netdev *dev, struct packet *p)
 	}
 	eth = (struct eth_header *)p->data;
 	p->protocol = be16(eth->type);
+	p->kind = frame_kind(dev, eth);
+	netdev_tap(dev, p, p->kind);
 	/* A frame for another station is none of ours (a promiscuous device hands such up). */
-	if (!(eth->dst[0] & 1) && memcmp(eth->dst, dev->mac, 6) != 0) {
+	if (p->kind == PACKET_OTHERHOST) {
 		packet_free(p);
 		return;
 	}
+	if (p->kind == PACKET_MULTICAST)
+		atomic_fetch_add_explicit(&dev->stats.multicast, 1, memory_order_relaxed);
 	/* Checksum offsets count from data: keep them true as headers go. */
 	p->csum_start = p->csum_start >= ETH_HDR_LEN ? (u16)(p->csum_start - ETH_HDR_LEN) : 0;
 	packet_advance(p, ETH_HDR_LEN);
@@ -218,8 +232,11 @@ int netdev_send(struct netdev *dev, struct packet *p)
 	if (unlikely(!(dev->flags & IFF_UP)))
 		return drop_tx(dev, p, -ENETDOWN);
 	p->dev = dev;
-	if (dev->features & NETDEV_LOOPBACK)
+	if (dev->features & NETDEV_LOOPBACK) {
+		netdev_tap(dev, p, PACKET_OUTGOING);
+		netdev_tap(dev, p, PACKET_HOST);
 		return dev->ops->transmit(dev, p);
+	}
 	if (p->ip_summed == PACKET_CSUM_PARTIAL)
 		p->csum_start = (u16)(p->transport_off - packet_headroom(p));
 	if (p->gso_size && !gso_device_can(dev, p))
@@ -234,5 +251,6 @@ int netdev_send(struct netdev *dev, struct packet *p)
 		packet_free(p);
 		p = c;
 	}
+	netdev_tap(dev, p, PACKET_OUTGOING);
 	return dev->ops->transmit(dev, p);
 }

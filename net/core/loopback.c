@@ -5,6 +5,7 @@
 #include "base/string.h"
 #include "kernel/alloc.h"
 #include "net/abi.h"
+#include "net/gso.h"
 #include "net/ip.h"
 
 #define LOOPBACK_MTU 65536
@@ -15,7 +16,8 @@ static int loopback_transmit(struct netdev *dev, struct packet *p)
 
 	p->dev = dev;
 	p->ip_summed = PACKET_CSUM_VALID;
-	p->gso_size = 0;
+	if (p->gso_type != GSO_UDP) /* its receiver cuts it up, or takes it whole (UDP_GRO) */
+		p->gso_size = 0;
 	atomic_fetch_add_explicit(&dev->stats.tx_packets, 1, memory_order_relaxed);
 	atomic_fetch_add_explicit(&dev->stats.tx_bytes, len, memory_order_relaxed);
 	atomic_fetch_add_explicit(&dev->stats.rx_packets, 1, memory_order_relaxed);

@@ -51,6 +51,13 @@ static u32 socket_file_poll(struct file *f, struct poll_table *pt)
 	return s->ops->poll(s);
 }
 
+static int socket_file_mmap(struct file *f, struct vma *v)
+{
+	struct socket *s = f->priv;
+
+	return s->ops->mmap ? s->ops->mmap(s, v) : -ENODEV;
+}
+
 static void socket_file_release(struct file *f)
 {
 	socket_close(f->priv);
@@ -66,6 +73,7 @@ const struct file_ops socket_file_ops = {
 	.write = socket_file_write,
 	.poll = socket_file_poll,
 	.ioctl = socket_ioctl,
+	.mmap = socket_file_mmap,
 	.release = socket_file_release,
 	.fdinfo = socket_file_fdinfo,
 	.async = FILE_ASYNC | FILE_ASYNC_URGENT,

@@ -6,6 +6,7 @@
 #include "kernel/app.h"
 #include "kernel/clock.h"
 #include "kernel/process.h"
+#include "net/ethtool.h"
 #include "net/ip.h"
 #include "net/sockfile.h"
 
@@ -250,7 +251,7 @@ long if_ioctl(struct net_stack *net, unsigned cmd, void __app *arg)
 	case SIOCDELRT:
 		return route_request(net, cmd, arg);
 	}
-	if (cmd < SIOCGIFNAME || cmd > SIOCSIFMAP)
+	if ((cmd < SIOCGIFNAME || cmd > SIOCSIFMAP) && cmd != SIOCETHTOOL && cmd != SIOCSIFNAME)
 		return -ENOTTY;
 	if (get_app(r, (struct ifreq __app *)arg))
 		return -EFAULT;
@@ -269,6 +270,8 @@ long if_ioctl(struct net_stack *net, unsigned cmd, void __app *arg)
 	dev = net_device_find(net, base);
 	if (!dev)
 		return -ENODEV;
+	if (cmd == SIOCETHTOOL)
+		return ethtool_ioctl(dev, r.ifr_data);
 	err = get_one(dev, cmd, &r);
 	if (!err)
 		return copy_to_app(arg, &r, sizeof(r));

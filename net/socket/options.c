@@ -3,7 +3,10 @@
 #include "base/err.h"
 #include "base/string.h"
 #include "kernel/clock.h"
+#include "kernel/process.h"
 #include "net/socket.h"
+#include <linux/capability.h>
+#include <linux/net_tstamp.h>
 
 #define MIN_RCVBUF 2304
 #define MIN_SNDBUF 4608
@@ -70,6 +73,8 @@ static int set_flag_option(struct socket *s, u32 flag, const void *val, int len)
 {
 	int v, err = option_int(val, len, &v);
 
+	if (!err && flag == SOCKF_DEBUG && v && !process_capable(CAP_NET_ADMIN))
+		err = -EACCES;
 	if (!err && flag == SOCKF_ZEROCOPY) {
 		if ((s->family != AF_INET && s->family != AF_INET6) || s->type == SOCK_RAW)
 			err = -EOPNOTSUPP;
@@ -83,6 +88,19 @@ static int set_flag_option(struct socket *s, u32 flag, const void *val, int len)
 	return err;
 }
 
+/* Anyone may bind a socket to an interface once; only the privileged change that again. */
+static int bind_to_index(struct socket *s, int index)
+{
+	if (index < 0)
+		return -EINVAL;
+	if (s->bound_if && !process_capable(CAP_NET_RAW))
+		return -EPERM;
+	if (index && !net_device_by_index(s->net, (u32)index))
+		return -ENODEV;
+	s->bound_if = (u32)index;
+	return 0;
+}
+
 static int bind_to_device(struct socket *s, const void *val, int len)
 {
 	char name[IFNAMSIZ] = "";
@@ -91,15 +109,15 @@ static int bind_to_device(struct socket *s, const void *val, int len)
 	if (len < 0)
 		return -EINVAL;
 	memcpy(name, val, min((size_t)len, sizeof(name) - 1));
-	if (!name[0]) {
-		s->bound_if = 0;
-		return 0;
-	}
+	if (!name[0])
+		return bind_to_index(s, 0);
 	dev = net_device_find(s->net, name);
-	if (!dev)
-		return -ENODEV;
-	s->bound_if = dev->index;
-	return 0;
+	return dev ? bind_to_index(s, (int)dev->index) : -ENODEV;
+}
+
+static bool may_mark(void)
+{
+	return process_capable(CAP_NET_RAW) || process_capable(CAP_NET_ADMIN);
 }
 
 static int set_timestamp(struct socket *s, int opt, const void *val, int len)
@@ -114,6 +132,35 @@ static int set_timestamp(struct socket *s, int opt, const void *val, int len)
 		socket_set_flag(s, ns ? SOCKF_TIMESTAMPNS : SOCKF_TIMESTAMP, true);
 		socket_set_flag(s, SOCKF_TIMESTAMP_NEW, opt == SO_TIMESTAMP_NEW || opt == SO_TIMESTAMPNS_NEW);
 	}
+	return 0;
+}
+
+static int set_timestamping(struct socket *s, int opt, const void *val, int len)
+{
+	u32 v;
+
+	if (len < (int)sizeof(v))
+		return -EINVAL;
+	memcpy(&v, val, sizeof(v)); /* struct so_timestamping may follow with more */
+	if (v & ~(u32)SOF_TIMESTAMPING_MASK)
+		return -EINVAL;
+	if ((v & SOF_TIMESTAMPING_OPT_STATS) && !(v & SOF_TIMESTAMPING_OPT_TSONLY))
+		return -EINVAL;
+	if ((v & SOF_TIMESTAMPING_OPT_ID) && !(s->tsflags & SOF_TIMESTAMPING_OPT_ID))
+		s->tskey = 0;
+	s->tsflags = v;
+	socket_set_flag(s, SOCKF_TIMESTAMP_NEW, opt == SO_TIMESTAMPING_NEW);
+	return 0;
+}
+
+static int set_peek_off(struct socket *s, int v)
+{
+	bool udp = (s->family == AF_INET || s->family == AF_INET6) && s->type == SOCK_DGRAM &&
+		   s->protocol == IPPROTO_UDP;
+
+	if (!udp && s->family != AF_UNIX)
+		return -EOPNOTSUPP;
+	WRITE_ONCE(s->peek_off, v < 0 ? -1 : v);
 	return 0;
 }
 
@@ -182,13 +229,9 @@ int socket_set_option(struct socket *s, int opt, const void *val, int len)
 	case SO_TIMESTAMPNS_OLD:
 	case SO_TIMESTAMPNS_NEW:
 		return set_timestamp(s, opt, val, len);
-	case SO_ATTACH_FILTER:
-	case SO_ATTACH_BPF:
-	case SO_ATTACH_REUSEPORT_CBPF:
-	case SO_ATTACH_REUSEPORT_EBPF:
-		return -ENOPROTOOPT; /* there is no packet filter machine */
-	case SO_DETACH_FILTER:
-		return -ENOENT;
+	case SO_TIMESTAMPING_OLD:
+	case SO_TIMESTAMPING_NEW:
+		return set_timestamping(s, opt, val, len);
 	case SO_TYPE:
 	case SO_PROTOCOL:
 	case SO_DOMAIN:
@@ -206,21 +249,35 @@ int socket_set_option(struct socket *s, int opt, const void *val, int len)
 	case SO_SNDBUF:
 		return set_buffer(s, false, v, s->net->wmem_max);
 	case SO_SNDBUFFORCE:
+		if (!process_capable(CAP_NET_ADMIN))
+			return -EPERM;
 		return set_buffer(s, false, v, 0x3fffffff);
 	case SO_RCVBUF:
 		return set_buffer(s, true, v, s->net->rmem_max);
 	case SO_RCVBUFFORCE:
+		if (!process_capable(CAP_NET_ADMIN))
+			return -EPERM;
 		return set_buffer(s, true, v, 0x3fffffff);
 	case SO_PRIORITY:
+		if ((v < 0 || v > 6) && !may_mark())
+			return -EPERM;
 		s->priority = (u32)v;
 		return 0;
 	case SO_MARK:
+		if (!may_mark())
+			return -EPERM;
 		s->mark = (u32)v;
 		return 0;
 	case SO_BINDTOIFINDEX:
-		if (v && !net_device_by_index(s->net, (u32)v))
-			return v < 0 ? -EINVAL : -ENODEV;
-		s->bound_if = (u32)v;
+		return bind_to_index(s, v);
+	case SO_DETACH_FILTER:
+		return socket_filter_detach(s, false);
+	case SO_DETACH_REUSEPORT_BPF:
+		return socket_filter_detach(s, true);
+	case SO_LOCK_FILTER:
+		if (!v && socket_flag(s, SOCKF_FILTER_LOCKED))
+			return -EPERM;
+		socket_set_flag(s, SOCKF_FILTER_LOCKED, v);
 		return 0;
 	case SO_RCVLOWAT:
 		s->rcvlowat = v > 0 ? (u32)v : (v < 0 ? 0x7fffffff : 1);
@@ -228,23 +285,23 @@ int socket_set_option(struct socket *s, int opt, const void *val, int len)
 	case SO_BUSY_POLL:
 		if (v < 0)
 			return -EINVAL;
+		if ((u32)v > s->busy_poll && !process_capable(CAP_NET_ADMIN))
+			return -EPERM;
 		s->busy_poll = (u32)v;
 		return 0;
 	case SO_MAX_PACING_RATE:
 		s->pacing_rate = (u32)v;
 		return 0;
 	case SO_INCOMING_CPU:
+		WRITE_ONCE(s->incoming_cpu, v);
+		return 0;
 	case SO_PREFER_BUSY_POLL:
 	case SO_BUSY_POLL_BUDGET:
-	case SO_LOCK_FILTER:
 	case SO_TXREHASH:
 	case SO_RESERVE_MEM:
 		return 0; /* hints */
 	case SO_PEEK_OFF:
-		return -EOPNOTSUPP;
-	case SO_TIMESTAMPING_OLD:
-	case SO_TIMESTAMPING_NEW:
-		return v ? -EINVAL : 0; /* no hardware or transmit time stamps */
+		return set_peek_off(s, v);
 	}
 	return -ENOPROTOOPT;
 }
@@ -331,12 +388,23 @@ int socket_get_option(struct socket *s, int opt, void *val, int *len)
 	case SO_INCOMING_NAPI_ID:
 		return option_put_int(val, len, 0);
 	case SO_INCOMING_CPU:
-		return option_put_int(val, len, (int)cpu_id());
+		if (s->type == SOCK_STREAM && s->incoming_cpu < 0) /* TCP does not note it */
+			return option_put_int(val, len, (int)cpu_id());
+		return option_put_int(val, len, READ_ONCE(s->incoming_cpu));
 	case SO_BUSY_POLL:
 		return option_put_int(val, len, (int)s->busy_poll);
 	case SO_PREFER_BUSY_POLL:
-	case SO_LOCK_FILTER:
 		return option_put_int(val, len, 0);
+	case SO_LOCK_FILTER:
+		return option_put_int(val, len, socket_flag(s, SOCKF_FILTER_LOCKED) != 0);
+	case SO_TIMESTAMPING_OLD:
+	case SO_TIMESTAMPING_NEW:
+		return option_put_int(val, len, (int)s->tsflags);
+	case SO_NETNS_COOKIE: {
+		u64 cookie = 1; /* one name space */
+
+		return *len < (int)sizeof(cookie) ? -EINVAL : option_put(val, len, &cookie, sizeof(cookie));
+	}
 	case SO_MAX_PACING_RATE:
 		return option_put(val, len, &s->pacing_rate, sizeof(s->pacing_rate));
 	case SO_COOKIE:
@@ -344,7 +412,9 @@ int socket_get_option(struct socket *s, int opt, void *val, int *len)
 			return -EINVAL;
 		return option_put(val, len, &s->id, sizeof(s->id));
 	case SO_PEEK_OFF:
-		return -EOPNOTSUPP;
+		if (set_peek_off(s, READ_ONCE(s->peek_off)))
+			return -EOPNOTSUPP;
+		return option_put_int(val, len, READ_ONCE(s->peek_off));
 	case SO_PEERSEC:
 		return -ENOPROTOOPT;
 	case SO_MEMINFO: {

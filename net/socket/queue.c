@@ -7,6 +7,7 @@
 #include "net/socket.h"
 #include <linux/time.h>
 #include <linux/errqueue.h>
+#include <linux/net_tstamp.h>
 
 void rx_queue_init(struct rx_queue *q)
 {
@@ -27,9 +28,11 @@ bool rx_queue_add(struct socket *s, struct rx_queue *q, struct packet *p)
 		return false;
 	}
 	atomic_fetch_add_explicit(&s->rmem, size, memory_order_relaxed);
+	p->drops = q->drops;
 	net_lock(&q->lock);
 	list_add_tail(&p->node, &q->packets);
 	WRITE_ONCE(q->count, q->count + 1);
+	WRITE_ONCE(q->added, q->added + 1);
 	net_unlock(&q->lock);
 	socket_wake(s, EPOLLIN | EPOLLRDNORM);
 	return true;
@@ -43,49 +46,62 @@ static void uncharge(struct socket *s, struct packet *p)
 	net_mem_uncharge(s->net, size);
 }
 
-static struct packet *take(struct socket *s, struct rx_queue *q, bool peek)
+static struct packet *peek(struct rx_queue *q, u32 *off)
 {
-	struct packet *p = NULL;
+	struct packet *p;
 
-	net_lock(&q->lock);
-	if (!list_empty(&q->packets)) {
-		p = list_first_entry(&q->packets, struct packet, node);
-		if (peek) {
+	list_for_each_entry (p, &q->packets, node) {
+		if (!*off || *off < p->len) {
 			p = packet_copy(p, packet_headroom(p));
-			if (!p)
-				p = ERR_PTR(-ENOMEM);
-		} else {
-			list_del(&p->node);
-			WRITE_ONCE(q->count, q->count - 1);
+			return p ? p : ERR_PTR(-ENOMEM);
 		}
+		*off -= p->len;
 	}
-	net_unlock(&q->lock);
-	if (p && !peek)
-		uncharge(s, p);
+	return NULL;
+}
+
+static struct packet *take(struct rx_queue *q)
+{
+	struct packet *p;
+
+	if (list_empty(&q->packets))
+		return NULL;
+	p = list_first_entry(&q->packets, struct packet, node);
+	list_del(&p->node);
+	WRITE_ONCE(q->count, q->count - 1);
 	return p;
 }
 
-struct packet *rx_queue_get(struct socket *s, struct rx_queue *q, u32 flags)
+struct packet *rx_queue_get_at(struct socket *s, struct rx_queue *q, u32 flags, u32 *off)
 {
 	u64 deadline = socket_rcv_deadline(s, flags);
+	u32 from = *off;
 
 	for (;;) {
 		int err = socket_error(s);
 		struct packet *p;
+		u32 seen;
 
 		if (err)
 			return ERR_PTR(err);
-		p = take(s, q, flags & MSG_PEEK);
+		*off = from;
+		net_lock(&q->lock);
+		seen = q->added;
+		p = flags & MSG_PEEK ? peek(q, off) : take(q);
+		net_unlock(&q->lock);
+		if (p && !(flags & MSG_PEEK))
+			uncharge(s, p);
 		if (p)
 			return p;
 		if (!deadline) /* even after shutdown, as on Linux */
 			return ERR_PTR(-EAGAIN);
 		if (s->shutdown & RCV_SHUTDOWN)
 			return NULL;
-		err = wait_event_interruptible_exclusive(&s->waitq,
-							 READ_ONCE(q->count) || atomic_load(&s->err) ||
-								 (READ_ONCE(s->shutdown) & RCV_SHUTDOWN),
-							 deadline);
+		err = wait_event_interruptible_exclusive(
+			&s->waitq,
+			(!from && READ_ONCE(q->count)) || READ_ONCE(q->added) != seen ||
+				atomic_load(&s->err) || (READ_ONCE(s->shutdown) & RCV_SHUTDOWN),
+			deadline);
 		if (err) {
 			if (READ_ONCE(q->count)) /* the wake-up may have been ours: pass it on */
 				socket_wake(s, EPOLLIN | EPOLLRDNORM);
@@ -94,12 +110,25 @@ struct packet *rx_queue_get(struct socket *s, struct rx_queue *q, u32 flags)
 	}
 }
 
+struct packet *rx_queue_get(struct socket *s, struct rx_queue *q, u32 flags)
+{
+	u32 off = 0;
+
+	return rx_queue_get_at(s, q, flags, &off);
+}
+
 void rx_queue_purge(struct socket *s, struct rx_queue *q)
 {
 	struct packet *p;
 
-	while ((p = take(s, q, false)))
+	do {
+		net_lock(&q->lock);
+		p = take(q);
+		net_unlock(&q->lock);
+		if (p)
+			uncharge(s, p);
 		packet_free(p);
+	} while (p);
 }
 
 u32 rx_queue_first_len(struct rx_queue *q)
@@ -124,6 +153,7 @@ struct error_entry {
 	u32 ee_len;
 	struct __kernel_sockaddr_storage dst;
 	int dst_len;
+	u64 stamp; /* of a sent packet: CLOCK_REALTIME */
 	u32 payload_len;
 	u8 payload[];
 };
@@ -152,13 +182,30 @@ static struct error_queue *get_queue(struct socket *s)
 	return q;
 }
 
+/* E, complete, to the end of the queue; takes it over. */
+static int enqueue(struct socket *s, struct error_queue *q, struct error_entry *e)
+{
+	bool full;
+
+	net_lock(&q->lock);
+	full = q->count >= ERRQ_MAX;
+	if (!full) {
+		list_add_tail(&e->node, &q->entries);
+		q->count++;
+	}
+	net_unlock(&q->lock);
+	if (full)
+		kfree(e);
+	socket_wake(s, EPOLLERR);
+	return full ? -ENOBUFS : 0;
+}
+
 int error_queue_add(struct socket *s, const void *ee, size_t ee_len, const struct sockaddr *offender,
 		    int offender_len, const void *payload, size_t payload_len, const struct sockaddr *dst,
 		    int dst_len, int level, int type)
 {
 	struct error_queue *q = get_queue(s);
 	struct error_entry *e;
-	bool full;
 
 	payload_len = min(payload_len, (size_t)ERRQ_PAYLOAD);
 	if (!q || ee_len + (size_t)offender_len > sizeof(e->ee))
@@ -178,17 +225,42 @@ int error_queue_add(struct socket *s, const void *ee, size_t ee_len, const struc
 	e->payload_len = (u32)payload_len;
 	if (payload_len)
 		memcpy(e->payload, payload, payload_len);
-	net_lock(&q->lock);
-	full = q->count >= ERRQ_MAX;
-	if (!full) {
-		list_add_tail(&e->node, &q->entries);
-		q->count++;
+	return enqueue(s, q, e);
+}
+
+void error_queue_add_sent(struct socket *s, const void *data, size_t len, int level, int type)
+{
+	static const struct {
+		u32 flag, info;
+	} kinds[] = {{SOF_TIMESTAMPING_TX_SCHED, SCM_TSTAMP_SCHED},
+		     {SOF_TIMESTAMPING_TX_SOFTWARE, SCM_TSTAMP_SND}};
+	u32 key = s->tskey++;
+
+	if (s->tsflags & SOF_TIMESTAMPING_OPT_TSONLY)
+		len = 0;
+	for (unsigned i = 0; i < ARRAY_SIZE(kinds); i++) {
+		struct sock_extended_err ee = {
+			.ee_errno = ENOMSG, .ee_origin = SO_EE_ORIGIN_TIMESTAMPING, .ee_info = kinds[i].info};
+		struct error_queue *q = get_queue(s);
+		struct error_entry *e;
+
+		if (!(s->tsflags & kinds[i].flag) || !q)
+			continue;
+		e = net_zalloc(sizeof(*e) + len);
+		if (!e)
+			return;
+		if (s->tsflags & SOF_TIMESTAMPING_OPT_ID)
+			ee.ee_data = key;
+		e->level = level;
+		e->type = type;
+		memcpy(e->ee, &ee, sizeof(ee));
+		e->ee_len = sizeof(ee) + (s->family == AF_INET6 ? sizeof(struct sockaddr_in6)
+								: sizeof(struct sockaddr_in));
+		e->stamp = clock_realtime();
+		e->payload_len = (u32)len;
+		memcpy(e->payload, data, len);
+		(void)!enqueue(s, q, e);
 	}
-	net_unlock(&q->lock);
-	if (full)
-		kfree(e);
-	socket_wake(s, EPOLLERR);
-	return full ? -ENOBUFS : 0;
 }
 
 int error_queue_add_range(struct socket *s, const struct sock_extended_err *ee,
@@ -217,10 +289,29 @@ int error_queue_add_range(struct socket *s, const struct sock_extended_err *ee,
 	return 0;
 }
 
+static int icmp_errno(const struct error_entry *e)
+{
+	const struct sock_extended_err *ee = (const struct sock_extended_err *)e->ee;
+
+	return ee->ee_origin == SO_EE_ORIGIN_ICMP || ee->ee_origin == SO_EE_ORIGIN_ICMP6 ? (int)ee->ee_errno
+											 : 0;
+}
+
+static void put_timestamping(struct socket *s, struct net_msg *m, u64 stamp)
+{
+	struct __kernel_timespec ts[3] = {
+		{.tv_sec = (s64)(stamp / NSEC_PER_SEC), .tv_nsec = (s64)(stamp % NSEC_PER_SEC)}};
+
+	msg_put_cmsg(m, SOL_SOCKET,
+		     socket_flag(s, SOCKF_TIMESTAMP_NEW) ? SO_TIMESTAMPING_NEW : SO_TIMESTAMPING_OLD, ts,
+		     sizeof(ts));
+}
+
 ssize_t error_queue_recv(struct socket *s, struct net_msg *m)
 {
 	struct error_queue *q = READ_ONCE(s->errq);
 	struct error_entry *e = NULL;
+	int next = 0;
 	size_t n;
 
 	if (!q)
@@ -230,10 +321,14 @@ ssize_t error_queue_recv(struct socket *s, struct net_msg *m)
 		e = list_first_entry(&q->entries, struct error_entry, node);
 		list_del(&e->node);
 		q->count--;
+		if (!list_empty(&q->entries))
+			next = icmp_errno(list_first_entry(&q->entries, struct error_entry, node));
 	}
 	net_unlock(&q->lock);
 	if (!e)
 		return -EAGAIN;
+	if (next || icmp_errno(e)) /* what SO_ERROR tells follows the queue */
+		atomic_store(&s->err, next);
 	n = min((size_t)e->payload_len, m->iter->left);
 	if (iter_copy_out(m->iter, e->payload, n) < n) {
 		kfree(e);
@@ -245,6 +340,8 @@ ssize_t error_queue_recv(struct socket *s, struct net_msg *m)
 		memcpy(m->name, &e->dst, (size_t)e->dst_len);
 		m->namelen = e->dst_len;
 	}
+	if (e->stamp && (s->tsflags & SOF_TIMESTAMPING_SOFTWARE))
+		put_timestamping(s, m, e->stamp);
 	msg_put_cmsg(m, e->level, e->type, e->ee, e->ee_len);
 	m->out_flags |= MSG_ERRQUEUE;
 	kfree(e);
@@ -276,10 +373,15 @@ void error_queue_free(struct socket *s)
 
 void msg_put_timestamp(struct socket *s, struct net_msg *m, u64 stamp)
 {
-	if (!socket_flag(s, SOCKF_TIMESTAMP | SOCKF_TIMESTAMPNS))
+	bool software = (s->tsflags & (SOF_TIMESTAMPING_SOFTWARE | SOF_TIMESTAMPING_RX_SOFTWARE)) ==
+			(SOF_TIMESTAMPING_SOFTWARE | SOF_TIMESTAMPING_RX_SOFTWARE);
+
+	if (!software && !socket_flag(s, SOCKF_TIMESTAMP | SOCKF_TIMESTAMPNS))
 		return;
 	if (!stamp)
 		stamp = clock_realtime();
+	if (software)
+		put_timestamping(s, m, stamp);
 	if (socket_flag(s, SOCKF_TIMESTAMPNS)) {
 		struct __kernel_timespec ts = {.tv_sec = (s64)(stamp / NSEC_PER_SEC),
 					       .tv_nsec = (s64)(stamp % NSEC_PER_SEC)};
@@ -287,7 +389,7 @@ void msg_put_timestamp(struct socket *s, struct net_msg *m, u64 stamp)
 		msg_put_cmsg(m, SOL_SOCKET,
 			     socket_flag(s, SOCKF_TIMESTAMP_NEW) ? SO_TIMESTAMPNS_NEW : SO_TIMESTAMPNS_OLD,
 			     &ts, sizeof(ts));
-	} else {
+	} else if (socket_flag(s, SOCKF_TIMESTAMP)) {
 		s64 tv[2] = {(s64)(stamp / NSEC_PER_SEC), (s64)(stamp % NSEC_PER_SEC / 1000)};
 
 		msg_put_cmsg(m, SOL_SOCKET,

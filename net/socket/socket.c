@@ -27,7 +27,15 @@ void socket_init(struct socket *s, struct net_stack *net, const struct socket_op
 	s->rcvtimeo = s->sndtimeo = WAIT_FOREVER;
 	s->rcvlowat = 1;
 	s->pacing_rate = ~0u;
+	s->peek_off = s->incoming_cpu = -1;
 	s->id = atomic_fetch_add_explicit(&next_id, 1, memory_order_relaxed);
+}
+
+static socket_create_fn packet_family;
+
+void socket_serve_packet(socket_create_fn fn)
+{
+	packet_family = fn;
 }
 
 struct socket *socket_create(struct net_stack *net, int family, int type, int protocol)
@@ -47,6 +55,10 @@ struct socket *socket_create(struct net_stack *net, int family, int type, int pr
 		return inet_create(net, family, type, protocol);
 	case AF_NETLINK:
 		return netlink_create(net, type, protocol);
+	case AF_PACKET:
+		if (packet_family)
+			return packet_family(net, type, protocol);
+		break;
 	}
 	return ERR_PTR(-EAFNOSUPPORT);
 }
@@ -62,6 +74,7 @@ static void socket_rcu_free(struct rcu_head *h)
 	struct socket *s = container_of(h, struct socket, rcu);
 
 	error_queue_free(s);
+	socket_filter_free(s);
 	if (s->ops->free)
 		s->ops->free(s);
 	else
@@ -142,6 +155,14 @@ void socket_set_error(struct socket *s, int err)
 {
 	atomic_store_explicit(&s->err, err, memory_order_release);
 	socket_wake(s, EPOLLERR | EPOLLIN | EPOLLOUT);
+}
+
+void socket_peek_moved(struct socket *s, size_t n, bool peeked)
+{
+	s32 off = READ_ONCE(s->peek_off);
+
+	if (off >= 0)
+		WRITE_ONCE(s->peek_off, peeked ? off + (s32)n : max(off - (s32)n, 0));
 }
 
 u64 socket_deadline(u64 timeout, bool nonblock)

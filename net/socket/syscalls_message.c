@@ -7,6 +7,7 @@
 #include "kernel/process.h"
 #include "kernel/syscall.h"
 #include "net/sockfile.h"
+#include <linux/capability.h>
 #include <linux/time_types.h>
 
 #define IOV_MAX_     1024
@@ -87,6 +88,24 @@ static int import_credentials(struct net_msg *m, const struct cmsghdr *h)
 	return 0;
 }
 
+/* Control messages of level SOL_SOCKET that other families know. */
+static int socket_control(const struct cmsghdr *h)
+{
+	switch (h->cmsg_type) {
+	case SO_MARK:
+		if (!process_capable(CAP_NET_RAW) && !process_capable(CAP_NET_ADMIN))
+			return -EPERM;
+		/* fall through */
+	case SO_TIMESTAMPING_OLD:
+	case SO_TIMESTAMPING_NEW:
+		return h->cmsg_len == CMSG_LEN_(sizeof(u32)) ? 0 : -EINVAL;
+	case SCM_RIGHTS:
+	case SCM_CREDENTIALS:
+		return 0; /* AF_UNIX's; others pass them over */
+	}
+	return -EINVAL;
+}
+
 static int import_control(struct socket *s, struct net_msg *m)
 {
 	const struct cmsghdr *h;
@@ -98,8 +117,12 @@ static int import_control(struct socket *s, struct net_msg *m)
 			return (int)PTR_ERR(h);
 		if (h->cmsg_level != SOL_SOCKET)
 			continue;
-		if (s->family != AF_UNIX && (h->cmsg_type == SCM_RIGHTS || h->cmsg_type == SCM_CREDENTIALS))
+		if (s->family != AF_UNIX) {
+			err = socket_control(h);
+			if (err)
+				return err;
 			continue;
+		}
 		switch (h->cmsg_type) {
 		case SCM_RIGHTS:
 			err = import_rights(m, h);
@@ -108,7 +131,7 @@ static int import_control(struct socket *s, struct net_msg *m)
 			err = import_credentials(m, h);
 			break;
 		default:
-			err = s->family == AF_UNIX ? -EINVAL : 0;
+			err = -EINVAL;
 		}
 		if (err)
 			return err;
@@ -427,14 +450,16 @@ SYSCALL_DEFINE5(recvmmsg, int, fd, struct app_mmsghdr __app *, msgs, u32, count,
 			return -EFAULT;
 		if (ts.tv_sec < 0 || ts.tv_nsec < 0 || ts.tv_nsec >= (s64)NSEC_PER_SEC)
 			return -EINVAL;
-		deadline = clock_monotonic() + (u64)ts.tv_sec * NSEC_PER_SEC + (u64)ts.tv_nsec;
+		if ((u64)ts.tv_sec < WAIT_FOREVER / NSEC_PER_SEC / 2)
+			deadline = clock_monotonic() + (u64)ts.tv_sec * NSEC_PER_SEC + (u64)ts.tv_nsec;
 	}
 	s = socket_from_fd(fd, &f);
 	if (IS_ERR(s))
 		return PTR_ERR(s);
 	count = min(count, (u32)MMSG_MAX);
-	n = socket_error(s);
-	for (done = 0; !n && done < count; done++) {
+	if (!(flags & MSG_ERRQUEUE))
+		n = socket_error(s);
+	for (done = 0; n >= 0 && done < count; done++) {
 		struct app_msghdr h;
 
 		n = copy_from_app(&h, &msgs[done].hdr, sizeof(h));
@@ -446,7 +471,7 @@ SYSCALL_DEFINE5(recvmmsg, int, fd, struct app_mmsghdr __app *, msgs, u32, count,
 			break;
 		if (flags & MSG_WAITFORONE)
 			flags |= MSG_DONTWAIT;
-		if (clock_monotonic() >= deadline) {
+		if (clock_monotonic() >= deadline || (h.msg_flags & MSG_OOB)) {
 			done++;
 			break;
 		}
@@ -454,5 +479,13 @@ SYSCALL_DEFINE5(recvmmsg, int, fd, struct app_mmsghdr __app *, msgs, u32, count,
 	if (done && n < 0 && n != -EAGAIN && n != -ERESTARTSYS && n != -EINTR)
 		atomic_store(&s->err, (int)-n); /* told by the next call, as recvmmsg(2) does */
 	file_put(f);
+	if (done && timeout) { /* what was left of it */
+		u64 now = clock_monotonic(), left = deadline > now ? deadline - now : 0;
+
+		ts.tv_sec = (s64)(left / NSEC_PER_SEC);
+		ts.tv_nsec = (s64)(left % NSEC_PER_SEC);
+		if (put_app(ts, timeout))
+			return -EFAULT;
+	}
 	return done ? (long)done : n;
 }

@@ -6,6 +6,7 @@
 #include "kernel/process.h"
 #include "kernel/syscall.h"
 #include "net/sockfile.h"
+#include <linux/filter.h>
 
 #define OPTION_MAX 4096 /* bytes of an option value */
 
@@ -261,6 +262,46 @@ SYSCALL_DEFINE2(shutdown, int, fd, int, how)
 	return err;
 }
 
+/* struct sock_fprog of the ABI holds an application's pointer. */
+static int set_filter(struct socket *s, bool reuse, const void *val, int len)
+{
+	struct sock_fprog prog;
+	struct sock_filter *insns;
+	int err;
+
+	if (len != (int)sizeof(prog))
+		return -EINVAL;
+	memcpy(&prog, val, sizeof(prog));
+	if (!prog.len || prog.len > BPF_MAXINSNS || !prog.filter)
+		return -EINVAL;
+	insns = kmalloc(prog.len * sizeof(*insns));
+	if (!insns)
+		return -ENOMEM;
+	err = copy_from_app(insns, (const void __app *)prog.filter, prog.len * sizeof(*insns));
+	if (!err)
+		err = socket_filter_attach(s, insns, prog.len, reuse);
+	kfree(insns);
+	return err;
+}
+
+/* SO_GET_FILTER counts in instructions; no room: only tells how many. */
+static long get_filter(struct socket *s, void __app *val, int __app *lenp, int room)
+{
+	struct sock_filter *insns = kmalloc(BPF_MAXINSNS * sizeof(*insns));
+	unsigned n;
+	long err = 0;
+
+	if (!insns)
+		return -ENOMEM;
+	n = socket_filter_get(s, insns, BPF_MAXINSNS);
+	if (room && (unsigned)room < n)
+		err = -EINVAL;
+	else if (room)
+		err = copy_to_app(val, insns, n * sizeof(*insns));
+	kfree(insns);
+	return err ? err : put_app((int)n, lenp);
+}
+
 SYSCALL_DEFINE5(setsockopt, int, fd, int, level, int, opt, const void __app *, val, int, len)
 {
 	u8 small[64], *buf = small;
@@ -284,7 +325,9 @@ SYSCALL_DEFINE5(setsockopt, int, fd, int, level, int, opt, const void __app *, v
 	err = len ? copy_from_app(buf, val, (size_t)len) : 0;
 	if (err)
 		goto out;
-	if (level == SOL_SOCKET)
+	if (level == SOL_SOCKET && (opt == SO_ATTACH_FILTER || opt == SO_ATTACH_REUSEPORT_CBPF))
+		err = set_filter(s, opt == SO_ATTACH_REUSEPORT_CBPF, buf, len);
+	else if (level == SOL_SOCKET)
 		err = socket_set_option(s, opt, buf, len);
 	else
 		err = s->ops->setsockopt ? s->ops->setsockopt(s, level, opt, buf, len) : -EOPNOTSUPP;
@@ -312,8 +355,17 @@ SYSCALL_DEFINE5(getsockopt, int, fd, int, level, int, opt, void __app *, val, in
 		err = -EINVAL;
 		goto out;
 	}
+	if (level == SOL_SOCKET && opt == SO_GET_FILTER) {
+		err = get_filter(s, val, lenp, len);
+		goto out;
+	}
 	len = min(len, (int)sizeof(buf));
 	memset(buf, 0, sizeof(buf));
+	if (level == SOL_PACKET && len) { /* PACKET_HDRLEN asks about a version */
+		err = copy_from_app(buf, val, (size_t)min(len, (int)sizeof(int)));
+		if (err)
+			goto out;
+	}
 	if (level == SOL_SOCKET)
 		err = socket_get_option(s, opt, buf, &len);
 	else

@@ -210,6 +210,8 @@ static ssize_t raw_recvmsg(struct socket *s, struct net_msg *m)
 	if (packet_copy_to_iter(p, 0, m->iter, n) < n)
 		ret = -EFAULT;
 	inet_recv_info(&r->inet, m, p, 0, 0);
+	if (socket_flag(s, SOCKF_RXQ_OVFL) && p->drops)
+		msg_put_cmsg(m, SOL_SOCKET, SO_RXQ_OVFL, &p->drops, sizeof(u32));
 	packet_free(p);
 	return ret;
 }
@@ -383,6 +385,10 @@ static void queue_copy(struct raw_sock *r, struct packet *p, bool with_header)
 	packet_advance(p, front);
 	if (!c)
 		return;
+	if (unlikely(r->inet.s.filter) && !socket_filter_accept(&r->inet.s, c, 0)) {
+		packet_free(c);
+		return;
+	}
 	ip_cb(c)->stamp = clock_realtime();
 	rx_queue_add(&r->inet.s, &r->rx, c);
 }

@@ -8,6 +8,7 @@
 #include "kernel/clock.h"
 #include "net/checksum.h"
 #include "net/config.h"
+#include "net/gso.h"
 #include "net/ip6.h"
 #include "net/udp.h"
 
@@ -44,14 +45,57 @@ static int score(struct udp_sock *u, const struct net_addr *dst, u16 dport, cons
 		n += 4;
 	}
 	if (i->s.family == AF_INET && addr_is_v4(dst))
+		n += 2;
+	if (READ_ONCE(i->s.incoming_cpu) == (s32)cpu_id()) /* SO_INCOMING_CPU spreads a reuse group */
 		n++;
 	return n;
 }
 
-/* With a reference. */
-static struct udp_sock *lookup(struct net_stack *net, u8 proto, const struct net_addr *dst, u16 dport,
-			       const struct net_addr *src, u16 sport, u32 iif)
+/* Is I in the reuse group of BEST? */
+static bool same_group(const struct inet_sock *i, const struct inet_sock *best)
 {
+	return i->lport == best->lport && socket_flag(&i->s, SOCKF_REUSEPORT) &&
+	       i->s.family == best->s.family && i->s.bound_if == best->s.bound_if && !i->fport &&
+	       addr_equal(&i->laddr, &best->laddr);
+}
+
+/* What the group's program (SO_ATTACH_REUSEPORT_CBPF) says: the number of a socket in the order in which they
+ * were bound, which is from the end of the list. The group keeps the program of whoever attached one. */
+static struct udp_sock *choose(const struct port_slot *slot, struct udp_sock *best, struct packet *p)
+{
+	const struct socket_filter *f = NULL;
+	struct inet_sock *i;
+	u32 count = 0, n;
+
+	hlist_for_each_entry(i, &slot->socks, port_node)
+	{
+		if (!same_group(i, &best->inet))
+			continue;
+		count++;
+		if (i->s.reuse_filter)
+			f = rcu_dereference(i->s.reuse_filter);
+	}
+	if (!f)
+		return best;
+	packet_advance(p, sizeof(struct udp_header)); /* it sees the payload */
+	n = socket_filter_run(f, p);
+	packet_push(p, sizeof(struct udp_header));
+	if (n >= count)
+		return best;
+	n = count - 1 - n;
+	hlist_for_each_entry(i, &slot->socks, port_node)
+	{
+		if (same_group(i, &best->inet) && n-- == 0)
+			return container_of(i, struct udp_sock, inet);
+	}
+	return best;
+}
+
+/* With a reference. P, if any, is at its UDP header. */
+static struct udp_sock *lookup(struct net_stack *net, u8 proto, const struct net_addr *dst, u16 dport,
+			       const struct net_addr *src, u16 sport, u32 iif, struct packet *p)
+{
+	const struct port_slot *slot = port_slot(udp_ports(net, proto), dport);
 	struct udp_sock *best = NULL;
 	struct inet_sock *i;
 	int best_score = -1;
@@ -59,7 +103,7 @@ static struct udp_sock *lookup(struct net_stack *net, u8 proto, const struct net
 	u64 hash = 0;
 
 	rcu_read_lock();
-	hlist_for_each_entry(i, &port_slot(udp_ports(net, proto), dport)->socks, port_node)
+	hlist_for_each_entry(i, &slot->socks, port_node)
 	{
 		struct udp_sock *u = container_of(i, struct udp_sock, inet);
 		int n = score(u, dst, dport, src, sport, iif);
@@ -80,6 +124,8 @@ static struct udp_sock *lookup(struct net_stack *net, u8 proto, const struct net
 				best = u;
 		}
 	}
+	if (best && p && socket_flag(&best->inet.s, SOCKF_REUSEPORT) && !best->inet.fport)
+		best = choose(slot, best, p);
 	if (best && !refcount_get_unless_zero(&best->inet.s.ref))
 		best = NULL;
 	rcu_read_unlock();
@@ -97,10 +143,11 @@ static bool lite_ok(struct packet *p, const struct ip_cb *cb, const struct udp_h
 	       0;
 }
 
-static void count(struct net_stack *net, u8 proto, enum mib_index i)
+/* For a packet of either family. */
+static void count(struct net_stack *net, const struct ip_cb *cb, enum mib_index i)
 {
-	if (proto == IPPROTO_UDP)
-		mib_inc(net, i);
+	if (cb->proto == IPPROTO_UDP)
+		mib_inc(net, addr_is_v4(&cb->dst) ? i : i + MIB_UDP6);
 }
 
 static bool checksum_ok(struct packet *p, const struct ip_cb *cb, const struct udp_header *uh, u32 len)
@@ -112,25 +159,106 @@ static bool checksum_ok(struct packet *p, const struct ip_cb *cb, const struct u
 	return csum_fold(packet_csum(p, 0, len, csum_pseudo(&cb->src, &cb->dst, len, IPPROTO_UDP))) == 0;
 }
 
+#define GRO_SEGMENTS 64
+#define GRO_BYTES    65507u
+
+static void free_merged(struct packet_frag *f)
+{
+	packet_free(f->priv);
+}
+
+/* UDP_GRO: make P the continuation of the last datagram on the queue, which the reader then gets in one go
+ * with the segments' size. All but the last are of that size. */
+static bool merge(struct udp_sock *u, struct packet *p)
+{
+	struct ip_cb *cb = ip_cb(p), *lcb;
+	u32 cost = packet_truesize(p), size;
+	struct packet *last;
+	bool ok = false;
+
+	if (p->nfrags || !p->len || cb->covered)
+		return false;
+	net_lock(&u->rx.lock);
+	if (list_empty(&u->rx.packets))
+		goto out;
+	last = list_last_entry(&u->rx.packets, struct packet, node);
+	lcb = ip_cb(last);
+	size = last->gso_size ? last->gso_size : last->len;
+	ok = p->len <= size && last->len % size == 0 && last->len / size < GRO_SEGMENTS &&
+	     last->len + p->len <= GRO_BYTES && last->nfrags < PACKET_MAX_FRAGS && lcb->sport == cb->sport &&
+	     addr_equal(&lcb->src, &cb->src) && addr_equal(&lcb->dst, &cb->dst) && lcb->iif == cb->iif &&
+	     lcb->tos == cb->tos && lcb->ttl == cb->ttl &&
+	     atomic_load_explicit(&u->inet.s.rmem, memory_order_relaxed) <= u->inet.s.rcvbuf &&
+	     net_mem_charge(u->inet.s.net, cost, false);
+	if (!ok)
+		goto out;
+	atomic_fetch_add_explicit(&u->inet.s.rmem, cost, memory_order_relaxed);
+	last->extra += cost - p->len;
+	last->gso_size = (u16)size;
+	last->frags[last->nfrags++] =
+		(struct packet_frag){.data = p->data, .len = p->len, .free = free_merged, .priv = p};
+	last->len += p->len;
+out:
+	net_unlock(&u->rx.lock);
+	return ok;
+}
+
+static void queue_datagram(struct net_stack *net, struct udp_sock *u, struct packet *p)
+{
+	struct ip_cb cb = *ip_cb(p);
+
+	if ((u->gro && !p->gso_size && merge(u, p)) || rx_queue_add(&u->inet.s, &u->rx, p)) {
+		count(net, &cb, MIB_UDP_IN_DATAGRAMS);
+	} else {
+		count(net, &cb, MIB_UDP_RCVBUF_ERRORS);
+		count(net, &cb, MIB_UDP_IN_ERRORS);
+	}
+}
+
+/* A send with UDP_SEGMENT on this host, to a socket that wants single datagrams. Takes P over. */
+static void split(struct net_stack *net, struct udp_sock *u, struct packet *p)
+{
+	for (u32 off = 0; off < p->len; off += p->gso_size) {
+		u32 n = min((u32)p->gso_size, p->len - off);
+		struct packet *c = packet_alloc(0, n);
+
+		if (!c)
+			break;
+		packet_copy_bits(p, off, packet_put(c, n), n);
+		memcpy(c->cb, p->cb, sizeof(c->cb));
+		c->dev = p->dev;
+		queue_datagram(net, u, c);
+	}
+	packet_free(p);
+}
+
+/* P's data is the payload; takes it over. */
 static void deliver(struct net_stack *net, struct udp_sock *u, struct packet *p)
 {
 	struct inet_sock *i = &u->inet;
 	struct ip_cb *cb = ip_cb(p);
-	u8 proto = cb->proto;
 
-	if (socket_flag(&i->s, SOCKF_TIMESTAMP | SOCKF_TIMESTAMPNS))
+	if (u->connected && i->s.incoming_cpu != (s32)cpu_id())
+		WRITE_ONCE(i->s.incoming_cpu, (s32)cpu_id());
+	if (socket_wants_stamp(&i->s))
 		cb->stamp = clock_realtime();
 	if ((i->s.shutdown & RCV_SHUTDOWN) ||
 	    (cb->covered && u->recv_coverage && cb->covered < u->recv_coverage)) {
 		packet_free(p);
 		return;
 	}
-	if (rx_queue_add(&i->s, &u->rx, p)) {
-		count(net, proto, MIB_UDP_IN_DATAGRAMS);
-	} else {
-		count(net, proto, MIB_UDP_RCVBUF_ERRORS);
-		count(net, proto, MIB_UDP_IN_ERRORS);
+	if (unlikely(i->s.filter) && !socket_filter_accept(&i->s, p, sizeof(struct udp_header))) {
+		count(net, cb, MIB_UDP_IN_ERRORS);
+		u->rx.drops++;
+		packet_free(p);
+		return;
 	}
+	if (p->gso_type != GSO_UDP || p->len <= p->gso_size)
+		p->gso_size = 0;
+	if (unlikely(p->gso_size) && !u->gro)
+		split(net, u, p);
+	else
+		queue_datagram(net, u, p);
 }
 
 /* Every socket that wants it gets a copy. P's data is the payload; takes it over. */
@@ -182,7 +310,7 @@ void udp_input(struct net_stack *net, struct packet *p)
 			goto bad;
 		packet_trim(p, len);
 		if (!checksum_ok(p, cb, uh, len)) {
-			mib_inc(net, MIB_UDP_IN_CSUM_ERRORS);
+			count(net, cb, MIB_UDP_IN_CSUM_ERRORS);
 			goto bad;
 		}
 	}
@@ -214,9 +342,9 @@ void udp_input(struct net_stack *net, struct packet *p)
 		deliver_all(net, p, dport, sport);
 		return;
 	}
-	u = lookup(net, cb->proto, &cb->dst, dport, &cb->src, sport, cb->iif);
+	u = lookup(net, cb->proto, &cb->dst, dport, &cb->src, sport, cb->iif, p);
 	if (!u) {
-		count(net, cb->proto, MIB_UDP_NO_PORTS);
+		count(net, cb, MIB_UDP_NO_PORTS);
 		icmp_port_unreachable(net, p);
 		packet_free(p);
 		return;
@@ -226,7 +354,7 @@ void udp_input(struct net_stack *net, struct packet *p)
 	socket_put(&u->inet.s);
 	return;
 bad:
-	count(net, cb->proto, MIB_UDP_IN_ERRORS);
+	count(net, cb, MIB_UDP_IN_ERRORS);
 	packet_free(p);
 }
 
@@ -234,7 +362,7 @@ void udp_icmp_error(struct net_stack *net, u8 proto, const struct icmp_error *e)
 {
 	const struct udp_header *uh = (const struct udp_header *)e->transport;
 	u16 sport = be16(uh->source), dport = be16(uh->dest);
-	struct udp_sock *u = lookup(net, proto, &e->src, sport, &e->dst, dport, e->iif);
+	struct udp_sock *u = lookup(net, proto, &e->src, sport, &e->dst, dport, e->iif, NULL);
 	struct inet_sock *i;
 	bool recverr;
 

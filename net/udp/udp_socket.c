@@ -6,7 +6,9 @@
 #include "base/string.h"
 #include "kernel/alloc.h"
 #include "net/checksum.h"
+#include "net/gso.h"
 #include "net/udp.h"
+#include <linux/net_tstamp.h>
 #include <linux/udp.h>
 
 #define UDP_MAX 65507
@@ -198,10 +200,10 @@ static void cover(const struct udp_sock *u, struct packet *p, struct udp_header 
 	p->ip_summed = PACKET_CSUM_NONE;
 }
 
-static void count(const struct udp_sock *u, enum mib_index i)
+static void count(const struct udp_sock *u, const struct ip_flow *f, enum mib_index i)
 {
 	if (!is_lite(u))
-		mib_inc(u->inet.s.net, i);
+		mib_inc(u->inet.s.net, addr_is_v4(&f->dst) ? i : i + MIB_UDP6);
 }
 
 /* Complete the header and send. P's data is the payload. Section. */
@@ -224,13 +226,17 @@ static int transmit(struct udp_sock *u, struct packet *p, const struct ip_flow *
 		p->csum_offset = offsetof(struct udp_header, check);
 		uh->check = (u16)~csum_fold(csum_pseudo(&f->src, &f->dst, p->len, IPPROTO_UDP));
 	}
+	if (unlikely(u->inet.s.tsflags & (SOF_TIMESTAMPING_TX_SOFTWARE | SOF_TIMESTAMPING_TX_SCHED)))
+		error_queue_add_sent(&u->inet.s, p->data, packet_linear(p),
+				     u->inet.s.family == AF_INET6 ? SOL_IPV6 : SOL_IP,
+				     u->inet.s.family == AF_INET6 ? IPV6_RECVERR : IP_RECVERR);
 	err = ip_output(net, p, f);
 	if (err == -EMSGSIZE && inet_flag(&u->inet, INETF_RECVERR | INETF_RECVERR6))
 		inet_local_error(&u->inet, EMSGSIZE, &f->dst, port, ip_flow_mtu(net, f));
 	if (!err)
-		count(u, MIB_UDP_OUT_DATAGRAMS);
+		count(u, f, MIB_UDP_OUT_DATAGRAMS);
 	else if (err == -ENOBUFS)
-		count(u, MIB_UDP_SNDBUF_ERRORS);
+		count(u, f, MIB_UDP_SNDBUF_ERRORS);
 	return err;
 }
 
@@ -313,29 +319,29 @@ out:
 	return err ? err : (ssize_t)n;
 }
 
-/* UDP_SEGMENT: one write, many datagrams. */
+/* UDP_SEGMENT: one write, many datagrams. They travel as one packet up to the device, which cuts it up or has
+ * it cut (gso.c), or to a receiver on this host. */
 static ssize_t send_segments(struct udp_sock *u, struct net_msg *m, const struct ip_flow *f, u16 port,
 			     size_t seg)
 {
-	ssize_t done = 0;
+	size_t n = m->iter->left;
+	struct packet *p;
+	int err;
 
-	if (m->iter->left > UDP_MAX)
+	if (n > UDP_MAX)
 		return -EMSGSIZE;
 	/* As Linux: a segment is a packet of its own, not a datagram to be cut up again. */
 	if (seg + sizeof(struct udp_header) + (addr_is_v4(&f->dst) ? 20 : 40) >
 		    ip_flow_mtu(u->inet.s.net, f) ||
-	    m->iter->left > seg * SEGMENTS_MAX || socket_flag(&u->inet.s, SOCKF_NO_CHECK))
+	    n > seg * SEGMENTS_MAX || socket_flag(&u->inet.s, SOCKF_NO_CHECK))
 		return -EINVAL;
-	while (m->iter->left) {
-		size_t n = min(seg, m->iter->left);
-		struct packet *p = build(m, n);
-		int err = IS_ERR(p) ? (int)PTR_ERR(p) : send_payload(u, p, f, port);
-
-		if (err)
-			return done ? done : err;
-		done += (ssize_t)n;
-	}
-	return done;
+	p = build(m, n);
+	if (IS_ERR(p))
+		return PTR_ERR(p);
+	p->gso_size = (u16)seg;
+	p->gso_type = GSO_UDP;
+	err = send_payload(u, p, f, port);
+	return err ? err : (ssize_t)n;
 }
 
 static size_t segment_size(struct udp_sock *u, struct net_msg *m)
@@ -396,6 +402,8 @@ static ssize_t udp_sendmsg(struct socket *s, struct net_msg *m)
 static ssize_t udp_recvmsg(struct socket *s, struct net_msg *m)
 {
 	struct udp_sock *u = udp_sk(s);
+	bool peek = m->flags & MSG_PEEK;
+	u32 off = peek ? (u32)max(READ_ONCE(s->peek_off), 0) : 0;
 	struct packet *p;
 	size_t len, n;
 	ssize_t ret;
@@ -404,19 +412,26 @@ static ssize_t udp_recvmsg(struct socket *s, struct net_msg *m)
 		return error_queue_recv(s, m);
 	if (m->flags & MSG_OOB)
 		return -EOPNOTSUPP;
-	p = rx_queue_get(s, &u->rx, m->flags);
+	p = rx_queue_get_at(s, &u->rx, m->flags, &off);
 	if (!p || IS_ERR(p))
 		return p ? PTR_ERR(p) : 0;
 	len = p->len;
-	n = min(len, m->iter->left);
-	if (n < len)
+	n = min(len - off, m->iter->left);
+	if (n < len - off)
 		m->out_flags |= MSG_TRUNC;
 	ret = (ssize_t)(m->flags & MSG_TRUNC ? len : n);
-	if (packet_copy_to_iter(p, 0, m->iter, n) < n)
+	if (packet_copy_to_iter(p, off, m->iter, n) < n)
 		ret = -EFAULT;
+	else
+		socket_peek_moved(s, (size_t)ret, peek);
 	inet_recv_info(&u->inet, m, p, ip_cb(p)->sport, ip_cb(p)->dport);
-	if (socket_flag(s, SOCKF_RXQ_OVFL) && u->rx.drops)
-		msg_put_cmsg(m, SOL_SOCKET, SO_RXQ_OVFL, &u->rx.drops, sizeof(u32));
+	if (socket_flag(s, SOCKF_RXQ_OVFL) && p->drops)
+		msg_put_cmsg(m, SOL_SOCKET, SO_RXQ_OVFL, &p->drops, sizeof(u32));
+	if (u->gro && p->gso_size) {
+		int size = p->gso_size;
+
+		msg_put_cmsg(m, SOL_UDP, UDP_GRO, &size, sizeof(size));
+	}
 	packet_free(p);
 	return ret;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* virtio-net (virtio 1.2, 5.1): set-up, features, the control queue, link state. A pair of queues per CPU
- * when the device has that many, each interrupting its own CPU. Receiving is in net_rx.c, sending in
- * net_tx.c. */
+/* virtio-net (virtio 1.2, 5.1): set-up, features, link state, setting up again after the device asked for a
+ * reset. A pair of queues per CPU when the device has that many, each interrupting its own CPU. Receiving is
+ * in net_rx.c, sending in net_tx.c, the control queue in net_control.c. */
 
 #include "net.h"
 #include "base/err.h"
@@ -13,24 +13,21 @@
 #include "kernel/page.h"
 #include "kernel/percpu.h"
 #include "kernel/random.h"
+#include "kernel/rcu.h"
 
-#define TX_QUEUE	256u
-#define CONTROL_QUEUE	8u
-#define CONTROL_WAIT_NS NSEC_PER_SEC
-#define DEFAULT_MTU	1500u
-#define MAX_MTU		65521u
+#define TX_QUEUE      256u
+#define CONTROL_QUEUE 8u
+#define DEFAULT_MTU   1500u
+#define MAX_MTU	      65521u
 /* Without mergeable buffers a frame must fit into one. */
 #define SINGLE_BUF_MTU (NET_BUF_SIZE - (u32)sizeof(struct virtio_net_hdr_mrg_rxbuf) - 18)
 
 #define GUEST_OFFLOADS (BIT(VIRTIO_NET_F_GUEST_TSO4) | BIT(VIRTIO_NET_F_GUEST_TSO6))
-#define HOST_OFFLOADS  (BIT(VIRTIO_NET_F_HOST_TSO4) | BIT(VIRTIO_NET_F_HOST_TSO6))
-
-/* What the device reads and writes while a control command runs. */
-struct control_command {
-	struct virtio_net_ctrl_hdr header;
-	u16 value;
-	u8 ack;
-};
+#define NET_F_HOST_USO 56 /* not in this linux/virtio_net.h yet */
+#define HOST_OFFLOADS  (BIT(VIRTIO_NET_F_HOST_TSO4) | BIT(VIRTIO_NET_F_HOST_TSO6) | BIT(NET_F_HOST_USO))
+#define CONTROL_FEATURES                                                                             \
+	(BIT(VIRTIO_NET_F_CTRL_RX) | BIT(VIRTIO_NET_F_CTRL_VLAN) | BIT(VIRTIO_NET_F_CTRL_MAC_ADDR) | \
+	 BIT(VIRTIO_NET_F_GUEST_ANNOUNCE) | BIT(VIRTIO_NET_F_RSS))
 
 /* Features that lean on others (virtio 1.2, 5.1.3.1), and large receives only where buffers can be merged. */
 static u64 choose_features(u64 f)
@@ -40,7 +37,9 @@ static u64 choose_features(u64 f)
 	if (!(f & BIT(VIRTIO_NET_F_CSUM)))
 		f &= ~HOST_OFFLOADS;
 	if (!(f & BIT(VIRTIO_NET_F_CTRL_VQ)))
-		f &= ~BIT(VIRTIO_NET_F_MQ);
+		f &= ~(BIT(VIRTIO_NET_F_MQ) | CONTROL_FEATURES);
+	if (!(f & BIT(VIRTIO_NET_F_STATUS)))
+		f &= ~BIT(VIRTIO_NET_F_GUEST_ANNOUNCE);
 	return f;
 }
 
@@ -67,20 +66,98 @@ static int net_poll(struct netdev *dev, unsigned queue, int budget)
 	return net_rx_poll(&vn->queue[queue], budget);
 }
 
-static const struct netdev_ops net_ops = {.transmit = net_transmit, .poll = net_poll};
-
-static bool link_is_up(struct virtio_net *vn)
+static void net_rx_mode_changed(struct netdev *dev)
 {
-	if (!virtio_has(vn->dev, VIRTIO_NET_F_STATUS))
-		return true;
-	return virtio_config_get(vn->dev, struct virtio_net_config, status) & VIRTIO_NET_S_LINK_UP;
+	struct virtio_net *vn = dev->priv;
+
+	atomic_store(&vn->rx_mode_due, true);
+	work_queue(&vn->work);
 }
 
-static void link_work(struct work *w)
+static const struct netdev_ops net_ops = {
+	.transmit = net_transmit,
+	.poll = net_poll,
+	.rx_mode_changed = net_rx_mode_changed,
+	.set_mac = net_control_set_mac,
+};
+
+static u16 net_status(struct virtio_net *vn)
+{
+	if (!virtio_has(vn->dev, VIRTIO_NET_F_STATUS))
+		return VIRTIO_NET_S_LINK_UP;
+	return virtio_config_get(vn->dev, struct virtio_net_config, status);
+}
+
+/* The device runs: give it buffers and tell it what we want. */
+static void start(struct virtio_net *vn)
+{
+	for (unsigned i = 0; i < vn->pairs; i++)
+		net_rx_fill(&vn->queue[i]);
+	virtio_ready(vn->dev);
+	for (unsigned i = 0; i < vn->pairs; i++)
+		vq_notify(vn->queue[i].rx);
+	net_control_pairs(vn);
+	net_control_rx_mode(vn);
+}
+
+/* All memory back from a device that was reset. */
+static void reclaim(struct virtio_net *vn)
+{
+	for (unsigned i = 0; i < vn->pairs; i++) {
+		struct page *page;
+
+		while ((page = vq_detach(vn->queue[i].rx)))
+			page_free(page, 0);
+		net_tx_purge(&vn->queue[i]);
+	}
+	if (vn->control)
+		kfree(vq_detach(vn->control));
+	vn->control_lost = false;
+}
+
+/* The device cannot go on without a reset (virtio 1.2, 2.1.2). Frames on their way are lost. */
+static void restart(struct virtio_net *vn)
+{
+	int err;
+
+	log_warn("virtio-net: %s needs a reset", vn->netdev.name);
+	WRITE_ONCE(vn->stopped, true);
+	rcu_synchronize(); /* polls and sends that were on their way have ended */
+	err = virtio_device_stop(vn->dev);
+	if (!err) {
+		reclaim(vn);
+		err = virtio_device_restart(vn->dev);
+	}
+	if (err) {
+		log_err("virtio-net: %s is lost: error %d", vn->netdev.name, err);
+		netdev_link_changed(&vn->netdev, false);
+		return;
+	}
+	for (unsigned i = 0; i < vn->pairs; i++)
+		vq_disable(vn->queue[i].tx);
+	start(vn);
+	WRITE_ONCE(vn->stopped, false);
+	for (unsigned i = 0; i < vn->pairs; i++)
+		netdev_schedule_poll(&vn->netdev, i);
+}
+
+static void net_work(struct work *w)
 {
 	struct virtio_net *vn = container_of(w, struct virtio_net, work);
+	u16 status;
 
-	netdev_link_changed(&vn->netdev, link_is_up(vn));
+	if (virtio_needs_reset(vn->dev))
+		restart(vn);
+	if (vn->stopped)
+		return;
+	status = net_status(vn);
+	netdev_link_changed(&vn->netdev, status & VIRTIO_NET_S_LINK_UP);
+	if (status & VIRTIO_NET_S_ANNOUNCE && virtio_has(vn->dev, VIRTIO_NET_F_GUEST_ANNOUNCE)) {
+		netdev_announce(&vn->netdev);
+		net_control(vn, VIRTIO_NET_CTRL_ANNOUNCE, VIRTIO_NET_CTRL_ANNOUNCE_ACK, NULL, 0);
+	}
+	if (atomic_exchange(&vn->rx_mode_due, false))
+		net_control_rx_mode(vn);
 }
 
 static void net_config_changed(struct virtio_device *dev)
@@ -88,38 +165,6 @@ static void net_config_changed(struct virtio_device *dev)
 	struct virtio_net *vn = dev->priv;
 
 	work_queue(&vn->work);
-}
-
-/* Run one command and wait for its acknowledgement, polling. Probe only: nothing else uses the control queue.
- */
-static int control(struct virtio_net *vn, u8 class, u8 cmd, u16 value)
-{
-	struct control_command *c = kzalloc(sizeof *c);
-	u64 start = clock_monotonic();
-	int err = -ENOMEM;
-
-	if (!c)
-		return err;
-	c->header = (struct virtio_net_ctrl_hdr){.class = class, .cmd = cmd};
-	c->value = value;
-	c->ack = VIRTIO_NET_ERR;
-	struct vq_segment seg[3] = {{virt_to_phys(&c->header), sizeof c->header},
-				    {virt_to_phys(&c->value), sizeof c->value},
-				    {virt_to_phys(&c->ack), sizeof c->ack}};
-	err = vq_add(vn->control, seg, 2, 1, c);
-	if (err) {
-		kfree(c);
-		return err;
-	}
-	vq_kick(vn->control);
-	while (!vq_get(vn->control, NULL)) {
-		if (vn->control->broken || clock_monotonic() - start > CONTROL_WAIT_NS)
-			return -ETIMEDOUT; /* the command stays with the device */
-		cpu_relax();
-	}
-	err = c->ack == VIRTIO_NET_OK ? 0 : -EIO;
-	kfree(c);
-	return err;
 }
 
 /* Queues 2i and 2i + 1 are pair i; the control queue comes behind all that the device has. */
@@ -137,7 +182,8 @@ static int setup_queues(struct virtio_net *vn, unsigned device_pairs)
 	for (unsigned i = 0; i < vn->pairs; i++) {
 		setup[2 * i] =
 			(struct vq_setup){"virtio-net-rx", net_rx_interrupt, rx_size, i % cpu_count, false};
-		setup[2 * i + 1] = (struct vq_setup){"virtio-net-tx", net_tx_interrupt, TX_QUEUE, i % cpu_count, false};
+		setup[2 * i + 1] =
+			(struct vq_setup){"virtio-net-tx", net_tx_interrupt, TX_QUEUE, i % cpu_count, false};
 	}
 	if (has_control)
 		setup[n - 1] = (struct vq_setup){"virtio-net-control", NULL, CONTROL_QUEUE, 0, false};
@@ -187,10 +233,12 @@ static void describe(struct virtio_net *vn)
 		nd->features |= NETDEV_TSO4;
 	if (virtio_has(vn->dev, VIRTIO_NET_F_HOST_TSO6))
 		nd->features |= NETDEV_TSO6;
+	if (virtio_has(vn->dev, NET_F_HOST_USO))
+		nd->features |= NETDEV_USO;
 	nd->nqueues = vn->pairs;
 	nd->ops = &net_ops;
 	nd->priv = vn;
-	nd->link_up = link_is_up(vn);
+	nd->link_up = net_status(vn) & VIRTIO_NET_S_LINK_UP;
 	read_mac(vn);
 }
 
@@ -200,7 +248,7 @@ static int net_probe(struct virtio_device *dev)
 	struct virtio_net *vn;
 	int err;
 
-	if (virtio_has(dev, VIRTIO_NET_F_MQ))
+	if (virtio_has(dev, VIRTIO_NET_F_MQ) || virtio_has(dev, VIRTIO_NET_F_RSS))
 		device_pairs = virtio_config_get(dev, struct virtio_net_config, max_virtqueue_pairs);
 	device_pairs = clamp(device_pairs, 1u, 0x8000u);
 	pairs = min(device_pairs, cpu_count);
@@ -211,23 +259,13 @@ static int net_probe(struct virtio_device *dev)
 	vn->pairs = pairs;
 	vn->mergeable = virtio_has(dev, VIRTIO_NET_F_MRG_RXBUF);
 	dev->priv = vn;
-	work_init(&vn->work, link_work);
+	mutex_init(&vn->control_lock);
+	work_init(&vn->work, net_work);
 	err = setup_queues(vn, device_pairs);
 	if (err)
 		goto fail;
 	describe(vn);
-	for (unsigned i = 0; i < pairs; i++)
-		net_rx_fill(&vn->queue[i]);
-	virtio_ready(dev);
-	for (unsigned i = 0; i < pairs; i++)
-		vq_notify(vn->queue[i].rx);
-	if (pairs > 1) {
-		err = control(vn, VIRTIO_NET_CTRL_MQ, VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET, (u16)pairs);
-		if (err) {
-			log_warn("virtio-net: the device refuses %u queue pairs (%d): one", pairs, err);
-			vn->pairs = vn->netdev.nqueues = 1;
-		}
-	}
+	start(vn);
 	err = netdev_register(&vn->netdev);
 	if (!err)
 		return 0;
@@ -243,7 +281,8 @@ static const struct virtio_driver net_driver = {
 	.id = VIRTIO_ID_NET,
 	.features = BIT(VIRTIO_NET_F_CSUM) | BIT(VIRTIO_NET_F_GUEST_CSUM) | BIT(VIRTIO_NET_F_MTU) |
 		    BIT(VIRTIO_NET_F_MAC) | GUEST_OFFLOADS | HOST_OFFLOADS | BIT(VIRTIO_NET_F_MRG_RXBUF) |
-		    BIT(VIRTIO_NET_F_STATUS) | BIT(VIRTIO_NET_F_CTRL_VQ) | BIT(VIRTIO_NET_F_MQ),
+		    BIT(VIRTIO_NET_F_STATUS) | BIT(VIRTIO_NET_F_CTRL_VQ) | BIT(VIRTIO_NET_F_MQ) |
+		    CONTROL_FEATURES,
 	.choose = choose_features,
 	.probe = net_probe,
 	.config_changed = net_config_changed,

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "kernel/kthread.h"
+#include "kernel/mutex.h"
 #include "kernel/spinlock.h"
 #include "kernel/timer.h"
 #include "net/netdev.h"
@@ -30,8 +31,12 @@ struct virtio_net {
 	struct virtio_device *dev;
 	unsigned pairs;
 	bool mergeable;
+	bool stopped;		   /* it is being set up again: queues are left alone */
 	struct virtqueue *control; /* NULL: none */
-	struct work work;	   /* link changes */
+	struct mutex control_lock; /* one command at a time */
+	bool control_lost;	   /* a command was never answered; control_lock */
+	_Atomic bool rx_mode_due;
+	struct work work; /* what interrupts leave: link, announcements, receive mode, reset */
 	struct net_queue queue[];
 };
 
@@ -44,3 +49,10 @@ int net_tx_transmit(struct netdev *dev, struct packet *p);
 /* Free what the device has sent, and send what waits for room; any context. */
 void net_tx_reclaim(struct net_queue *q);
 void net_tx_interrupt(struct virtqueue *vq);
+/* After a reset: give up what waits. */
+void net_tx_purge(struct net_queue *q);
+/* net_control.c: thread context. 0, -EIO (refused), -ETIMEDOUT, -ENOMEM, -EOPNOTSUPP (no control queue). */
+int net_control(struct virtio_net *vn, u8 class, u8 cmd, const void *data, size_t len);
+void net_control_pairs(struct virtio_net *vn);
+void net_control_rx_mode(struct virtio_net *vn);
+int net_control_set_mac(struct netdev *dev, const u8 mac[6]);

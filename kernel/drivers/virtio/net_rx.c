@@ -202,6 +202,8 @@ int net_rx_poll(struct net_queue *q, int budget)
 {
 	int done = 0;
 
+	if (unlikely(READ_ONCE(q->vn->stopped)))
+		return 0;
 	net_tx_reclaim(q);
 	do {
 		vq_disable(q->rx);

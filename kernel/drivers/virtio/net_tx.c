@@ -124,7 +124,7 @@ void net_tx_reclaim(struct net_queue *q)
 	bool kick;
 	u64 flags;
 
-	if (!vq_pending(q->tx))
+	if (READ_ONCE(q->vn->stopped) || !vq_pending(q->tx))
 		return;
 	flags = spin_lock_irqsave(&q->tx_lock);
 	pump(q, &done);
@@ -132,6 +132,21 @@ void net_tx_reclaim(struct net_queue *q)
 	spin_unlock_irqrestore(&q->tx_lock, flags);
 	if (kick)
 		vq_notify(q->tx);
+	free_list(&done);
+}
+
+void net_tx_purge(struct net_queue *q)
+{
+	LIST_HEAD(done);
+	struct packet *p;
+	u64 flags;
+
+	flags = spin_lock_irqsave(&q->tx_lock);
+	while ((p = vq_detach(q->tx)))
+		list_add_tail(&p->node, &done);
+	list_splice_tail_init(&q->backlog, &done);
+	q->backlog_len = 0;
+	spin_unlock_irqrestore(&q->tx_lock, flags);
 	free_list(&done);
 }
 
@@ -174,7 +189,7 @@ int net_tx_transmit(struct netdev *dev, struct packet *p)
 	int err;
 
 	flags = spin_lock_irqsave(&q->tx_lock);
-	err = send_or_wait(q, p, &done);
+	err = unlikely(READ_ONCE(vn->stopped)) ? -EIO : send_or_wait(q, p, &done);
 	kick = vq_kick_prepare(q->tx);
 	spin_unlock_irqrestore(&q->tx_lock, flags);
 	if (kick)

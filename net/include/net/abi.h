@@ -57,6 +57,7 @@ enum {
 #define SOL_IPV6    41
 #define SOL_ICMPV6  58
 #define SOL_RAW	    255
+#define SOL_PACKET  263
 #define SOL_NETLINK 270
 
 #define SCM_RIGHTS	0x01

@@ -23,6 +23,7 @@ struct net_cpu {
 	struct spinlock lock;		       /* guards the lists; interrupts off */
 	struct packet *loop_first, *loop_last; /* loopback packets, chained by node.next */
 	u32 loop_len;
+	u32 processed, squeezed; /* packets received here; bursts that were cut off. Own CPU only */
 	struct net_timer *timer_first, *timer_last;
 	struct net_poll *poll_first, *poll_last;
 	struct waitq *thread_wait;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* TCP segmentation of large packets for devices that cannot do it. Section. */
+/* Segmentation of large TCP packets and of UDP sends with UDP_SEGMENT, for devices that cannot do it.
+ * Section. */
 #pragma once
 
 #include "net/packet.h"
@@ -7,6 +8,7 @@
 #define GSO_NONE 0
 #define GSO_TCP4 1 /* VIRTIO_NET_HDR_GSO_TCPV4 */
 #define GSO_TCP6 4
+#define GSO_UDP	 5 /* VIRTIO_NET_HDR_GSO_UDP_L4: gso_size bytes of payload in each datagram but the last */
 
 bool gso_device_can(const struct netdev *dev, const struct packet *p);
 /* Cut P (an Ethernet frame) into frames of gso_size payload and send each. Takes over P. */

@@ -79,5 +79,8 @@ enum mib_index {
 	MIB_IP6_IN_HDR_ERRORS,
 	MIB_IP6_IN_DELIVERS,
 	MIB_IP6_OUT_REQUESTS,
+	MIB_UDP6_FIRST, /* IPv6's figures of UDP, in the order of the ones above */
+	MIB_UDP6_LAST = MIB_UDP6_FIRST + MIB_UDP_IN_CSUM_ERRORS - MIB_UDP_IN_DATAGRAMS,
 	MIB_MAX,
+	MIB_UDP6 = MIB_UDP6_FIRST - MIB_UDP_IN_DATAGRAMS, /* to be added to one of those */
 };

@@ -20,10 +20,13 @@ struct packet {
 	u8 nfrags;
 	u8 ip_summed;			/* enum packet_csum */
 	u16 csum_start, csum_offset;	/* PACKET_CSUM_PARTIAL: from data */
-	u16 gso_size;			/* TCP payload per segment; 0: no segmentation */
+	u16 gso_size;			/* payload per segment; 0: no segmentation */
 	u8 gso_type;			/* VIRTIO_NET_HDR_GSO_* */
 	u16 network_off, transport_off; /* from head */
 	u16 protocol;			/* EtherType, host order */
+	u8 kind;			/* for whom: PACKET_HOST, PACKET_BROADCAST ... (linux/if_packet.h) */
+	u32 drops;			/* on a socket's queue: how many it had dropped before */
+	u32 extra;			/* bytes that its fragments cost beyond their length */
 	struct packet_frag {
 		u8 *data;
 		u32 len;
@@ -47,6 +50,7 @@ enum netdev_feature {
 	NETDEV_TSO6 = 1 << 2,
 	NETDEV_SG = 1 << 3, /* fragments on transmit */
 	NETDEV_LOOPBACK = 1 << 4,
+	NETDEV_USO = 1 << 5, /* GSO_UDP */
 };
 
 struct netdev_ops {
@@ -57,6 +61,12 @@ struct netdev_ops {
 	 * When it returns less than BUDGET it has re-enabled its interrupt. */
 	int (*poll)(struct netdev *, unsigned queue, int budget);
 	int (*set_up)(struct netdev *, bool up);
+	/* Promiscuity, multicast wishes or the address changed: have the device told soon. Any context. NULL:
+	 * takes all. */
+	void (*rx_mode_changed)(struct netdev *);
+	/* Another address for the interface: 0, or -errno when the device keeps its own. NULL: it cannot.
+	 * Thread context. */
+	int (*set_mac)(struct netdev *, const u8 mac[6]);
 };
 
 struct netdev {
@@ -67,12 +77,14 @@ struct netdev {
 	u8 mac[6];
 	u32 features; /* enum netdev_feature */
 	unsigned nqueues;
+	u32 promiscuity, allmulti; /* how many want every frame, every group; net/'s cfg_lock */
 	bool link_up;
 	const struct netdev_ops *ops;
 	void *priv;
 	struct {
 		_Atomic u64 rx_packets, rx_bytes, rx_dropped, rx_errors;
 		_Atomic u64 tx_packets, tx_bytes, tx_dropped, tx_errors;
+		_Atomic u64 multicast; /* frames received for a group */
 	} stats;
 	struct list_head node;
 	void *inet; /* net/'s per-interface configuration */
@@ -86,6 +98,8 @@ void netdev_schedule_poll(
 void netdev_receive(struct netdev *dev,
 		    struct packet *p); /* from ops->poll: takes over P, data at the Ethernet header */
 void netdev_link_changed(struct netdev *dev, bool up);
+/* Tell the neighbours where DEV's addresses are, after it moved to another port of the network. */
+void netdev_announce(struct netdev *dev);
 struct packet *packet_alloc(size_t headroom, size_t size); /* linear; NULL on no memory */
 void packet_free(struct packet *p);
 /* net/ and others: */

@@ -48,7 +48,7 @@ static inline u8 *packet_transport(const struct packet *p)
 /* What P costs in memory: the figure that socket buffers are charged with. */
 static inline u32 packet_truesize(const struct packet *p)
 {
-	return (u32)(sizeof(*p) + (size_t)(p->end - p->head)) + (p->len - packet_linear(p));
+	return (u32)(sizeof(*p) + (size_t)(p->end - p->head)) + (p->len - packet_linear(p)) + p->extra;
 }
 
 /* Make the first N bytes linear. False when P is shorter or memory is out. Moves data: reload pointers. */

@@ -19,7 +19,10 @@
 
 struct socket;
 struct file;
+struct vma;
 struct error_queue;
+struct socket_filter;
+struct sock_filter;
 
 /* One message on its way through sendmsg or recvmsg; all pointers are kernel memory, except what ITER covers.
  */
@@ -63,8 +66,9 @@ struct socket_ops {
 	/* Protocol ioctls with an int result (SIOCINQ, SIOCOUTQ, SIOCATMARK): -ENOTTY for others. */
 	int (*ioctl)(struct socket *, unsigned cmd, int *val);
 	int (*pair)(struct socket *, struct socket *);
-	void (*close)(struct socket *); /* the user's end is gone; may sleep (linger) */
-	void (*free)(struct socket *);	/* after the last reference and a grace period */
+	int (*mmap)(struct socket *, struct vma *); /* set vma->ops */
+	void (*close)(struct socket *);		    /* the user's end is gone; may sleep (linger) */
+	void (*free)(struct socket *);		    /* after the last reference and a grace period */
 	/* Work left while a thread owned the socket; section, slock held. */
 	void (*backlog)(struct socket *, struct packet *);
 	void (*timer)(struct socket *);
@@ -98,6 +102,7 @@ enum socket_flag { /* socket.flags: SO_* booleans */
 		   SOCKF_PASSSEC = 1 << 19,
 		   SOCKF_PASSPIDFD = 1 << 20,
 		   SOCKF_SELECT_ERR_QUEUE = 1 << 21,
+		   SOCKF_FILTER_LOCKED = 1 << 22,
 };
 
 enum { RCV_SHUTDOWN = 1, SEND_SHUTDOWN = 2, SHUTDOWN_MASK_ = 3 };
@@ -130,8 +135,13 @@ struct socket {
 	u32 busy_poll;
 	u32 pacing_rate;
 	struct ucred peer_cred;
-	u64 id;		   /* inode number and cookie */
-	u64 stamp;	   /* CLOCK_REALTIME of the last packet given to the user */
+	u64 id;		  /* inode number and cookie */
+	u64 stamp;	  /* CLOCK_REALTIME of the last packet given to the user */
+	s32 peek_off;	  /* SO_PEEK_OFF: where MSG_PEEK begins; -1: at the start. Readers race for it */
+	s32 incoming_cpu; /* where the last packet came in, or as set; -1: not yet */
+	u32 tsflags;	  /* SO_TIMESTAMPING: SOF_TIMESTAMPING_* */
+	u32 tskey;	  /* the next send's number (SOF_TIMESTAMPING_OPT_ID) */
+	struct socket_filter *filter, *reuse_filter; /* RCU; net/core/filter.c */
 	struct file *file; /* the open file, no reference; NULL when there is none */
 	struct error_queue *errq;
 	struct rcu_head rcu;
@@ -246,6 +256,7 @@ struct rx_queue {
 	struct spinlock lock;
 	struct list_head packets;
 	u32 count;
+	u32 added; /* how many ever came: tells a reader that looks beyond the queue's end */
 	u32 drops;
 };
 void rx_queue_init(struct rx_queue *q);
@@ -254,6 +265,9 @@ bool rx_queue_add(struct socket *s, struct rx_queue *q, struct packet *p);
 /* The next packet: with MSG_PEEK it stays queued (a copy of the pointer with the packet pinned is not needed:
  * a clone is returned). Waits as FLAGS and timeouts say. ERR_PTR. */
 struct packet *rx_queue_get(struct socket *s, struct rx_queue *q, u32 flags);
+/* The same for a reader with SO_PEEK_OFF: peeking begins *OFF bytes behind the first packet's begin; *OFF
+ * becomes the place in the packet. */
+struct packet *rx_queue_get_at(struct socket *s, struct rx_queue *q, u32 flags, u32 *off);
 void rx_queue_purge(struct socket *s, struct rx_queue *q);
 u32 rx_queue_first_len(struct rx_queue *q); /* 0 when empty */
 
@@ -266,12 +280,35 @@ struct sock_extended_err;
 int error_queue_add_range(struct socket *s, const struct sock_extended_err *ee,
 			  const struct sockaddr *offender, int offender_len, int level, int type);
 ssize_t error_queue_recv(struct socket *s, struct net_msg *m); /* -EAGAIN when empty */
+/* SOF_TIMESTAMPING_TX_*: the LEN bytes at DATA left now. LEVEL and TYPE as for other errors of the family. */
+void error_queue_add_sent(struct socket *s, const void *data, size_t len, int level, int type);
 bool error_queue_empty(struct socket *s);
 void error_queue_free(struct socket *s);
+/* Does S want to know when a packet came? */
+static inline bool socket_wants_stamp(const struct socket *s)
+{
+	return socket_flag(s, SOCKF_TIMESTAMP | SOCKF_TIMESTAMPNS) || unlikely(s->tsflags);
+}
 /* SO_TIMESTAMP and the like for a packet that arrived at STAMP (0: now). */
 void msg_put_timestamp(struct socket *s, struct net_msg *m, u64 stamp);
+
+/* net/core/filter.c: programs that decide about received packets. REUSE: about the socket of a reuse group.
+ */
+int socket_filter_attach(struct socket *s, const struct sock_filter *insns, unsigned len, bool reuse);
+int socket_filter_detach(struct socket *s, bool reuse); /* -ENOENT, -EPERM (locked) */
+unsigned socket_filter_get(struct socket *s, struct sock_filter *out, unsigned room); /* its length */
+u32 socket_filter_run(const struct socket_filter *f, const struct packet *p);	      /* RCU */
+/* Does S's filter, if any, take P? It looks at P from BACK bytes before its data, and may cut it. */
+bool socket_filter_accept(struct socket *s, struct packet *p, u32 back);
+void socket_filter_free(struct socket *s);
+
+/* SO_PEEK_OFF: N bytes were read, or peeked at. */
+void socket_peek_moved(struct socket *s, size_t n, bool peeked);
 
 /* Families, file by file. */
 struct socket *unix_create(struct net_stack *net, int type, int protocol);
 struct socket *inet_create(struct net_stack *net, int family, int type, int protocol);
 struct socket *netlink_create(struct net_stack *net, int type, int protocol);
+/* AF_PACKET registers itself at boot: the host library is without. */
+typedef struct socket *(*socket_create_fn)(struct net_stack *net, int type, int protocol);
+void socket_serve_packet(socket_create_fn fn);

@@ -112,6 +112,9 @@ struct net_stack {
 		const struct tcp_cc *cc;
 	} tcp_conf;
 	u32 nonlocal_bind, bindv6only, echo_ignore_all, unix_dgram_qlen;
+	/* Sees every frame that comes or goes, data at its link header if the device has one; NULL: nobody
+	 * wants to. KIND: PACKET_HOST ... PACKET_OUTGOING. Section. Does not take P over. */
+	void (*tap)(struct netdev *dev, struct packet *p, u8 kind);
 	u64 mem_limit; /* bytes that socket buffers may hold in all */
 	_Atomic u64 mem_used;
 	_Atomic u64 icmp_tokens; /* rate limit: see icmp.c */
@@ -146,6 +149,17 @@ int netdev_send(struct netdev *dev, struct packet *p);
 /* A received IP packet, data at its IP header. Section. */
 void net_ip_input(struct packet *p);
 int loopback_create(struct net_stack *net);
+/* core/rxmode.c: one more (1) or one less (-1) wants all frames, or all groups, that reach DEV. Any context.
+ */
+void netdev_promiscuity(struct netdev *dev, int change);
+void netdev_allmulti(struct netdev *dev, int change);
+static inline void netdev_tap(struct netdev *dev, struct packet *p, u8 kind)
+{
+	void (*fn)(struct netdev *, struct packet *, u8) = READ_ONCE(net_if(dev)->net->tap);
+
+	if (unlikely(fn))
+		fn(dev, p, kind);
+}
 
 static inline void mib_add(struct net_stack *net, enum mib_index i, u64 n)
 {

@@ -3,7 +3,7 @@
  * merged, checksum and segmentation headers both ways, shortage of memory, and headers that lie. Every page
  * is accounted for. */
 // sources: kernel/drivers/virtio/net*.c
-// sources: kernel/drivers/virtio/device.c kernel/drivers/virtio/queue.c
+// sources: kernel/drivers/virtio/device.c kernel/drivers/virtio/queue*.c
 // sources: tests/unit/host/virtio_sim.c
 #include "unit.h"
 
@@ -29,7 +29,9 @@ static struct packet *received[64];
 static unsigned nreceived, polls_wanted, sent_freed;
 static u8 sent[70000];
 static size_t nsent;
-static bool numbers; /* frames sent begin with ascending numbers, from next_number */
+static unsigned announced, commands[8][4]; /* by class and command */
+static u8 last_command[512];		   /* behind its header */
+static bool numbers;			   /* frames sent begin with ascending numbers, from next_number */
 static u32 next_number;
 
 void random_add_interrupt(u32 source)
@@ -56,6 +58,11 @@ void netdev_receive(struct netdev *d, struct packet *p)
 void netdev_link_changed(struct netdev *d, bool up)
 {
 	__atomic_store_n(&d->link_up, up, __ATOMIC_RELEASE);
+}
+
+void netdev_announce(struct netdev *d)
+{
+	__atomic_add_fetch(&announced, 1, __ATOMIC_RELEASE);
 }
 
 struct packet *packet_alloc(size_t headroom, size_t size)
@@ -113,23 +120,34 @@ static void notified(struct sim_device *s, unsigned q)
 			}
 			sim_push(s, q, c.head, 0);
 		}
-	if (q == 2) /* control: say yes */
+	if (q == s->queue_count - 1) /* control: say yes */
 		while (sim_pop(s, q, &c)) {
+			u8 buf[sizeof last_command + 2];
+
+			sim_read(&c, buf, sizeof buf);
+			memcpy(last_command, buf + 2, sizeof last_command);
+			__atomic_add_fetch(&commands[buf[0]][buf[1]], 1, __ATOMIC_RELEASE);
 			sim_write(&c, &(u8){VIRTIO_NET_OK}, 1);
 			sim_push(s, q, c.head, 1);
 		}
 }
+
+static unsigned device_queues = 3;
 
 static void add_device(u64 features)
 {
 	struct virtio_net_config *config;
 
 	sim = calloc(1, sizeof *sim);
-	sim_init(sim, VIRTIO_ID_NET, features, 3, sizeof *config);
+	sim_init(sim, VIRTIO_ID_NET, features, device_queues, sizeof *config);
 	config = (struct virtio_net_config *)sim->config;
 	memcpy(config->mac, "\x52\x54\x00\x12\x34\x56", 6);
 	config->status = VIRTIO_NET_S_LINK_UP;
 	config->mtu = 1400;
+	config->max_virtqueue_pairs = (u16)(device_queues / 2);
+	config->rss_max_key_size = 40;
+	config->rss_max_indirection_table_length = 128;
+	config->supported_hash_types = 0x1ff;
 	sim->notified = notified;
 	dev = NULL;
 	virtio_device_add(&sim->dev);
@@ -435,5 +453,112 @@ static void test_link(void **state)
 		cpu_relax();
 }
 
+static void wait_for(const unsigned *count, unsigned n)
+{
+	while (__atomic_load_n(count, __ATOMIC_ACQUIRE) < n) /* the work item */
+		cpu_relax();
+}
+
+/* The network was told to forget where we are: we tell it, and the device that we did. */
+static void test_announce(void **state)
+{
+	struct virtio_net_config *config;
+
+	add_device(ALL | BIT(VIRTIO_NET_F_GUEST_ANNOUNCE));
+	announced = 0;
+	memset(commands, 0, sizeof commands);
+	config = (struct virtio_net_config *)sim->config;
+	config->status = VIRTIO_NET_S_LINK_UP | VIRTIO_NET_S_ANNOUNCE;
+	virtio_config_interrupt(&sim->dev);
+	wait_for(&commands[VIRTIO_NET_CTRL_ANNOUNCE][VIRTIO_NET_CTRL_ANNOUNCE_ACK], 1);
+	assert_int_equal(announced, 1);
+	config->status = VIRTIO_NET_S_LINK_UP;
+}
+
+static void test_receive_mode_and_address(void **state)
+{
+	memset(commands, 0, sizeof commands);
+	add_device(ALL | BIT(VIRTIO_NET_F_CTRL_RX) | BIT(VIRTIO_NET_F_CTRL_MAC_ADDR));
+	assert_int_equal(commands[VIRTIO_NET_CTRL_RX][VIRTIO_NET_CTRL_RX_ALLMULTI], 1);
+	assert_int_equal(commands[VIRTIO_NET_CTRL_RX][VIRTIO_NET_CTRL_RX_PROMISC], 1);
+	assert_int_equal(last_command[0], 0);
+	dev->promiscuity = 1;
+	dev->ops->rx_mode_changed(dev);
+	wait_for(&commands[VIRTIO_NET_CTRL_RX][VIRTIO_NET_CTRL_RX_PROMISC], 2);
+	assert_int_equal(last_command[0], 1);
+	assert_int_equal(dev->ops->set_mac(dev, (const u8 *)"\x02\1\2\3\4\5"), 0);
+	assert_memory_equal(last_command, "\x02\1\2\3\4\5", 6);
+	add_device(ALL);
+	assert_int_equal(dev->ops->set_mac(dev, (const u8 *)"\x02\1\2\3\4\5"), -EOPNOTSUPP);
+}
+
+static void test_rss(void **state)
+{
+	struct {
+		u32 types;
+		u16 mask, unclassified, table[128], tx;
+		u8 key_length;
+	} *c = (void *)last_command;
+
+	host_set_cpus(4);
+	device_queues = 2 * 4 + 1;
+	memset(commands, 0, sizeof commands);
+	add_device(ALL | BIT(VIRTIO_NET_F_MQ) | BIT(VIRTIO_NET_F_RSS));
+	assert_int_equal(dev->nqueues, 4);
+	assert_int_equal(commands[VIRTIO_NET_CTRL_MQ][VIRTIO_NET_CTRL_MQ_RSS_CONFIG], 1);
+	assert_int_equal(commands[VIRTIO_NET_CTRL_MQ][VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET], 0);
+	assert_int_equal(c->types, 0x3f);
+	assert_int_equal(c->mask, 127);
+	for (unsigned i = 0; i < 128; i++)
+		assert_int_equal(c->table[i], i % 4);
+	assert_int_equal(c->tx, 4);
+	assert_int_equal(c->key_length, 40);
+	device_queues = 3;
+}
+
+/* The device gives up: everything is set up again, nothing is lost but frames. */
+static void test_needs_reset(void **state)
+{
+	u8 frame[300] = {0};
+	unsigned resets;
+
+	add_device(ALL);
+	device_sends((struct virtio_net_hdr_mrg_rxbuf){0}, frame, sizeof frame);
+	assert_int_equal(poll(64), 1);
+	drop_received();
+	resets = sim->resets;
+	sim->q[0].vq->broken = true;
+	sim->status |= VIRTIO_CONFIG_S_NEEDS_RESET;
+	polls_wanted = 0;
+	virtio_config_interrupt(&sim->dev);
+	wait_for(&polls_wanted, 1);
+	assert_int_equal(sim->resets, resets + 1);
+	assert_int_equal(sim->status & (VIRTIO_CONFIG_S_DRIVER_OK | VIRTIO_CONFIG_S_NEEDS_RESET),
+			 VIRTIO_CONFIG_S_DRIVER_OK);
+	device_sends((struct virtio_net_hdr_mrg_rxbuf){0}, frame, sizeof frame);
+	assert_int_equal(poll(64), 1);
+	assert_int_equal(nreceived, 1);
+	drop_received();
+	nsent = 0;
+	assert_int_equal(dev->ops->transmit(dev, make_packet(128, 66, 0)), 0);
+	assert_int_equal(nsent, HEADER + 66);
+}
+
+/* The same over packed rings. */
+static void test_packed(void **state)
+{
+	sim_packed = true;
+	add_device(ALL);
+	assert_true(sim->q[0].vq->packed);
+	test_receive_sizes(state);
+	test_receive_header(state);
+	test_random_headers(state);
+	test_transmit(state);
+	test_transmit_full(state);
+	test_needs_reset(state);
+	sim_packed = false;
+}
+
 UNIT_TESTS(test_features, test_receive_sizes, test_budget, test_receive_header, test_hostile_headers,
-	   test_random_headers, test_no_memory, test_transmit, test_transmit_full, test_link)
+	   test_random_headers, test_no_memory, test_transmit, test_transmit_full, test_link, test_announce,
+	   test_receive_mode_and_address, test_rss, test_needs_reset, test_packed)
