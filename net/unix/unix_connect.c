@@ -26,6 +26,18 @@ struct unix_sock *unix_peer_get(struct unix_sock *u)
 	return p;
 }
 
+/* U has left OLD for another peer: what OLD sent and was not read is lost, which it hears if it talks to U.
+ */
+static void dgram_disconnected(struct unix_sock *u, struct unix_sock *old)
+{
+	if (!READ_ONCE(u->rx_count))
+		return;
+	unix_purge(u);
+	waitq_wake_all(&u->peer_wait);
+	if (!READ_ONCE(old->dead) && READ_ONCE(old->peer) == u)
+		socket_set_error(&old->s, ECONNRESET);
+}
+
 static int dgram_connect(struct unix_sock *u, const struct sockaddr *addr, int len)
 {
 	struct unix_sock *peer = NULL, *old;
@@ -51,8 +63,11 @@ static int dgram_connect(struct unix_sock *u, const struct sockaddr *addr, int l
 	u->peer = peer;
 	u->state = peer ? UNIX_CONNECTED : UNIX_CLOSED;
 	spin_unlock(&u->lock);
-	if (old)
+	if (old) {
+		if (old != peer)
+			dgram_disconnected(u, old);
 		unix_put(old);
+	}
 	socket_wake(&u->s, EPOLLOUT | EPOLLWRNORM);
 	return 0;
 }

@@ -113,13 +113,36 @@ static int detach(struct unix_sock *u, struct unix_buf *b, struct net_msg *m)
 	return 0;
 }
 
+/* B, complete, to PEER's end of the stream; takes it over. URGENT: its byte is the urgent one from now on. */
+static int stream_deliver(struct unix_sock *peer, struct unix_buf *b, bool urgent)
+{
+	bool open;
+
+	spin_lock(&peer->lock);
+	open = !peer->dead && !(peer->s.shutdown & RCV_SHUTDOWN);
+	if (open) {
+		append(peer, b);
+		if (urgent)
+			WRITE_ONCE(peer->oob, b);
+	}
+	spin_unlock(&peer->lock);
+	if (!open) {
+		unix_buf_free(b);
+		return -EPIPE;
+	}
+	/* RDBAND: SIGURG (kernel/sigio.h) */
+	socket_wake(&peer->s, EPOLLIN | EPOLLRDNORM | (urgent ? EPOLLPRI | EPOLLRDBAND : 0));
+	return 0;
+}
+
 ssize_t unix_stream_send(struct socket *s, struct net_msg *m)
 {
 	struct unix_sock *u = unix_sk(s), *peer;
+	bool oob = m->flags & MSG_OOB;
 	ssize_t sent = 0;
 	int err = 0;
 
-	if (m->flags & MSG_OOB)
+	if (oob && !m->iter->left)
 		return -EOPNOTSUPP;
 	if (m->namelen)
 		return u->state == UNIX_CONNECTED ? -EISCONN : -EOPNOTSUPP;
@@ -130,7 +153,9 @@ ssize_t unix_stream_send(struct socket *s, struct net_msg *m)
 		return -ENOTCONN;
 	}
 	while (m->iter->left) {
-		size_t n = min(m->iter->left, (size_t)min(CHUNK_MAX, max(s->sndbuf / 2, 1024u)));
+		bool urgent = oob && m->iter->left == 1; /* the last byte travels alone */
+		size_t n = min(m->iter->left - (oob && !urgent),
+			       (size_t)min(CHUNK_MAX, max(s->sndbuf / 2, 1024u)));
 		struct unix_buf *b;
 
 		if (s->shutdown & SEND_SHUTDOWN) {
@@ -142,25 +167,18 @@ ssize_t unix_stream_send(struct socket *s, struct net_msg *m)
 			err = (int)PTR_ERR(b);
 			break;
 		}
+		b->cred = m->cred;
 		if (iter_copy_in(m->iter, b->data, n) < n)
 			err = -EFAULT;
-		else
+		else if (!urgent)
 			err = attach(b, m);
 		if (err) {
 			unix_buf_free(b);
 			break;
 		}
-		spin_lock(&peer->lock);
-		if (peer->dead || (peer->s.shutdown & RCV_SHUTDOWN))
-			err = -EPIPE;
-		else
-			append(peer, b);
-		spin_unlock(&peer->lock);
-		if (err) {
-			unix_buf_free(b);
+		err = stream_deliver(peer, b, urgent);
+		if (err)
 			break;
-		}
-		socket_wake(&peer->s, EPOLLIN | EPOLLRDNORM);
 		sent += (ssize_t)n;
 	}
 	unix_put(peer);
@@ -183,6 +201,8 @@ static ssize_t take(struct unix_sock *u, struct unix_buf *b, u32 at, struct net_
 	if (b->off < b->len) {
 		b = NULL;
 	} else {
+		if (u->oob == b)
+			WRITE_ONCE(u->oob, NULL);
 		list_del(&b->node);
 		WRITE_ONCE(u->rx_count, u->rx_count - 1);
 	}
@@ -210,6 +230,64 @@ static struct unix_buf *head(struct unix_sock *u, struct unix_buf *after)
 	return b;
 }
 
+/* MSG_OOB: the urgent byte out of line. Its buffer stays, empty, as the mark. */
+static ssize_t recv_urgent(struct unix_sock *u, struct net_msg *m)
+{
+	struct unix_buf *b;
+	ssize_t n = -EINVAL;
+
+	mutex_lock(&u->read_lock);
+	b = READ_ONCE(u->oob);
+	if (b && !socket_flag(&u->s, SOCKF_OOBINLINE)) {
+		n = iter_copy_out(m->iter, b->data, 1) == 1 ? 1 : -EFAULT;
+		m->out_flags |= MSG_OOB;
+		if (!(m->flags & MSG_PEEK)) {
+			spin_lock(&u->lock);
+			if (u->oob == b)
+				WRITE_ONCE(u->oob, NULL);
+			b->off = b->len;
+			u->rx_bytes--;
+			spin_unlock(&u->lock);
+		}
+	}
+	mutex_unlock(&u->read_lock);
+	return n;
+}
+
+static void drop_head(struct unix_sock *u, struct unix_buf *b)
+{
+	spin_lock(&u->lock);
+	list_del(&b->node);
+	WRITE_ONCE(u->rx_count, u->rx_count - 1);
+	u->rx_bytes -= b->len - b->off;
+	if (u->oob == b)
+		WRITE_ONCE(u->oob, NULL);
+	spin_unlock(&u->lock);
+	unix_buf_free(b);
+}
+
+/* B is next to be read, DONE bytes were. What the urgent mark makes of it: READ_IT; PASS, it is gone; STOP
+ * before it. */
+static enum { READ_IT, PASS, STOP } at_mark(struct unix_sock *u, struct unix_buf *b, bool peek, ssize_t done)
+{
+	if (b->off == b->len && !peek) {
+		drop_head(u, b); /* its urgent byte was read */
+		return PASS;
+	}
+	if (b != READ_ONCE(u->oob))
+		return READ_IT;
+	if (done)
+		return STOP;
+	if (peek)
+		return READ_IT;
+	if (!socket_flag(&u->s, SOCKF_OOBINLINE)) {
+		drop_head(u, b); /* nobody asked for it in time */
+		return PASS;
+	}
+	WRITE_ONCE(u->oob, NULL);
+	return READ_IT;
+}
+
 ssize_t unix_stream_recv(struct socket *s, struct net_msg *m)
 {
 	struct unix_sock *u = unix_sk(s);
@@ -219,12 +297,14 @@ ssize_t unix_stream_recv(struct socket *s, struct net_msg *m)
 	struct unix_buf *b, *peeked = NULL;
 	struct ucred cred = {};
 	ssize_t done = 0, n;
+	u32 passed = 0; /* buffers that peeking has left behind */
+	size_t skip = peek ? (size_t)max(READ_ONCE(s->peek_off), 0) : 0, from = skip;
 	int err = 0;
 
 	if (u->state != UNIX_CONNECTED)
 		return -EINVAL;
 	if (m->flags & MSG_OOB)
-		return -EINVAL; /* none is ever sent */
+		return recv_urgent(u, m);
 	if (!m->iter->left)
 		return 0;
 	mutex_lock(&u->read_lock);
@@ -244,7 +324,7 @@ ssize_t unix_stream_recv(struct socket *s, struct net_msg *m)
 			}
 			mutex_unlock(&u->read_lock);
 			err = wait_event_interruptible_until(&s->waitq,
-							     READ_ONCE(u->rx_count) > (peeked ? 1 : 0) ||
+							     READ_ONCE(u->rx_count) > passed ||
 								     atomic_load(&s->err) ||
 								     (READ_ONCE(s->shutdown) & RCV_SHUTDOWN),
 							     deadline);
@@ -255,9 +335,25 @@ ssize_t unix_stream_recv(struct socket *s, struct net_msg *m)
 			mutex_lock(&u->read_lock);
 			if (peeked) { /* another reader may have taken it */
 				peeked = NULL;
+				passed = 0;
+				skip = from;
 				iter_revert(m->iter, (size_t)done);
 				done = 0;
 			}
+			continue;
+		}
+		if (unlikely(b->off == b->len || b == READ_ONCE(u->oob))) {
+			int mark = at_mark(u, b, peek, done);
+
+			if (mark == STOP)
+				break;
+			if (mark == PASS)
+				continue;
+		}
+		if (peek && skip >= b->len - b->off) {
+			skip -= b->len - b->off;
+			peeked = b;
+			passed++;
 			continue;
 		}
 		/* One call never mixes senders when it reports them. */
@@ -275,19 +371,24 @@ ssize_t unix_stream_recv(struct socket *s, struct net_msg *m)
 			if (err)
 				break;
 		}
-		n = take(u, b, b->off, m);
+		n = take(u, b, b->off + (u32)skip, m);
 		if (n < 0) {
 			err = (int)n;
 			break;
 		}
+		skip = 0;
 		done += n;
-		if (peek)
+		if (peek) {
 			peeked = b;
+			passed++;
+		}
 		if (files)
 			break;
 	}
 	mutex_unlock(&u->read_lock);
 out:
+	if (done > 0)
+		socket_peek_moved(s, (size_t)done, peek);
 	return done ? done : err;
 }
 
@@ -351,6 +452,27 @@ static int deliver(struct unix_sock *u, struct unix_sock *to, struct unix_buf *b
 	return err;
 }
 
+/* Does TO's filter take B? It may cut it. */
+static bool filter(struct unix_sock *to, struct unix_buf *b)
+{
+	struct packet *p;
+	bool ok;
+
+	if (likely(!READ_ONCE(to->s.filter)))
+		return true;
+	p = packet_alloc(0, 0);
+	if (!p)
+		return false;
+	p->head = p->data = b->data;
+	p->tail = p->end = b->data + b->len;
+	p->len = b->len;
+	ok = socket_filter_accept(&to->s, p, 0);
+	b->len = p->len;
+	p->head = (u8 *)(p + 1); /* the data is B's */
+	packet_free(p);
+	return ok;
+}
+
 ssize_t unix_dgram_send(struct socket *s, struct net_msg *m)
 {
 	struct unix_sock *u = unix_sk(s), *to = NULL;
@@ -385,6 +507,11 @@ ssize_t unix_dgram_send(struct socket *s, struct net_msg *m)
 	b->from = u->name;
 	if (b->from)
 		refcount_get(&b->from->ref);
+	if (!err && !filter(to, b)) { /* the sender does not hear of it */
+		unix_buf_free(b);
+		unix_put(to);
+		return (ssize_t)n;
+	}
 	while (!err) {
 		err = deliver(u, to, b);
 		if (err != -EAGAIN)
@@ -408,15 +535,22 @@ ssize_t unix_dgram_send(struct socket *s, struct net_msg *m)
 	return err ? err : (ssize_t)n;
 }
 
-/* The next datagram, off the queue or (peeking) still on it, under read_lock. */
-static struct unix_buf *next_dgram(struct unix_sock *u, struct net_msg *m, int *err)
+/* The next datagram, which stays on the queue, under read_lock. *OFF, for peeking with SO_PEEK_OFF: bytes to
+ * pass over, those in the datagram when it returns. */
+static struct unix_buf *next_dgram(struct unix_sock *u, struct net_msg *m, size_t *off, int *err)
 {
 	struct socket *s = &u->s;
 	u64 deadline = socket_rcv_deadline(s, m->flags);
+	size_t from = *off;
 
 	for (;;) {
 		struct unix_buf *b = head(u, NULL);
+		u32 passed = 0;
 
+		for (*off = from; b && *off && *off >= b->len; passed++) {
+			*off -= b->len;
+			b = head(u, b);
+		}
 		if (b)
 			return b;
 		*err = socket_error(s);
@@ -430,7 +564,8 @@ static struct unix_buf *next_dgram(struct unix_sock *u, struct net_msg *m, int *
 		}
 		mutex_unlock(&u->read_lock);
 		*err = wait_event_interruptible_until(&s->waitq,
-						      READ_ONCE(u->rx_count) || atomic_load(&s->err) ||
+						      READ_ONCE(u->rx_count) > passed ||
+							      atomic_load(&s->err) ||
 							      (READ_ONCE(s->shutdown) & RCV_SHUTDOWN),
 						      deadline);
 		mutex_lock(&u->read_lock);
@@ -444,8 +579,9 @@ static struct unix_buf *next_dgram(struct unix_sock *u, struct net_msg *m, int *
 ssize_t unix_dgram_recv(struct socket *s, struct net_msg *m)
 {
 	struct unix_sock *u = unix_sk(s);
+	bool peek = m->flags & MSG_PEEK;
+	size_t len, n, off = peek ? (size_t)max(READ_ONCE(s->peek_off), 0) : 0;
 	struct unix_buf *b;
-	size_t len, n;
 	int err = 0;
 
 	if (m->flags & MSG_OOB)
@@ -453,12 +589,12 @@ ssize_t unix_dgram_recv(struct socket *s, struct net_msg *m)
 	if (s->type == SOCK_SEQPACKET && u->state != UNIX_CONNECTED)
 		return -ENOTCONN;
 	mutex_lock(&u->read_lock);
-	b = next_dgram(u, m, &err);
+	b = next_dgram(u, m, &off, &err);
 	if (!b) {
 		mutex_unlock(&u->read_lock);
 		return err;
 	}
-	len = b->len;
+	len = b->len - off;
 	n = min(len, m->iter->left);
 	if (n < len)
 		m->out_flags |= MSG_TRUNC;
@@ -466,11 +602,13 @@ ssize_t unix_dgram_recv(struct socket *s, struct net_msg *m)
 		m->namelen = b->from->len;
 		memcpy(m->name, &b->from->addr, (size_t)min(m->namelen, (int)sizeof(b->from->addr)));
 	}
-	if (iter_copy_out(m->iter, b->data, n) < n)
+	if (iter_copy_out(m->iter, b->data + off, n) < n)
 		err = -EFAULT;
 	if (!err)
 		err = detach(u, b, m);
-	if (!(m->flags & MSG_PEEK)) {
+	if (!err)
+		socket_peek_moved(s, peek ? n : len, peek);
+	if (!peek) {
 		bool was_full;
 
 		spin_lock(&u->lock);

@@ -92,6 +92,8 @@ static u32 unix_poll(struct socket *s)
 		mask |= EPOLLRDHUP | EPOLLIN | EPOLLRDNORM;
 	if (READ_ONCE(u->rx_count) || READ_ONCE(u->accept_count))
 		mask |= EPOLLIN | EPOLLRDNORM;
+	if (READ_ONCE(u->oob))
+		mask |= EPOLLPRI;
 	if (unix_is_connection(u)) {
 		if (u->state == UNIX_CLOSED)
 			mask |= EPOLLHUP;
@@ -130,6 +132,11 @@ static int unix_ioctl(struct socket *s, unsigned cmd, int *val)
 		}
 		spin_unlock(&u->lock);
 		return 0;
+	case SIOCATMARK:
+		spin_lock(&u->lock);
+		*val = u->oob && u->rx.next == &u->oob->node;
+		spin_unlock(&u->lock);
+		return 0;
 	case SOCKET_IOC_LISTENING:
 		*val = u->state == UNIX_LISTEN;
 		return 0;
@@ -143,7 +150,7 @@ static void wrote_space(struct socket *s)
 		socket_wake(s, EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND);
 }
 
-static void purge(struct unix_sock *u)
+void unix_purge(struct unix_sock *u)
 {
 	struct list_head bufs = LIST_HEAD_INIT(bufs);
 
@@ -151,6 +158,7 @@ static void purge(struct unix_sock *u)
 	list_splice_tail_init(&u->rx, &bufs);
 	WRITE_ONCE(u->rx_count, 0);
 	u->rx_bytes = 0;
+	u->oob = NULL;
 	spin_unlock(&u->lock);
 	while (!list_empty(&bufs)) {
 		struct unix_buf *b = list_first_entry(&bufs, struct unix_buf, node);
@@ -207,11 +215,11 @@ static void unix_close(struct socket *s)
 
 		list_del_init(&e->accept_node);
 		leave_peer(e, true);
-		purge(e);
+		unix_purge(e);
 		unix_list_del(e);
 		socket_put(&e->s);
 	}
-	purge(u);
+	unix_purge(u);
 	unix_list_del(u);
 	socket_put(s);
 	unix_gc();

@@ -2,6 +2,7 @@
 // AF_UNIX: stream, datagram and packet sockets, names, credentials, passed descriptors.
 #include "check.h"
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -248,4 +249,85 @@ TEST(between_processes)
 	EXPECT_EQ(read(s[0], b, sizeof b), 0);
 	EXPECT_EQ(waitpid(child, &status, 0), child);
 	close(s[0]);
+}
+
+static volatile sig_atomic_t urgent;
+static void on_urgent(int sig)
+{
+	urgent++;
+}
+
+// One byte of a stream may be urgent: it is read out of turn, or in line, or passed over (Linux 5.15 and
+// later).
+TEST(urgent_byte)
+{
+	struct pollfd p;
+	char b[16] = "";
+	int s[2], n, on = 1;
+
+	EXPECT_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, s), 0);
+	p = (struct pollfd){.fd = s[1], .events = POLLPRI};
+	signal(SIGURG, on_urgent);
+	EXPECT_EQ(fcntl(s[1], F_SETOWN, getpid()), 0);
+	EXPECT_ERR(recv(s[1], b, 1, MSG_OOB), EINVAL);
+	EXPECT_ERR(send(s[0], "", 0, MSG_OOB), EOPNOTSUPP);
+	EXPECT_EQ(poll(&p, 1, 0), 0);
+	EXPECT_EQ(send(s[0], "abc!", 4, MSG_OOB), 4);
+	EXPECT_EQ(urgent, 1);
+	EXPECT_EQ(poll(&p, 1, 0), 1);
+	EXPECT_EQ(p.revents, POLLPRI);
+	EXPECT_EQ(write(s[0], "def", 3), 3);
+	EXPECT_EQ(recv(s[1], b, 1, MSG_OOB | MSG_PEEK), 1);
+	EXPECT_EQ(recv(s[1], b, sizeof b, MSG_OOB), 1);
+	EXPECT_EQ(b[0], '!');
+	EXPECT_ERR(recv(s[1], b, 1, MSG_OOB), EINVAL);
+	EXPECT_EQ(poll(&p, 1, 0), 0);
+	for (int got = 0; got < 6; got += n) {
+		n = (int)recv(s[1], b + got, sizeof b - (unsigned)got, 0);
+		EXPECT(n > 0);
+	}
+	EXPECT_EQ(memcmp(b, "abcdef", 6), 0);
+	// Reading stops in front of it; going on passes it over.
+	EXPECT_EQ(send(s[0], "ab!", 3, MSG_OOB), 3);
+	EXPECT_EQ(send(s[0], "cd", 2, 0), 2);
+	EXPECT_EQ(ioctl(s[1], SIOCATMARK, &n), 0);
+	EXPECT_EQ(n, 0);
+	EXPECT_EQ(recv(s[1], b, sizeof b, 0), 2);
+	EXPECT_EQ(ioctl(s[1], SIOCATMARK, &n), 0);
+	EXPECT_EQ(n, 1);
+	EXPECT_EQ(recv(s[1], b, sizeof b, 0), 2);
+	EXPECT_EQ(memcmp(b, "cd", 2), 0);
+	// In line.
+	EXPECT_EQ(setsockopt(s[1], SOL_SOCKET, SO_OOBINLINE, &on, sizeof on), 0);
+	EXPECT_EQ(send(s[0], "x!", 2, MSG_OOB), 2);
+	EXPECT_ERR(recv(s[1], b, 1, MSG_OOB), EINVAL);
+	EXPECT_EQ(recv(s[1], b, sizeof b, 0), 1);
+	EXPECT_EQ(recv(s[1], b, sizeof b, 0), 1);
+	EXPECT_EQ(b[0], '!');
+	close(s[0]);
+	close(s[1]);
+	EXPECT_EQ(socketpair(AF_UNIX, SOCK_DGRAM, 0, s), 0);
+	EXPECT_ERR(send(s[0], "x", 1, MSG_OOB), EOPNOTSUPP);
+	EXPECT_ERR(recv(s[1], b, 1, MSG_OOB), EOPNOTSUPP);
+	close(s[0]);
+	close(s[1]);
+}
+
+// A datagram socket that turns to another peer loses what the old one sent; a peer that talks to it hears so.
+TEST(datagram_peer_left)
+{
+	struct sockaddr_un a = {.sun_family = AF_UNIX};
+	int s[2], error = 0;
+	socklen_t n = sizeof error;
+	char b;
+
+	EXPECT_EQ(socketpair(AF_UNIX, SOCK_DGRAM, 0, s), 0);
+	EXPECT_EQ(send(s[0], "x", 1, 0), 1);
+	a.sun_family = AF_UNSPEC;
+	EXPECT_EQ(connect(s[1], (void *)&a, sizeof a), 0);
+	EXPECT_ERR(recv(s[1], &b, 1, MSG_DONTWAIT), EAGAIN);
+	EXPECT_EQ(getsockopt(s[0], SOL_SOCKET, SO_ERROR, &error, &n), 0);
+	EXPECT_EQ(error, ECONNRESET);
+	close(s[0]);
+	close(s[1]);
 }

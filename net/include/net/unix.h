@@ -38,6 +38,7 @@ struct unix_sock {
 	struct unix_sock *peer; /* reference */
 	struct unix_name *name; /* set once */
 	struct list_head rx;	/* unix_buf */
+	struct unix_buf *oob;	/* on rx: the last byte sent with MSG_OOB, until it is read */
 	u32 rx_count;
 	u64 rx_bytes;
 	struct mutex read_lock;	       /* one reader of a stream at a time */
@@ -103,6 +104,7 @@ void unix_buf_free(struct unix_buf *b);
 
 /* unix_socket.c */
 struct unix_sock *unix_sock_new(struct net_stack *net, int type);
+void unix_purge(struct unix_sock *u); /* throw away what was not read */
 static inline void unix_get(struct unix_sock *u)
 {
 	socket_get(&u->s);
