@@ -4,6 +4,8 @@
 
 struct http_request;
 
+/* api_openapi.c */
+void api_openapi(struct http_request *r);
 /* api_app.c */
 void api_app(struct http_request *r);
 void api_app_start(struct http_request *r);

@@ -1,14 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* GET /v1/app/logs?stream=stdout|stderr|all&tail=N&follow=true: text as it was written. A follower's connection is suspended
- * while there is nothing new, and resumed when the store grows. */
+/* GET /v1/app/logs?stream=stdout|stderr|all&tail=N&follow=true: text as it was written. A follower's
+ * connection is suspended while there is nothing new, and resumed when the store grows or its client goes
+ * away. */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 
 #include "api.h"
 #include "http.h"
 #include "logs.h"
+#include "loop.h"
 
 #define BLOCK 16384
+/* Connections that stay open for as long as the client likes must leave some for everybody else. */
+#define FOLLOWERS_MAX (HTTP_CONNECTION_LIMIT / 2)
 
 struct follower {
 	struct MHD_Connection *connection;
@@ -16,19 +21,46 @@ struct follower {
 	unsigned streams;
 	uint64_t pos;
 	bool follow, suspended;
+	struct loop_source *hangup;
 	struct follower *next, **link;
 };
 
 static struct follower *followers;
 
+static unsigned count_followers(void)
+{
+	unsigned n = 0;
+
+	for (const struct follower *f = followers; f; f = f->next)
+		n += f->follow;
+	return n;
+}
+
+static void wake(struct follower *f)
+{
+	if (!f->suspended)
+		return;
+	f->suspended = false;
+	http_resume(f->connection);
+}
+
 static void wake_followers(void *unused)
 {
 	(void)unused;
 	for (struct follower *f = followers; f; f = f->next)
-		if (f->suspended) {
-			f->suspended = false;
-			http_resume(f->connection);
-		}
+		wake(f);
+}
+
+/* Nobody reads a suspended connection, so nobody else would see the client go. */
+static void client_gone(void *arg, uint32_t events)
+{
+	struct follower *f = arg;
+
+	(void)events;
+	loop_unwatch(f->hangup);
+	f->hangup = NULL;
+	f->follow = false;
+	wake(f);
 }
 
 static ssize_t read_logs(void *cls, uint64_t pos, char *buf, size_t max)
@@ -50,6 +82,7 @@ static void follower_free(void *cls)
 {
 	struct follower *f = cls;
 
+	loop_unwatch(f->hangup);
 	*f->link = f->next;
 	if (f->next)
 		f->next->link = f->link;
@@ -83,6 +116,11 @@ void api_app_logs(struct http_request *r)
 		http_problem(r, 400, "invalid_argument", "follow must be true or false.");
 		return;
 	}
+	if (follow && !strcmp(follow, "true") && count_followers() >= FOLLOWERS_MAX) {
+		http_problem(r, 503, "too_many_followers", "At most %u clients can follow the log.",
+			     FOLLOWERS_MAX);
+		return;
+	}
 	f = calloc(1, sizeof *f);
 	if (!f)
 		return;
@@ -94,15 +132,21 @@ void api_app_logs(struct http_request *r)
 		.next = followers,
 		.link = &followers,
 	};
+	if (f->follow)
+		f->hangup = loop_watch(
+			MHD_get_connection_info(r->connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd,
+			EPOLLRDHUP, client_gone, f);
 	f->pos = tail ? logs_tail(f->logs, f->streams, (unsigned)lines) : 0;
 	if (f->next)
 		f->next->link = &f->next;
 	followers = f;
 	logs_on_add(r->agent->logs, wake_followers, NULL);
-	r->status = 200;
-	r->response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, BLOCK, read_logs, f, follower_free);
-	if (!r->response)
+	struct MHD_Response *response =
+		MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, BLOCK, read_logs, f, follower_free);
+	if (!response) {
 		follower_free(f);
-	else
-		MHD_add_response_header(r->response, "Content-Type", "text/plain; charset=utf-8");
+		return;
+	}
+	MHD_add_response_header(response, "Content-Type", "text/plain; charset=utf-8");
+	http_reply(r, 200, response);
 }

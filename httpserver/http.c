@@ -2,9 +2,7 @@
 /* libmicrohttpd without threads of its own: its epoll descriptor is a source of the agent's loop. */
 #include "http.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/in.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,20 +10,21 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
+#include "admission.h"
 #include "config.h"
+#include "library.h"
 #include "loop.h"
 #include "util.h"
 
 #define CONNECTION_MEMORY (32u << 10)
-#define CONNECTION_LIMIT  64
 #define IDLE_SECONDS	  30
 #define REQUEST_SECONDS	  10
 
 static struct MHD_Daemon *daemon_;
 static struct loop_timer *mhd_timer;
 
-/* A connection may send a byte now and then, but a whole request has to come in REQUEST_SECONDS: otherwise a few clients
- * that never finish keep everybody else out. */
+/* A connection may send a byte now and then, but a whole request has to come in REQUEST_SECONDS: otherwise a
+ * few clients that never finish keep everybody else out. */
 struct deadline {
 	struct loop_timer *timer; /* NULL while a request is being answered */
 	int fd;
@@ -43,12 +42,10 @@ void http_resume(struct MHD_Connection *connection)
 
 /* ---- replies ---- */
 
-static void reply(struct http_request *r, unsigned status, struct MHD_Response *response)
+void http_reply(struct http_request *r, unsigned status, struct MHD_Response *response)
 {
 	if (!response)
 		return;
-	MHD_add_response_header(response, "Cache-Control", "no-store");
-	MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
 	r->status = status;
 	r->response = response;
 	if (r->suspended) {
@@ -59,11 +56,12 @@ static void reply(struct http_request *r, unsigned status, struct MHD_Response *
 
 void http_reply_text(struct http_request *r, unsigned status, const char *type, const char *text, size_t n)
 {
-	struct MHD_Response *response = MHD_create_response_from_buffer(n, (void *)(uintptr_t)text, MHD_RESPMEM_MUST_COPY);
+	struct MHD_Response *response =
+		MHD_create_response_from_buffer(n, (void *)(uintptr_t)text, MHD_RESPMEM_MUST_COPY);
 
 	if (response)
 		MHD_add_response_header(response, "Content-Type", type);
-	reply(r, status, response);
+	http_reply(r, status, response);
 }
 
 static void reply_dump(struct http_request *r, unsigned status, const char *type, json_t *body)
@@ -72,18 +70,26 @@ static void reply_dump(struct http_request *r, unsigned status, const char *type
 
 	json_decref(body);
 	if (!text) {
-		reply(r, 500, MHD_create_response_from_buffer(0, "", MHD_RESPMEM_PERSISTENT));
+		http_reply(r, 500, MHD_create_response_from_buffer(0, "", MHD_RESPMEM_PERSISTENT));
 		return;
 	}
-	struct MHD_Response *response = MHD_create_response_from_buffer(strlen(text), text, MHD_RESPMEM_MUST_FREE);
+	struct MHD_Response *response =
+		MHD_create_response_from_buffer(strlen(text), text, MHD_RESPMEM_MUST_FREE);
 	if (response)
 		MHD_add_response_header(response, "Content-Type", type);
-	reply(r, status, response);
+	http_reply(r, status, response);
 }
 
 void http_reply_json(struct http_request *r, unsigned status, json_t *body)
 {
 	reply_dump(r, status, "application/json", body);
+}
+
+json_t *http_problem_json(unsigned status, const char *code, const char *detail)
+{
+	return json_pack("{s:s,s:s,s:i,s:s,s:s}", "type", "about:blank", "title",
+			 MHD_get_reason_phrase_for(status), "status", (int)status, "code", code, "detail",
+			 detail);
 }
 
 void http_problem(struct http_request *r, unsigned status, const char *code, const char *fmt, ...)
@@ -94,9 +100,10 @@ void http_problem(struct http_request *r, unsigned status, const char *code, con
 	va_start(ap, fmt);
 	vsnprintf(detail, sizeof detail, fmt, ap);
 	va_end(ap);
-	reply_dump(r, status, "application/problem+json",
-		   json_pack("{s:s,s:s,s:i,s:s,s:s}", "type", "about:blank", "title", MHD_get_reason_phrase_for(status),
-			     "status", (int)status, "code", code, "detail", detail));
+	for (char *p = detail; *p; p++) /* what it quotes may be no UTF-8, which JSON has to be */
+		if (*p < ' ' || *p > '~')
+			*p = '?';
+	reply_dump(r, status, HTTP_PROBLEM_TYPE, http_problem_json(status, code, detail));
 }
 
 void http_suspend(struct http_request *r, void (*abort)(struct http_request *), void *arg)
@@ -112,106 +119,67 @@ const char *http_query(const struct http_request *r, const char *name)
 	return MHD_lookup_connection_value(r->connection, MHD_GET_ARGUMENT_KIND, name);
 }
 
-/* ---- admission ---- */
-
-static enum MHD_Result count_framing(void *counts, enum MHD_ValueKind kind, const char *name, const char *value)
-{
-	static const char *const names[] = {"Host", "Content-Length", "Transfer-Encoding"};
-
-	(void)kind, (void)value;
-	for (unsigned i = 0; i < 3; i++)
-		((unsigned *)counts)[i] += !strcasecmp(name, names[i]);
-	return MHD_YES;
-}
-
-/* RFC 9112: what could be read in two ways, by us and by somebody on the way, is not read at all. */
-static bool ambiguous(struct MHD_Connection *connection)
-{
-	unsigned n[3] = {0};
-
-	MHD_get_connection_values(connection, MHD_HEADER_KIND, count_framing, n);
-	return n[0] > 1 || n[1] + n[2] > 1;
-}
-
-/* The host part of "host:port" or "[v6]:port" in NAME, lower-cased text compared. */
-static bool host_known(const struct config *c, const char *host)
-{
-	char name[256];
-	struct in_addr v4;
-	struct in6_addr v6;
-	size_t n = host[0] == '[' ? strcspn(host, "]") + 1 : strcspn(host, ":");
-
-	if (n >= sizeof name)
-		return false;
-	memcpy(name, host, n);
-	name[n] = '\0';
-	if (host[0] == '[') {
-		name[n - 1] = '\0';
-		return inet_pton(AF_INET6, name + 1, &v6) == 1;
-	}
-	if (inet_pton(AF_INET, name, &v4) == 1 || !strcasecmp(name, "localhost"))
-		return true;
-	for (char **h = c->api_hosts; h && *h; h++)
-		if (!strcasecmp(name, *h))
-			return true;
-	return false;
-}
-
-/* A page of another origin may not use the API through a browser, and a name that is not ours is DNS rebinding. */
-static bool admitted(struct http_request *r)
-{
-	const char *host = MHD_lookup_connection_value(r->connection, MHD_HEADER_KIND, "Host");
-	const char *origin = MHD_lookup_connection_value(r->connection, MHD_HEADER_KIND, "Origin");
-
-	if (ambiguous(r->connection)) {
-		http_problem(r, 400, "ambiguous_request", "There may be one Host, and one length of the body.");
-		return false;
-	}
-	if (!host || !host_known(r->agent->config, host)) {
-		http_problem(r, 421, "unknown_host", "The Host header names no host that this API serves.");
-		return false;
-	}
-	if (origin) {
-		const char *authority = strstr(origin, "://");
-
-		if (!authority || strcmp(authority + 3, host)) {
-			http_problem(r, 403, "foreign_origin", "Requests from pages of another origin are refused.");
-			return false;
-		}
-	}
-	return true;
-}
-
 /* ---- routing ---- */
+
+/* The methods of PATH into ALLOW; "*" is the server as a whole. False when there is no such resource. */
+static bool allowed_methods(const char *path, char allow[64])
+{
+	bool all = !strcmp(path, "*"), found = all;
+
+	strcpy(allow, "OPTIONS");
+	for (const struct http_route *t = http_routes; t->method; t++) {
+		if (!all && strcmp(t->path, path))
+			continue;
+		found = true;
+		if (!strstr(allow, t->method))
+			strcat(strcat(allow, ", "), t->method);
+		if (!strcmp(t->method, "GET") && !strstr(allow, "HEAD"))
+			strcat(allow, ", HEAD");
+	}
+	return found;
+}
+
+static const struct http_route *find_route(const char *method, const char *path)
+{
+	const char *wanted = strcmp(method, "HEAD") ? method : "GET"; /* the library leaves the body out */
+
+	for (const struct http_route *t = http_routes; t->method; t++)
+		if (!strcmp(t->path, path) && !strcmp(t->method, wanted))
+			return t;
+	return NULL;
+}
+
+static void answer(struct http_request *r, const struct http_route *t)
+{
+	if (t->changes && r->agent->config->api_access != API_FULL)
+		http_problem(r, 403, "read_only", "This API was started read-only.");
+	else if (r->too_large)
+		http_problem(r, 413, "body_too_large", "A body has at most %u bytes.", HTTP_BODY_LIMIT);
+	else if (!http_negotiated(r, t))
+		return;
+	else if (r->malformed)
+		http_problem(r, 400, "malformed_json", "The body is not JSON.");
+	else
+		t->handler(r);
+}
 
 static void route(struct http_request *r)
 {
-	bool found = false;
-	char allow[64] = "";
+	const struct http_route *t = find_route(r->method, r->path);
+	char allow[64];
 
-	for (const struct http_route *t = http_routes; t->method; t++) {
-		if (strcmp(t->path, r->path))
-			continue;
-		found = true;
-		if (strcmp(t->method, r->method) && !(!strcmp(t->method, "GET") && !strcmp(r->method, "HEAD"))) {
-			snprintf(allow + strlen(allow), sizeof allow - strlen(allow), "%s%s", *allow ? ", " : "", t->method);
-			continue;
-		}
-		if (t->changes && r->agent->config->api_access != API_FULL)
-			http_problem(r, 403, "read_only", "This API was started read-only.");
-		else if (r->too_large)
-			http_problem(r, 413, "body_too_large", "A body has at most %u bytes.", HTTP_BODY_LIMIT);
-		else if (r->malformed)
-			http_problem(r, 400, "malformed_json", "The body is not JSON.");
-		else
-			t->handler(r);
+	if (t) {
+		answer(r, t);
 		return;
 	}
-	if (!found) {
+	if (!allowed_methods(r->path, allow)) {
 		http_problem(r, 404, "not_found", "There is no resource %s.", r->path);
 		return;
 	}
-	http_problem(r, 405, "method_not_allowed", "Use %s.", allow);
+	if (!strcmp(r->method, "OPTIONS"))
+		http_reply(r, 204, MHD_create_response_from_buffer(0, "", MHD_RESPMEM_PERSISTENT));
+	else
+		http_problem(r, 405, "method_not_allowed", "Use %s.", allow);
 	if (r->response)
 		MHD_add_response_header(r->response, "Allow", allow);
 }
@@ -243,7 +211,7 @@ static bool announces_too_much(struct MHD_Connection *connection)
 
 static enum MHD_Result send_reply(struct http_request *r)
 {
-	enum MHD_Result ok = MHD_queue_response(r->connection, r->status, r->response);
+	enum MHD_Result ok = library_queue_response(r->connection, r->status, r->response);
 
 	MHD_destroy_response(r->response);
 	r->response = NULL;
@@ -252,7 +220,8 @@ static enum MHD_Result send_reply(struct http_request *r)
 
 static struct deadline *deadline_of(struct MHD_Connection *connection)
 {
-	const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
 
 	return info ? info->socket_context : NULL;
 }
@@ -273,7 +242,8 @@ static void deadline_set(struct deadline *d, bool on)
 	d->timer = on ? loop_after(REQUEST_SECONDS, deadline_passed, d) : NULL;
 }
 
-static void on_connection(void *cls, struct MHD_Connection *connection, void **context, enum MHD_ConnectionNotificationCode what)
+static void on_connection(void *cls, struct MHD_Connection *connection, void **context,
+			  enum MHD_ConnectionNotificationCode what)
 {
 	struct deadline *d = *context;
 
@@ -290,15 +260,17 @@ static void on_connection(void *cls, struct MHD_Connection *connection, void **c
 	}
 }
 
-/* %00 stays as it is: a path or argument that holds it is none of ours, and not the one that stands before it. */
+/* %00 stays as it is: a path or argument that holds it is none of ours, and not the one that stands before
+ * it. */
 static size_t unescape(void *cls, struct MHD_Connection *connection, char *s)
 {
 	(void)cls, (void)connection;
 	return strstr(s, "%00") ? strlen(s) : MHD_http_unescape(s);
 }
 
-static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, const char *url, const char *method,
-				  const char *version, const char *upload, size_t *upload_size, void **state)
+static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, const char *url,
+				  const char *method, const char *version, const char *upload,
+				  size_t *upload_size, void **state)
 {
 	struct http_request *r = *state;
 
@@ -321,7 +293,7 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
 	deadline_set(deadline_of(connection), false);
 	r->method = method;
 	r->path = url;
-	if (!r->response && admitted(r)) {
+	if (!r->response && http_admitted(r)) {
 		if (r->raw_len && !(r->body = json_loadb(r->raw, r->raw_len, 0, NULL)))
 			r->malformed = true;
 		route(r);
@@ -331,7 +303,8 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
 	return r->response ? send_reply(r) : MHD_NO;
 }
 
-static void on_completed(void *cls, struct MHD_Connection *connection, void **state, enum MHD_RequestTerminationCode why)
+static void on_completed(void *cls, struct MHD_Connection *connection, void **state,
+			 enum MHD_RequestTerminationCode why)
 {
 	struct http_request *r = *state;
 
@@ -355,7 +328,8 @@ static void arm_timer(void)
 	MHD_UNSIGNED_LONG_LONG ms;
 
 	loop_cancel(mhd_timer);
-	mhd_timer = MHD_get_timeout(daemon_, &ms) == MHD_YES ? loop_after((double)ms / 1000, run_mhd, NULL) : NULL;
+	mhd_timer = MHD_get_timeout(daemon_, &ms) == MHD_YES ? loop_after((double)ms / 1000, run_mhd, NULL)
+							     : NULL;
 }
 
 static void run_mhd(void *unused)
@@ -377,12 +351,13 @@ bool http_start(const struct agent *agent)
 {
 	const union MHD_DaemonInfo *info;
 
-	daemon_ = MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC, (uint16_t)agent->config->api_port,
-				   NULL, NULL, on_request, (void *)(uintptr_t)agent, MHD_OPTION_NOTIFY_COMPLETED,
-				   on_completed, NULL, MHD_OPTION_NOTIFY_CONNECTION, on_connection, NULL,
-				   MHD_OPTION_UNESCAPE_CALLBACK, unescape, NULL, MHD_OPTION_CONNECTION_LIMIT, CONNECTION_LIMIT,
-				   MHD_OPTION_CONNECTION_TIMEOUT, IDLE_SECONDS, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-				   (size_t)CONNECTION_MEMORY, MHD_OPTION_LISTENING_ADDRESS_REUSE, 1u, MHD_OPTION_END);
+	daemon_ = MHD_start_daemon(
+		MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC, (uint16_t)agent->config->api_port,
+		NULL, NULL, on_request, (void *)(uintptr_t)agent, MHD_OPTION_NOTIFY_COMPLETED, on_completed,
+		NULL, MHD_OPTION_NOTIFY_CONNECTION, on_connection, NULL, MHD_OPTION_UNESCAPE_CALLBACK,
+		unescape, NULL, MHD_OPTION_CONNECTION_LIMIT, HTTP_CONNECTION_LIMIT,
+		MHD_OPTION_CONNECTION_TIMEOUT, IDLE_SECONDS, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+		(size_t)CONNECTION_MEMORY, MHD_OPTION_LISTENING_ADDRESS_REUSE, 1u, MHD_OPTION_END);
 	if (!daemon_) {
 		complain("api: cannot listen on port %d: %s", agent->config->api_port, strerror(errno));
 		return false;

@@ -31,7 +31,7 @@ static void gauge(FILE *f, const char *name, const char *help, double v)
 
 static void put_label(FILE *f, const char *s)
 {
-	for (; *s; s++) {
+	for (; s && *s; s++) {
 		if (*s == '"' || *s == '\\')
 			fputc('\\', f);
 		fputc(*s == '\n' ? ' ' : *s, f);

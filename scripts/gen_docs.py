@@ -73,7 +73,7 @@ def abi():
 
 def rest():
     with open(os.path.join(ROOT, "httpserver", "api.c"), encoding="utf-8") as f:
-        routes = re.findall(r'\{"(\w+)", "([^"]+)", \w+, "([^"]+)", (true|false)\}', f.read())
+        routes = re.findall(r'\{"(\w+)", "([^"]+)", \w+,\s+"([^"]+)",\s+\.changes = (true|false)\b', f.read())
     out = ["# REST interface\n\n", NOTE,
            "JSON in snake_case; sizes in `_bytes`, times in `_seconds`, dates in RFC 3339 UTC. Errors are problem details (RFC 9457,\n"
            "`application/problem+json`) with a stable `code`. `GET /openapi.json` describes the same. Requests that change something\n"

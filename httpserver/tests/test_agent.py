@@ -3,80 +3,22 @@
 import http.client
 import json
 import os
-import select
+import re
 import signal
 import socket
 import subprocess
 import sys
+import threading
 
 import pytest
 
-AGENT = os.environ["AGENT"]
-DEADLINE = 20
+from conftest import DEADLINE, free_port
 
 SERVER = """
 import http.server, sys
 print("up", flush=True); print("oops", file=sys.stderr, flush=True)
 http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), http.server.BaseHTTPRequestHandler).serve_forever()
 """
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
-class Agent:
-    def __init__(self, tmp, argv, **over):
-        self.port = free_port()
-        config = {"name": "t", "runtime": "program", "argv": argv, "cwd": str(tmp), "env": {"PATH": os.environ["PATH"]},
-                  "on_exit": "keep", "api": {"port": self.port, "access": "full", "plain": True}}
-        config.update(over)
-        path = tmp / "app.json"
-        path.write_text(json.dumps(config))
-        self.process = subprocess.Popen([AGENT, "--config", str(path), "--glue", str(tmp / "glue.sock")],
-                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-
-    def request(self, method, path, body=None, headers={}):
-        c = http.client.HTTPConnection("127.0.0.1", self.port, timeout=DEADLINE)
-        c.request(method, path, body, headers)
-        r = c.getresponse()
-        return r.status, r.read().decode(), dict(r.getheaders())
-
-    def json(self, path):
-        return json.loads(self.request("GET", path)[1])
-
-    def until(self, condition):
-        """Poll GET /v1/app until CONDITION(answer); the agent has no event to wait for from outside."""
-        poll = select.poll()
-        for _ in range(DEADLINE * 20):
-            try:
-                app = self.json("/v1/app")
-                if condition(app):
-                    return app
-            except OSError:
-                assert self.process.poll() is None, self.process.stderr.read().decode()
-            poll.poll(50)
-        pytest.fail(f"timed out; last answer {app}")
-
-    def end(self):
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(DEADLINE)
-
-
-@pytest.fixture
-def agent(tmp_path):
-    started = []
-
-    def start(argv, **over):
-        started.append(Agent(tmp_path, argv, **over))
-        return started[-1]
-
-    yield start
-    for a in started:
-        a.end()
 
 
 def server(port):
@@ -161,66 +103,6 @@ def test_a_program_that_does_not_exist(agent):
     assert a.request("POST", "/v1/app/start")[0] == 500
 
 
-def test_requests_that_are_refused(agent):
-    a = agent(["/bin/sleep", "60"])
-    a.until(lambda app: app["pid"])
-    assert a.request("GET", "/v1/app", headers={"Host": "evil.example"})[0] == 421
-    status, text, _ = a.request("GET", "/v1/app", headers={"Origin": "http://evil.example"})
-    assert status == 403 and json.loads(text)["code"] == "foreign_origin"
-    assert a.request("GET", "/v1/app", headers={"Origin": f"http://127.0.0.1:{a.port}"})[0] == 200
-    assert a.request("GET", "/nothing")[0] == 404
-    status, _, headers = a.request("DELETE", "/v1/app")
-    assert status == 405 and headers["Allow"] == "GET"
-    assert a.request("POST", "/v1/app/stop", "{bad")[0] == 400
-    assert a.request("POST", "/v1/app/stop", '{"grace_seconds": "x"}')[0] == 400
-    assert a.request("POST", "/v1/app/stop", "x" * 70000)[0] == 413
-    with socket.create_connection(("127.0.0.1", a.port), timeout=DEADLINE) as s:
-        s.sendall(b"GARBAGE\r\n\r\n\x00\xff")
-        s.shutdown(socket.SHUT_WR)
-        s.recv(4096)
-    assert a.json("/v1/app")["state"] in ("starting", "running")
-
-
-def raw(a, head, body=b""):
-    """What comes back, to the end, for a request that http.client would not send."""
-    with socket.create_connection(("127.0.0.1", a.port), timeout=DEADLINE) as s:
-        s.sendall(b"\r\n".join([*head, b"Connection: close", b"", body]))
-        return b"".join(iter(lambda: s.recv(65536), b""))
-
-
-@pytest.mark.parametrize("head,body,status", [
-    ([b"GET /v1/app%00x HTTP/1.1", b"Host: localhost"], b"", 404),
-    ([b"GET /v1/app/logs?stream=stdout%00 HTTP/1.1", b"Host: localhost"], b"", 400),
-    ([b"GET /v1/app/logs?follow=maybe HTTP/1.1", b"Host: localhost"], b"", 400),
-    ([b"GET /v1/app HTTP/1.1", b"Host: localhost", b"Host: evil.example"], b"", 400),
-    ([b"POST /v1/app/stop HTTP/1.1", b"Host: localhost", b"Content-Length: 2", b"Content-Length: 3"], b"{}", 400),
-    ([b"POST /v1/app/stop HTTP/1.1", b"Host: localhost", b"Content-Length: 5", b"Transfer-Encoding: chunked"], b"0\r\n\r\n", 400),
-    ([b"POST /v1/app/stop HTTP/1.1", b"Host: localhost", b"Content-Length: 100000000", b"Expect: 100-continue"], b"", 413)])
-def test_requests_that_mean_two_things(agent, head, body, status):
-    a = agent(["/bin/sleep", "60"])
-    a.until(lambda app: app["pid"])
-    assert raw(a, head, body).startswith(b"HTTP/1.1 %d " % status)
-    assert a.json("/v1/app")["state"] in ("starting", "running")
-
-
-def test_clients_that_never_finish_keep_nobody_out(agent):
-    a = agent(["/bin/sleep", "60"])
-    a.until(lambda app: app["pid"])
-    slow = [socket.create_connection(("127.0.0.1", a.port), timeout=DEADLINE) for _ in range(64)]
-    for s in slow:
-        s.sendall(b"GET /v1/app HTTP/1.1\r\nHost: localhost\r\n")
-    for s in slow:  # a byte now and then is not enough
-        try:
-            while True:
-                select.select([s], [], [], 1)[0] or s.sendall(b"x")
-                if select.select([s], [], [], 0)[0]:
-                    assert s.recv(1) == b""
-                    break
-        except ConnectionError:
-            pass
-    assert a.json("/v1/app")["state"] in ("starting", "running")
-
-
 def test_read_only_access(agent):
     port = free_port()
     a = agent(["/bin/sleep", "60"], api={"port": port, "access": "read-only", "plain": True})
@@ -246,12 +128,57 @@ def test_system_resources(agent):
     assert 0 < memory["available_bytes"] <= memory["total_bytes"]
     threads = a.json("/v1/os/threads")["threads"]
     assert any(t["pid"] == a.process.pid for t in threads)
-    metrics = a.request("GET", "/metrics")[1]
-    assert "cortado_app_restarts_total 0" in metrics and "cortado_memory_total_bytes" in metrics
-    paths = a.json("/openapi.json")["paths"]
-    assert "/v1/app/logs" in paths and "post" in paths["/v1/app/stop"]
+    metrics = samples(a.request("GET", "/metrics")[1])
+    assert metrics["cortado_app_restarts_total"] == [({}, 0)] and "cortado_memory_total_bytes" in metrics
     status, text, _ = a.request("GET", "/v1/jvm")
     assert status == 404 and json.loads(text)["code"] == "not_java"
+
+
+LABEL = r'([a-zA-Z_]\w*)="((?:[^"\\\n]|\\[\\n"])*)"'
+
+
+def samples(text):
+    """Prometheus' text format 0.0.4, strictly: {name: [(labels, value)]}."""
+    found, types, families = {}, {}, []
+    assert text.endswith("\n")
+    for line in text.splitlines():
+        if line.startswith("#"):
+            word, name = re.fullmatch(r"# (HELP|TYPE) ([a-zA-Z_:][\w:]*) .+", line).groups()
+            assert name not in found, "%s: %s after its samples" % (name, word)
+            if word == "TYPE":
+                assert name not in types and line.split()[3] in ("counter", "gauge", "histogram", "summary", "untyped")
+                types[name] = line.split()[3]
+            continue
+        name, labels, value = re.fullmatch(r"([a-zA-Z_:][\w:]*)(?:\{(%s(?:,%s)*)\})? (\S+)" % (LABEL, LABEL), line).group(1, 2, 7)
+        family = name if name in types else re.sub(r"_(sum|count|bucket)$", "", name)
+        assert family in types and (types[family] != "counter" or name.endswith("_total"))
+        if family not in families[-1:]:
+            assert family not in families, "%s: its samples are not together" % family
+            families.append(family)
+        labels = dict(re.findall(LABEL, labels or ""))
+        assert labels not in [one for one, _ in found.get(name, [])]
+        found.setdefault(name, []).append((labels, float(value)))
+    return found
+
+
+def test_metrics_of_the_runtime(agent, tmp_path):
+    a = agent(["/bin/sleep", "60"], runtime="java")
+    a.until(lambda app: app["pid"])
+    _, f = glue_peer(a, tmp_path)
+    pools = [{"name": 'a "b\\c\nd', "type": "heap", "used_bytes": 1, "committed_bytes": 2, "max_bytes": -1}, {"used_bytes": 3}]
+    results = {"memory": {"pools": pools, "buffers": [{"name": "direct", "count": 1}, {}]}, "info": {"collector": "g1"},
+               "gc": {"collectors": [{"name": "G1 Young", "count": 2, "time_seconds": 0.25}]}}
+
+    def serve():
+        for line in f:
+            request = json.loads(line)
+            f.write(json.dumps({"jsonrpc": "2.0", "id": request["id"], "result": results[request["method"]]}) + "\n")
+            f.flush()
+
+    threading.Thread(target=serve, daemon=True).start()
+    metrics = samples(a.request("GET", "/metrics")[1])
+    assert [v for _, v in metrics["jvm_memory_used_bytes"]] == [1, 3]
+    assert metrics["jvm_gc_pause_seconds_sum"] == [({"gc": "G1 Young"}, 0.25)]
 
 
 @pytest.mark.parametrize("status", [0, 7])
