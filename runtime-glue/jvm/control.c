@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Lines in, lines out: the socket is read here; what a request means is Java code (cortado.Glue in the glue jar, which the
- * options put on the boot class path), reached by one static method: String handle(String line). */
+/* Lines in, lines out: the socket is read here; what a request means is Java code (cortado.Glue, classes.h),
+ * reached by one static method: String handle(String line). */
 #include "control.h"
 
 #include <pthread.h>
@@ -10,6 +10,8 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
+
+#include "classes.h"
 
 #define LINE_LIMIT (1u << 20)
 
@@ -103,22 +105,22 @@ static void *control_thread(void *path)
 	return NULL;
 }
 
-void control_start(JavaVM *java, JNIEnv *env)
+void control_start(JavaVM *java, JNIEnv *env, char *path)
 {
-	char *path = getenv("CORTADO_GLUE");
+	jclass local = classes_define(env);
 	pthread_t thread;
 
-	if (!path)
-		return;
 	vm = java;
-	jclass local = (*env)->FindClass(env, "cortado/Glue");
 	glue = local ? (*env)->NewGlobalRef(env, local) : NULL;
-	handle = glue ? (*env)->GetStaticMethodID(env, glue, "handle", "(Ljava/lang/String;)Ljava/lang/String;") : NULL;
+	handle = glue ? (*env)->GetStaticMethodID(env, glue, "handle",
+						  "(Ljava/lang/String;)Ljava/lang/String;")
+		      : NULL;
 	if (!handle) {
 		(*env)->ExceptionClear(env);
-		fprintf(stderr, "jvm-host: the glue classes are missing: no control connection\n");
+		fprintf(stderr, "jvm-host: the glue's classes do not load: no control connection\n");
 		return;
 	}
+	(*env)->DeleteLocalRef(env, local);
 	if (!pthread_create(&thread, NULL, control_thread, path))
 		pthread_detach(thread);
 }

@@ -4,5 +4,6 @@
 
 #include <jni.h>
 
-/* Start it when CORTADO_GLUE names the agent's socket. Failing to is never fatal: the application comes first. */
-void control_start(JavaVM *vm, JNIEnv *env);
+/* Start it on the agent's socket PATH, which it keeps. Failing to is never fatal: the application comes
+ * first. */
+void control_start(JavaVM *vm, JNIEnv *env, char *path);

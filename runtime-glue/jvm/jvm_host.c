@@ -1,125 +1,227 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* jvm-host: starts a Java program as `java` does, through the JNI Invocation API on the image's libjvm, and serves the agent's
- * control protocol (runtime-glue/proto) from an attached daemon thread.
+/* jvm-host: starts a Java program exactly as `java` does, and adds the agent's control connection
+ *(runtime-glue/proto).
  *
- *	jvm-host LIBJVM [VM OPTION...] (-jar FILE | [-cp PATH] MAIN-CLASS) [ARG...]
+ *	jvm-host LIBJVM WORD...		each WORD as `java` takes it
  *
- * The VM is created on a fresh pthread with the -Xss stack, as the java launcher does: on the primordial thread HotSpot would
- * read /proc/self/maps to find the stack's end. Exit status is java's: 0, 1 for an uncaught exception or a VM that cannot
- * start, System.exit's otherwise. */
-#include "launch.h"
+ * The JDK keeps its launcher in libjli, of which `java` is a short caller and this is another: argument
+ *files, JDK_JAVA_OPTIONS, modules, source files, messages and exit status are the JDK's own. The launcher is
+ *told to take vm/libjvm.so beside this program for the virtual machine (-XXaltjvm); that one hands on to
+ *LIBJVM and starts the control thread once the VM is there (vm.c). Without an agent (no CORTADO_GLUE) it is
+ *not used. */
+#include "jvm_host.h"
 
 #include <dlfcn.h>
-#include <pthread.h>
+#include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-#include "control.h"
+#define NAME "libjvm.so"
+/* What the control thread's classes need; an application that is a module resolves only what it requires. */
+#define GLUE_MODULES "java.management,jdk.management"
+#define OWN_WORDS    8
 
-#define DEFAULT_STACK (1u << 20)
+/* libjli's interface, which has been the same from 12 to 25 (11's JLI_PreprocessArg takes only the first
+ * argument). */
+typedef unsigned char jli_bool;
+struct jli_list {
+	char **elements;
+	size_t size, capacity;
+};
+static struct jli {
+	struct jli_list *(*list_new)(size_t capacity);
+	void (*list_add)(struct jli_list *l, char *s);
+	void (*init_arg_processing)(jli_bool java_args, jli_bool no_argfiles);
+	jli_bool (*add_args_from_env_var)(struct jli_list *l, const char *name);
+	struct jli_list *(*preprocess_arg)(const char *arg, jli_bool expand_source);
+	int (*get_app_arg_index)(void);
+	int (*launch)(int argc, char **argv, int jargc, const char **jargv, int appclassc,
+		      const char **appclassv, const char *full_version, const char *dot_version,
+		      const char *program, const char *launcher, jli_bool java_args, jli_bool wildcards,
+		      jli_bool windowed, int ergonomics);
+} jli;
 
-static struct launch launch;
+/* The lines KEY="VALUE" of the JDK's release file. */
+struct release {
+	char runtime_version[128], version[64], modules[8192];
+};
 
-static void die(JNIEnv *env)
+const char *jvm_host_libjvm;
+
+static _Noreturn void fail(const char *fmt, ...)
 {
-	if (env && (*env)->ExceptionCheck(env))
-		(*env)->ExceptionDescribe(env);
+	va_list ap;
+
+	fprintf(stderr, "jvm-host: ");
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fputc('\n', stderr);
 	exit(1);
 }
 
-/* The application's main class through the system class loader, as sun.launcher.LauncherHelper finds and checks it. */
-static jclass load_main(JNIEnv *env)
+static char *format(const char *fmt, ...)
 {
-	jclass helper = (*env)->FindClass(env, "sun/launcher/LauncherHelper");
-	if (!helper)
-		die(env);
-	jmethodID check = (*env)->GetStaticMethodID(env, helper, "checkAndLoadMain",
-						    "(ZILjava/lang/String;)Ljava/lang/Class;");
-	jstring what = (*env)->NewStringUTF(env, launch.main);
-	if (!check || !what)
-		die(env);
-	jclass main_class =
-		(*env)->CallStaticObjectMethod(env, helper, check, JNI_TRUE, launch.is_jar ? 2 : 1, what);
-	if (!main_class || (*env)->ExceptionCheck(env))
-		die(env);
-	return main_class;
+	va_list ap;
+	char *s;
+
+	va_start(ap, fmt);
+	if (vasprintf(&s, fmt, ap) < 0)
+		fail("out of memory");
+	va_end(ap);
+	return s;
 }
 
-/* Platform bytes to java.lang.String[]: the VM's own decoding of the launcher's arguments. */
-static jobjectArray make_args(JNIEnv *env)
+static bool ends_with(const char *s, const char *end)
 {
-	jclass string = (*env)->FindClass(env, "java/lang/String");
-	jobjectArray array = string ? (*env)->NewObjectArray(env, launch.nargs, string, NULL) : NULL;
-	jclass helper = (*env)->FindClass(env, "sun/launcher/LauncherHelper");
-	jmethodID make = helper ? (*env)->GetStaticMethodID(env, helper, "makePlatformString",
-							    "(Z[B)Ljava/lang/String;")
-				: NULL;
-	if (!array || !make)
-		die(env);
-	for (int i = 0; i < launch.nargs; i++) {
-		jsize len = (jsize)strlen(launch.args[i]);
-		jbyteArray bytes = (*env)->NewByteArray(env, len);
-		if (!bytes)
-			die(env);
-		(*env)->SetByteArrayRegion(env, bytes, 0, len, (const jbyte *)launch.args[i]);
-		jobject s = (*env)->CallStaticObjectMethod(env, helper, make, JNI_TRUE, bytes);
-		if (!s || (*env)->ExceptionCheck(env))
-			die(env);
-		(*env)->SetObjectArrayElement(env, array, i, s);
-		(*env)->DeleteLocalRef(env, s);
-		(*env)->DeleteLocalRef(env, bytes);
-	}
-	return array;
+	size_t n = strlen(s), k = strlen(end);
+
+	return n >= k && !strcmp(s + n - k, end);
 }
 
-static void *run(void *unused)
+/* PATH without its last component. */
+static char *folder_of(const char *path)
 {
-	JavaVM *vm;
-	JNIEnv *env;
-	JavaVMInitArgs init = {
-		.version = JNI_VERSION_1_8,
-		.nOptions = launch.noptions,
-		.options = launch.options,
-		.ignoreUnrecognized = JNI_FALSE,
+	const char *slash = strrchr(path, '/');
+
+	return slash ? format("%.*s", (int)(slash - path), path) : format(".");
+}
+
+static void load_jli(const char *libjvm)
+{
+	char *folder = folder_of(libjvm), *path = format("%s/../libjli.so", folder);
+	void *lib = dlopen(path, RTLD_NOW | RTLD_GLOBAL);
+	const struct {
+		const char *name;
+		void *at;
+	} symbols[] = {
+		{"JLI_List_new", &jli.list_new},
+		{"JLI_List_add", &jli.list_add},
+		{"JLI_InitArgProcessing", &jli.init_arg_processing},
+		{"JLI_AddArgsFromEnvVar", &jli.add_args_from_env_var},
+		{"JLI_PreprocessArg", &jli.preprocess_arg},
+		{"JLI_GetAppArgIndex", &jli.get_app_arg_index},
+		{"JLI_Launch", &jli.launch},
 	};
-	jint (*create)(JavaVM **, void **, void *) =
-		(jint(*)(JavaVM **, void **, void *))dlsym(launch.libjvm, "JNI_CreateJavaVM");
 
-	(void)unused;
-	if (!create || create(&vm, (void **)&env, &init) != JNI_OK) {
-		fprintf(stderr, "jvm-host: the Java virtual machine could not be created\n");
-		exit(1);
+	if (!lib)
+		fail("%s", dlerror());
+	for (size_t i = 0; i < sizeof symbols / sizeof *symbols; i++) {
+		void *symbol = dlsym(lib, symbols[i].name);
+
+		if (!symbol)
+			fail("%s: no %s: not a JDK 11 or later", path, symbols[i].name);
+		memcpy(symbols[i].at, &symbol, sizeof symbol);
 	}
-	control_start(vm, env);
-	jclass main_class = load_main(env);
-	jmethodID main_method = (*env)->GetStaticMethodID(env, main_class, "main", "([Ljava/lang/String;)V");
-	if (!main_method)
-		die(env);
-	(*env)->CallStaticVoidMethod(env, main_class, main_method, make_args(env));
-	int status = (*env)->ExceptionCheck(env) ? 1 : 0;
-	/* Detaching runs the thread's uncaught-exception handler, as it would for any Java thread. */
-	if ((*vm)->DetachCurrentThread(vm) != JNI_OK)
-		status = 1;
-	/* Waits for the last non-daemon thread. */
-	if ((*vm)->AttachCurrentThread(vm, (void **)&env, &(JavaVMAttachArgs){JNI_VERSION_1_8, "DestroyJavaVM", NULL}) ==
-	    JNI_OK)
-		(*vm)->DestroyJavaVM(vm);
-	exit(status);
+	free(path);
+	free(folder);
+}
+
+static void read_release(struct release *r, const char *libjvm)
+{
+	char *folder = folder_of(libjvm), *path = format("%s/../../release", folder), line[sizeof r->modules];
+	FILE *f = fopen(path, "re");
+
+	while (f && fgets(line, sizeof line, f)) {
+		sscanf(line, "JAVA_RUNTIME_VERSION=\"%127[^\"]", r->runtime_version);
+		sscanf(line, "JAVA_VERSION=\"%63[^\"]", r->version);
+		sscanf(line, "MODULES=\"%8191[^\"]", r->modules);
+	}
+	if (f)
+		fclose(f);
+	free(path);
+	free(folder);
+}
+
+/* The command line with JDK_JAVA_OPTIONS in front and argument files expanded, as `java` does it. */
+static struct jli_list *expand(char **words)
+{
+	struct jli_list *l = jli.list_new(16);
+
+	jli.init_arg_processing(false, false);
+	jli.list_add(l, format("%s", jvm_host_libjvm));
+	jli.add_args_from_env_var(l, "JDK_JAVA_OPTIONS");
+	for (; *words; words++) {
+		struct jli_list *file = jli.preprocess_arg(*words, true);
+
+		if (!file)
+			jli.list_add(l, *words);
+		for (size_t i = 0; file && i < file->size; i++)
+			jli.list_add(l, file->elements[i]);
+	}
+	return l;
+}
+
+/* The application is a module: L's words before the first application argument are -m MODULE or
+ * --module=MODULE. */
+static bool runs_module(const struct jli_list *l, size_t app)
+{
+	return (app >= 3 &&
+		(!strcmp(l->elements[app - 2], "-m") || !strcmp(l->elements[app - 2], "--module"))) ||
+	       (app >= 2 && !strncmp(l->elements[app - 1], "--module=", 9));
+}
+
+static bool has_glue_modules(const struct release *r)
+{
+	/* java.management also begins other names, but none of those comes without it. */
+	return strstr(r->modules, "java.management") && strstr(r->modules, "jdk.management");
+}
+
+static int own_words(char **argv, const struct release *r, bool module)
+{
+	char self[4096];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+	int argc = 0;
+
+	argv[argc++] = format("%s", jvm_host_libjvm);
+	/* The CDS archive is mapped where it was made for, so that its pages stay shared with the page cache;
+	 * relocating it copies all of them (10 MB, and their faults), for an address that is harder to guess.
+	 * The user's own options come later. */
+	if (strtol(r->version, NULL, 10) >= 13) {
+		argv[argc++] = format("-XX:+UnlockDiagnosticVMOptions");
+		argv[argc++] = format("-XX:ArchiveRelocationMode=0");
+	}
+	if (!getenv("CORTADO_GLUE") || n < 0 || (module && !has_glue_modules(r)))
+		return argc;
+	self[n] = '\0';
+	char *folder = folder_of(self);
+	argv[argc++] = format("-XXaltjvm=%s/vm", folder);
+	free(folder);
+	if (module)
+		argv[argc++] = format("--add-modules=" GLUE_MODULES);
+	return argc;
 }
 
 int main(int argc, char **argv)
 {
-	pthread_attr_t attr;
-	pthread_t thread;
+	/* libjli executes this program again when LD_LIBRARY_PATH names a libjvm, with the words that it was
+	 * given. */
+	int first = ends_with(argv[0], "/" NAME) ? 1 : 2;
+	static struct release release;
 
-	launch_parse(&launch, argc, argv);
-	pthread_attr_init(&attr);
-	pthread_attr_setstacksize(&attr, launch.stack_size ? launch.stack_size : DEFAULT_STACK);
-	if (pthread_create(&thread, &attr, run, NULL)) {
-		perror("jvm-host: cannot create the main thread");
-		return 1;
+	jvm_host_libjvm = argc >= first ? argv[first - 1] : "";
+	if (!ends_with(jvm_host_libjvm, "/" NAME))
+		fail("usage: jvm-host .../" NAME " WORD..., the words as java takes them");
+	load_jli(jvm_host_libjvm);
+	read_release(&release, jvm_host_libjvm);
+
+	struct jli_list *l = expand(argv + first);
+	int app = jli.get_app_arg_index(); /* the main class is before it; -1: there is none */
+	size_t end = app > 0 ? (size_t)app : l->size;
+	char **words = calloc(l->size + OWN_WORDS, sizeof *words);
+	if (!words)
+		fail("out of memory");
+	int n = own_words(words, &release, app > 0 && runs_module(l, end));
+	for (size_t i = 1; i < l->size; i++) {
+		char *w = l->elements[i];
+
+		/* Kinds of VM. There is one, and naming it would turn -XXaltjvm off. */
+		if (i + 1 >= end || (strcmp(w, "-server") && strcmp(w, "-client")))
+			words[n++] = w;
 	}
-	pthread_join(thread, NULL);
-	return 1;
+	return jli.launch(n, words, 0, NULL, 0, NULL, release.runtime_version, release.version, "java",
+			  "openjdk", false, true, false, 0);
 }

@@ -253,8 +253,9 @@ def _agent(files, needed, runtime):
     needed.libraries(os.path.join(agent, "agent"))
     if runtime == "program":
         return
-    _make("runtime-glue", glue, ["jvm-host", "cortado-glue.jar"] if runtime == "java" else ["node-glue.js"])
-    for name in ("jvm-host", "cortado-glue.jar") if runtime == "java" else ("node-glue.js",):
+    parts = ["jvm-host", "vm/libjvm.so"] if runtime == "java" else ["node-glue.js"]
+    _make("runtime-glue", glue, parts)
+    for name in parts:
         files.copy(os.path.join(glue, name), appjson.OURS + "/" + name)
     if runtime == "java":
         needed.libraries(os.path.join(glue, "jvm-host"))

@@ -37,7 +37,7 @@ def _argv(m, home):
         return [home]
     java = m["java"]
     words = [OURS + "/jvm-host", home + "/lib/server/libjvm.so"]
-    words += _heap_options(java) + java["options"] + ["-Xbootclasspath/a:%s/cortado-glue.jar" % OURS]
+    words += _heap_options(java) + java["options"]
     classpath = [in_app(p) for p in java["classpath"]]
     if java["main_class"]:
         if m["main"]:

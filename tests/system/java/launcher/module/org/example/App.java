@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: BSD-2-Clause
+package org.example;
+
+/** The main class of a module. */
+public final class App {
+    private App() {}
+
+    public static void main(String[] args) {
+        System.out.println(App.class.getModule() + " " + args.length);
+    }
+}
