@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The Node side of the control protocol (runtime-glue/proto/README.md), loaded with --require before the application. The socket
-// is unref()ed: it never keeps the process alive. Without CORTADO_GLUE it does nothing.
+// is unref()ed: it never keeps the process alive. Without CORTADO_GLUE it does nothing: that variable is taken out of the
+// environment, since --require is passed on to workers and forked children, and only the first process is the agent's.
 'use strict';
 
 const path = process.env.CORTADO_GLUE;
-if (path) start();
+delete process.env.CORTADO_GLUE;
+if (path && require('node:worker_threads').isMainThread) start();
 
 function start() {
   const net = require('node:net');
