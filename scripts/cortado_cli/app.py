@@ -11,6 +11,8 @@ import re
 import shutil
 import subprocess
 import tempfile
+import urllib.parse
+import zipfile
 
 from . import appjson, closure, image, kernel, lock, manifest, paths, runtimes, setup, tree, ui
 from .errors import CortadoError, HostLacks, ProgramNotExecutable, ProgramNotFound, UsageError
@@ -139,10 +141,7 @@ def _java(m, folder, files, needed):
         if not main_class and not java["main_class"]:
             raise ProgramNotExecutable("%s: its MANIFEST.MF names no Main-Class; set java.main_class in %s" % (jar, manifest.FILE))
         files.copy(jar, appjson.in_app(m["main"]))
-        for word in manifest.jar_attributes(jar, jar).get("Class-Path", "").split():
-            library = os.path.normpath(os.path.join(os.path.dirname(jar), word))
-            if "://" not in word and (library + "/").startswith(folder.rstrip("/") + "/") and os.path.exists(library):
-                files.copy(library, appjson.in_app(os.path.relpath(library, folder)))
+        _jar_libraries(jar, folder, files, {jar})
     for entry in java["classpath"]:
         pattern = _inside(entry, folder, "java.classpath")
         found = glob.glob(pattern) if pattern.endswith("*") else [pattern]
@@ -150,6 +149,7 @@ def _java(m, folder, files, needed):
             if not os.path.exists(place):
                 raise CortadoError("%s: java.classpath: %s does not exist" % (os.path.join(folder, manifest.FILE), entry))
             files.copy(place, appjson.in_app(os.path.relpath(place, folder)))
+            _jar_libraries(place, folder, files, {place})
     home = runtimes.find_jdk(java["home"])
     if not home:
         if java["home"] != "auto":
@@ -163,6 +163,19 @@ def _java(m, folder, files, needed):
     files.copy(small, guest, skip=runtimes.jdk_skip)
     needed.folder_libraries(small)
     return guest
+
+
+def _jar_libraries(jar, folder, files, done):
+    """What the manifest of JAR names as its Class-Path (relative URLs), and those name in turn, as far as it lies in FOLDER."""
+    if not zipfile.is_zipfile(jar):
+        return
+    for word in manifest.jar_attributes(jar, jar).get("Class-Path", "").split():
+        library = os.path.normpath(os.path.join(os.path.dirname(jar), urllib.parse.unquote(word)))
+        inside = (library + "/").startswith(folder.rstrip("/") + "/")
+        if inside and library not in done and os.path.exists(library):
+            done.add(library)
+            files.copy(library, appjson.in_app(os.path.relpath(library, folder)))
+            _jar_libraries(library, folder, files, done)
 
 
 def _jlink(home, modules, jars):
