@@ -84,6 +84,13 @@ class Closure:
             if named:
                 self.program(find_program(named[0]), depth + 1)
 
+    def companion(self, path):
+        """What the ELF file PATH, brought along beside the program, needs: its libraries, and its runtime when it has one."""
+        self.libraries(path, strict=False)
+        elf = Elf(path)
+        if elf.is_64 and elf.machine == EM_X86_64 and elf.interp:
+            runtimes.complete(self, path, elf)
+
     def libraries(self, path, strict=True):
         """The interpreter and shared libraries of the ELF file PATH, recursively. With STRICT a missing one is an
         error; without (a plug-in among many) it is left out, as its user would find it missing on the host too."""

@@ -42,7 +42,7 @@ def gather(program, with_words, env):
     needed = closure.Closure(files, [p for p in env.get("LD_LIBRARY_PATH", "").split(":") if p])
     needed.program(program)
     for extra in closure.add_with(files, with_words):
-        needed.libraries(extra, strict=False)
+        needed.companion(extra)
     # The same working directory as here where the guest has it, so that relative arguments mean the same.
     folder = files.resolve(os.getcwd())
     entry = files.entries.get(folder)
