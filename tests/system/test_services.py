@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The sample services as VMs: what a new user does, over the user network, with the management API."""
 
+import contextlib
+import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 
 import pytest
@@ -18,7 +21,7 @@ PUBLISH = ("-p", "0:8080", "--api", "0")
 
 @pytest.mark.parametrize("machine,cpus", [("q35", 1), ("microvm", 2)])
 def test_orders(machine, cpus):
-    with running(ORDERS, "--machine", machine, "--cpus", cpus, *PUBLISH) as s:
+    with running(ORDERS, "--machine", machine, "--cpus", cpus, "-e", "SHIP_AFTER_SECONDS=3600", *PUBLISH) as s:
         order = s.json("POST", "/orders", {"customer": "ann", "item": "cup", "quantity": 2, "price": 3.5})
         assert order["id"] == 1 and order["total"] == 7.0 and order["state"] == "open"
         assert s.json("GET", "/orders/1")["customer"] == "ann"
@@ -112,6 +115,33 @@ def test_the_api_outlives_the_runtime(death, how, exit):
         assert s.http("GET", "/livez", port="api")[0] == 503
         assert s.http("GET", "/v1/jvm", port="api")[0] == 503
         assert "dying: " + how in s.http("GET", "/v1/app/logs", port="api")[1]
+
+
+def test_debugger_and_management_from_the_host(tmp_path):
+    classes = tmp_path / "classes"
+    sources = [vm.ROOT + "/tests/system/java/%s.java" % n for n in ("Patient", "Manage")]
+    subprocess.run(["javac", "--release", "17", "-d", str(classes)] + sources, check=True)
+    debug, jmx = _free_ports(2)  # the same inside, since JMX tells its clients the port to come back to
+    remote = ["-Dcom.sun.management.jmxremote." + o for o in
+              ("port=%d" % jmx, "rmi.port=%d" % jmx, "authenticate=false", "ssl=false", "host=0.0.0.0")]
+    options = ["-agentlib:jdwp=transport=dt_socket,server=y,suspend=n,address=*:%d" % debug, "-Djava.rmi.server.hostname=127.0.0.1"] + remote
+    (tmp_path / "cortado.json").write_text(json.dumps({
+        "version": 1, "name": "patient", "runtime": "java", "java": {"main_class": "Patient", "options": options, "classpath": ["classes"]},
+        "ports": [debug, jmx]}))
+    with running(str(tmp_path), "-p", "%d:%d" % (debug, debug), "-p", "%d:%d" % (jmx, jmx)):
+        client = subprocess.run(["java", "-cp", str(classes), "Manage", str(jmx)], stdout=subprocess.PIPE, timeout=60)
+        assert client.stdout == b"true\nTIMED_WAITING\n"
+        words = ["jdb", "-connect", "com.sun.jdi.SocketAttach:hostname=127.0.0.1,port=%d" % debug]
+        debugger = subprocess.run(words, input=b"threads\nsuspend\nwhere all\nresume\nquit\n", stdout=subprocess.PIPE, timeout=60).stdout.decode()
+        assert "resting" in debugger and "Patient.rest" in debugger, debugger
+
+
+def _free_ports(n):
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(n)]
+        for s in sockets:
+            s.bind(("127.0.0.1", 0))
+        return [s.getsockname()[1] for s in sockets]
 
 
 def test_balloon_takes_and_gives_back():
