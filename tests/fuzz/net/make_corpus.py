@@ -91,3 +91,25 @@ for protocol in (6, 17, 255):
 put("netlink", "diag-host", nl(20, 0x301, struct.pack("<BBBBI", 2, 6, 255, 0, 0xffffffff) + bytes(48)
                                + attr(1, struct.pack("<BBHBBHi4s", 7, 16, 20, 2, 8, 0, -1, bytes((10, 0, 0, 0))))))
 put("netlink", "diag-one", nl(20, 1, struct.pack("<BBBBI", 2, 6, 2, 0, 0xffffffff) + struct.pack(">HH", 80, 0) + bytes(36) + b"\xff" * 8))
+
+
+def fragment(flags, ident, off, n):
+    return struct.pack("<BBHH", flags, ident, off, n)
+
+
+put("reassembly", "in-order", fragment(2, 1, 0, 1480) + fragment(2, 1, 185, 1480) + fragment(0, 1, 370, 100))
+put("reassembly", "backwards", fragment(1, 2, 20, 80) + fragment(3, 2, 10, 80) + fragment(3, 2, 0, 80))
+put("reassembly", "overlap", fragment(2, 3, 0, 800) + fragment(2, 3, 50, 800) + fragment(4, 200, 0, 0) + fragment(4, 200, 0, 0))
+put("reassembly", "two", fragment(2, 4, 0, 8) + fragment(3, 4, 0, 8) + fragment(0, 4, 1, 9) + fragment(1, 4, 1, 9))
+
+
+def option(what, level, number, value):
+    return struct.pack("<BBBB", what, level, number, len(value)) + value
+
+
+one = struct.pack("<I", 1)
+put("options", "tcp", b"".join(option(what, 3, n, one) for what in (16, 8) for n in range(1, 38)))
+put("options", "socket", b"".join(option(what, 0, n, one) for what in (0, 8, 19, 27) for n in range(1, 80)))
+put("options", "ip", b"".join(option(what, level, n, one) for level in (1, 2) for what in (3, 11, 20, 28) for n in range(1, 80)))
+put("options", "buffers", option(16, 0, 8, struct.pack("<I", 2000)) + option(17, 0, 7, one) + option(48, 3, 10, struct.pack("<I", 1)))
+put("options", "names", option(0, 3, 13, b"reno") + option(16, 3, 13, b"cubic\0") + option(3, 0, 25, b"eth0") + option(3, 1, 35, bytes((224, 0, 0, 9)) + bytes(4)))
