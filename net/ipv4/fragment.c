@@ -2,8 +2,8 @@
 /* Reassembly of IP fragments (RFC 791 3.2, RFC 8200 4.5), for both families.
  *
  * Invariants: a queue's fragments are sorted by offset and do not overlap (a queue that sees an overlap is
- * dropped whole, RFC 5722; exact duplicates are ignored); the table's memory stays below LIMIT by dropping
- * the oldest queues; a queue lives TIMEOUT at most. All under table->lock. */
+ * dropped whole, RFC 5722; exact duplicates are ignored); the table's memory stays within its limit by
+ * dropping the oldest queues; a queue lives TIMEOUT at most. All under table->lock. */
 #include "base/err.h"
 #include "base/string.h"
 #include "kernel/alloc.h"
@@ -13,7 +13,7 @@
 #include "net/ip.h"
 
 #define BUCKETS	  64
-#define LIMIT	  MIB(4)
+#define LIMIT	  MIB(4) /* or a quarter of what all sockets may hold */
 #define TIMEOUT	  (30 * NSEC_PER_SEC)
 #define FRAGS_MAX 64 /* per datagram; a full one over the smallest usual link needs 45 */
 
@@ -97,6 +97,21 @@ static void frag_timer(struct net_timer *timer)
 	}
 }
 
+/* Stay within the limit: the oldest datagrams go, but not KEEP. */
+static void evict(struct frag_table *t, const struct frag_queue *keep)
+{
+	struct frag_queue *q, *next;
+
+	list_for_each_entry_safe (q, next, &t->by_age, age_node) {
+		if (t->mem <= min((u64)LIMIT, t->net->mem_limit / 4))
+			return;
+		if (q == keep)
+			continue;
+		queue_free(t, q);
+		counter_inc(&frag_evictions);
+	}
+}
+
 static struct frag_queue *queue_find(struct frag_table *t, struct packet *p, u32 id)
 {
 	struct ip_cb *cb = ip_cb(p);
@@ -111,10 +126,6 @@ static struct frag_queue *queue_find(struct frag_table *t, struct packet *p, u32
 		if (q->id == id && q->proto == cb->proto && q->iif == cb->iif &&
 		    addr_equal(&q->src, &cb->src) && addr_equal(&q->dst, &cb->dst))
 			return q;
-	while (t->mem > LIMIT && !list_empty(&t->by_age)) {
-		queue_free(t, list_first_entry(&t->by_age, struct frag_queue, age_node));
-		counter_inc(&frag_evictions);
-	}
 	q = net_zalloc(sizeof(*q));
 	if (!q)
 		return NULL;
@@ -226,6 +237,8 @@ struct packet *frag_reassemble(struct net_stack *net, struct packet *p, u32 id, 
 		whole = queue_join(q, hdr_len);
 		mib_inc(net, whole ? MIB_IP_REASM_OKS : MIB_IP_REASM_FAILS);
 		queue_free(t, q);
+	} else if (r) {
+		evict(t, q);
 	}
 out:
 	net_unlock(&t->lock);

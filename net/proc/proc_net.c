@@ -357,6 +357,13 @@ static size_t show_netstat(char *buf, size_t size)
 		{"TCPAbortOnLinger", MIB_EXT_ABORT_ON_LINGER, 0},
 		{"TCPKeepAlive", MIB_EXT_KEEPALIVE, 0},
 		{"TCPDSACKRecv", MIB_EXT_DSACK_RECV, 0},
+		{"TCPFastOpenActive", MIB_EXT_FASTOPEN_ACTIVE, 0},
+		{"TCPFastOpenActiveFail", MIB_EXT_FASTOPEN_ACTIVE_FAIL, 0},
+		{"TCPFastOpenPassive", MIB_EXT_FASTOPEN_PASSIVE, 0},
+		{"TCPFastOpenPassiveFail", MIB_EXT_FASTOPEN_PASSIVE_FAIL, 0},
+		{"TCPFastOpenListenOverflow", MIB_EXT_FASTOPEN_OVERFLOW, 0},
+		{"TCPFastOpenCookieReqd", MIB_EXT_FASTOPEN_COOKIE_REQD, 0},
+		{"TCPRcvQDrop", MIB_EXT_MEMORY_DROP, 0},
 	};
 	struct text t = {buf, size, 0};
 

@@ -260,7 +260,7 @@ u32 tcp_poll(struct socket *s)
 	if (state != TCP_STATE_SYN_SENT && state != TCP_STATE_SYN_RECV) {
 		u32 n = tcp_readable(tp);
 
-		if (n && n >= min(s->rcvlowat, s->rcvbuf / 2))
+		if (n && n >= min(s->rcvlowat, tcp_rcv_limit(tp) / 2))
 			mask |= EPOLLIN | EPOLLRDNORM;
 		if (shut & SEND_SHUTDOWN) {
 			mask |= EPOLLOUT | EPOLLWRNORM;

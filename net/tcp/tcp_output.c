@@ -100,7 +100,7 @@ u16 tcp_adv_mss(const struct tcp_sock *tp)
 u32 tcp_space(const struct tcp_sock *tp)
 {
 	u32 used = atomic_load_explicit(&tcp_socket((struct tcp_sock *)tp)->rmem, memory_order_relaxed);
-	u32 buf = READ_ONCE(tp->inet.s.rcvbuf);
+	u32 buf = tcp_rcv_limit(tp);
 
 	return used >= buf ? 0 : (buf - used) / 2;
 }
@@ -109,7 +109,7 @@ u32 tcp_space(const struct tcp_sock *tp)
  * rcv_wnd. Returns the header field's value. */
 u32 tcp_select_window(struct tcp_sock *tp)
 {
-	u32 now = tcp_receive_window(tp), space = tcp_space(tp), full = tp->inet.s.rcvbuf / 2;
+	u32 now = tcp_receive_window(tp), space = tcp_space(tp), full = tcp_rcv_limit(tp) / 2;
 	u32 win = min(space, tp->rcv_ssthresh), limit = tp->wscale_ok ? 65535u << tp->rcv_wscale : 65535u;
 	u32 step = min((u32)tp->rcv_mss, full / 2);
 

@@ -207,11 +207,11 @@ static void insert_ooo(struct tcp_sock *tp, struct packet *p, u32 seq, bool fin)
 
 /* The buffer is full: give up the out-of-order data farthest away (RFC 2018 allows). True when there is room
  * now. */
-static bool prune(struct tcp_sock *tp, u32 need)
+static bool prune(struct tcp_sock *tp, u32 need, u32 limit)
 {
 	struct socket *s = tcp_socket(tp);
 
-	while (atomic_load(&s->rmem) + need > s->rcvbuf) {
+	while (atomic_load(&s->rmem) + need > limit) {
 		struct rb_node *n = rb_last(&tp->ooo);
 		struct packet *p;
 
@@ -231,15 +231,21 @@ static bool prune(struct tcp_sock *tp, u32 need)
 static bool room_for(struct tcp_sock *tp, struct packet *p, bool in_order)
 {
 	struct socket *s = tcp_socket(tp);
-	u32 need = packet_truesize(p);
+	u32 need = packet_truesize(p), used = atomic_load(&s->rmem), limit = tcp_rcv_limit(tp);
 
-	if (atomic_load(&s->rmem) + need <= s->rcvbuf)
+	if (used + need <= limit)
+		return true;
+	if (!in_order)
+		return false;
+	if (prune(tp, need, limit) || list_empty(&tp->rx)) /* one packet at least: no reader waits for ever */
 		return true;
 	/* In-order data within the offered window is taken even if small packets used up the memory: up to
-	 * twice over. */
-	if (in_order && (prune(tp, need) || atomic_load(&s->rmem) <= s->rcvbuf * 2ull))
-		return true;
-	return false;
+	 * twice over, as long as all sockets together do not use too much. */
+	if (atomic_load(&s->net->mem_used) + need > s->net->mem_limit) {
+		mib_inc(s->net, MIB_EXT_MEMORY_DROP);
+		return false;
+	}
+	return used <= s->rcvbuf * 2ull;
 }
 
 /* Estimate the peer's segment size, for acknowledging every second full segment. */
@@ -324,7 +330,7 @@ void tcp_data_queue(struct tcp_sock *tp, struct packet *p, u32 seq, bool fin)
 	}
 	if (unlikely(fin))
 		tcp_fin_received(tp);
-	if (tcp_readable(tp) >= s->rcvlowat)
+	if (tcp_readable(tp) >= min(s->rcvlowat, tcp_rcv_limit(tp) / 2))
 		socket_wake(s, EPOLLIN | EPOLLRDNORM);
 }
 

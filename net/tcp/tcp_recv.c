@@ -46,7 +46,7 @@ static void reader_done(struct tcp_sock *tp, size_t copied)
 		window = tcp_receive_window(tp);
 		fresh = min(tcp_space(tp), tp->rcv_ssthresh);
 		/* As RFC 9293 3.8.6.2.2, and always when the window at least doubles. */
-		if (fresh > window && fresh - window >= min(2u * tp->rcv_mss, tp->inet.s.rcvbuf / 4) &&
+		if (fresh > window && fresh - window >= min(2u * tp->rcv_mss, tcp_rcv_limit(tp) / 4) &&
 		    2 * (u64)window <= fresh)
 			tcp_send_ack(tp);
 	}

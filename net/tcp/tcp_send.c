@@ -14,6 +14,20 @@ static u32 not_sent(const struct tcp_sock *tp)
 	return READ_ONCE(tp->write_seq) - READ_ONCE(tp->snd_nxt);
 }
 
+/* All sockets together have no more room for a buffer. */
+static bool over_limit(struct net_stack *net)
+{
+	return atomic_load_explicit(&net->mem_used, memory_order_relaxed) + CHUNK_MAX > net->mem_limit;
+}
+
+/* All sockets' memory is used up, and TP has some of it: what its peer acknowledges makes room. */
+static bool memory_short(const struct tcp_sock *tp)
+{
+	struct socket *s = tcp_socket((struct tcp_sock *)tp);
+
+	return over_limit(s->net) && atomic_load_explicit(&s->wmem, memory_order_relaxed);
+}
+
 /* Room for more: a third of the buffer, as Linux, so that writers are not woken for crumbs. */
 bool tcp_writable(const struct tcp_sock *tp)
 {
@@ -21,7 +35,7 @@ bool tcp_writable(const struct tcp_sock *tp)
 	u32 used = atomic_load_explicit(&((struct socket *)s)->wmem, memory_order_relaxed),
 	    buf = READ_ONCE(s->sndbuf);
 
-	if (used >= buf || buf - used < used / 2)
+	if (used >= buf || buf - used < used / 2 || memory_short(tp))
 		return false;
 	return !tp->notsent_lowat || not_sent(tp) < tp->notsent_lowat;
 }
@@ -55,7 +69,7 @@ void tcp_write_space(struct tcp_sock *tp)
 static bool has_memory(const struct tcp_sock *tp)
 {
 	return atomic_load(&((struct tcp_sock *)tp)->inet.s.wmem) < READ_ONCE(tp->inet.s.sndbuf) &&
-	       (!tp->notsent_lowat || not_sent(tp) < tp->notsent_lowat);
+	       !memory_short(tp) && (!tp->notsent_lowat || not_sent(tp) < tp->notsent_lowat);
 }
 
 static int wait_memory(struct tcp_sock *tp, u64 deadline)
@@ -93,7 +107,7 @@ static int wait_connected(struct tcp_sock *tp, u64 deadline)
 }
 
 /* The buffer to fill next, with room in it: the last one, or a new one for N more bytes. ERR_PTR(-EAGAIN):
- * limit reached. */
+ * limit reached; -ENOBUFS. */
 static struct netbuf *fill_buffer(struct tcp_sock *tp, size_t n)
 {
 	struct socket *s = tcp_socket(tp);
@@ -107,13 +121,15 @@ static struct netbuf *fill_buffer(struct tcp_sock *tp, size_t n)
 	}
 	if (!has_memory(tp))
 		return ERR_PTR(-EAGAIN);
+	if (over_limit(s->net)) /* its first and only one */
+		size = CHUNK_MIN;
 	size = (u32)clamp(n, (size_t)CHUNK_MIN, (size_t)CHUNK_MAX);
 	size = ALIGN_UP(size + (u32)sizeof(*b), CHUNK_MIN) - (u32)sizeof(*b);
 	b = netbuf_alloc(size);
 	if (!b && size > PAGE_SIZE)
 		b = netbuf_alloc(PAGE_SIZE - sizeof(*b));
 	if (!b)
-		return ERR_PTR(-EAGAIN);
+		return ERR_PTR(-ENOBUFS);
 	/* One buffer is always allowed: progress under memory pressure. */
 	if (!net_mem_charge(s->net, b->size, list_empty(&tp->snd_bufs))) {
 		netbuf_put(b);
@@ -184,9 +200,9 @@ static ssize_t send_locked(struct tcp_sock *tp, struct net_msg *m)
 				push(tp);
 				unpushed = 0;
 			}
-			if (has_memory(tp)) { /* the machine's memory, not our limit */
+			if (PTR_ERR(b) != -EAGAIN) { /* the machine's memory, no limit */
 				if (!done)
-					err = -ENOBUFS;
+					err = (int)PTR_ERR(b);
 				break;
 			}
 			err = wait_memory(tp, deadline);

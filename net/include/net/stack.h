@@ -187,3 +187,11 @@ bool if_group_member(const struct netdev *dev, const struct net_addr *group);
  */
 bool net_mem_charge(struct net_stack *net, u64 n, bool force);
 void net_mem_uncharge(struct net_stack *net, u64 n);
+/* Bytes that one receiver may hold now: a quarter of what nobody holds, so that many get equal shares and
+ * something is left for those who come later; LEAST in any case. */
+static inline u64 net_mem_share(struct net_stack *net, u32 least)
+{
+	u64 used = atomic_load_explicit(&net->mem_used, memory_order_relaxed);
+
+	return max(used < net->mem_limit ? (net->mem_limit - used) / 4 : 0, (u64)least);
+}

@@ -428,6 +428,12 @@ int tcp_disconnect(struct tcp_sock *tp);
 void tcp_purge(struct tcp_sock *tp);
 void tcp_free(struct socket *s);
 
+/* Memory that received data may take: the buffer's size, less when all sockets together hold much. */
+static inline u32 tcp_rcv_limit(const struct tcp_sock *tp)
+{
+	return (u32)min((u64)READ_ONCE(tp->inet.s.rcvbuf),
+			net_mem_share(tcp_net(tp), tcp_net(tp)->tcp_rmem[0]));
+}
 /* tcp_send.c, tcp_recv.c, tcp_connect.c, tcp_sockopt.c */
 ssize_t tcp_sendmsg(struct socket *s, struct net_msg *m);
 ssize_t tcp_recvmsg(struct socket *s, struct net_msg *m);
