@@ -49,6 +49,7 @@ NUMBER(sack, tcp_conf.sack, 0, 1)
 NUMBER(window_scaling, tcp_conf.window_scaling, 0, 1)
 NUMBER(syncookies, tcp_conf.syncookies, 0, 2)
 NUMBER(slow_start_after_idle, tcp_conf.slow_start_after_idle, 0, 1)
+NUMBER(fastopen, tcp_conf.fastopen, 0, 0x7fffffff)
 
 /* A host that does not forward: the only value. */
 static size_t zero_show(char *buf, size_t size)
@@ -195,6 +196,7 @@ static int sys_net_init(void)
 		{"net/ipv4/tcp_syncookies", syncookies_show, syncookies_store},
 		{"net/ipv4/tcp_slow_start_after_idle", slow_start_after_idle_show,
 		 slow_start_after_idle_store},
+		{"net/ipv4/tcp_fastopen", fastopen_show, fastopen_store},
 		{"net/ipv4/tcp_congestion_control", congestion_show, congestion_store},
 		{"net/ipv4/tcp_available_congestion_control", congestions_show, NULL},
 		{"net/ipv4/tcp_allowed_congestion_control", congestions_show, NULL},

@@ -105,9 +105,12 @@ static void delivered(struct tcp_sock *tp, struct tcp_rec *r, struct ack_state *
 		if (r->tx_ns >= a->orig.tx_ns)
 			a->orig = *r;
 		/* RFC 8985 6.2 step 3: below something delivered earlier: the network reorders. */
-		if (seq_lt(r->end, tp->rack_fack))
+		if (seq_lt(r->end, tp->rack_fack)) {
 			tp->rack_reordering = true;
+			tp->reord_seen++;
+		}
 	}
+	tp->delivered += (r->end - r->seq + tp->mss - 1) / tp->mss;
 	if (seq_gt(r->end, tp->rack_fack))
 		tp->rack_fack = r->end;
 	if (r->end - r->seq >= tp->mss)
@@ -197,6 +200,7 @@ static void sack(struct tcp_sock *tp, u32 ack, const struct tcp_options *o, stru
 		if (i == 0 && (seq_lt(start, ack) || (o->nsack > 1 && seq_ge(start, o->sack[1].start) &&
 						      seq_le(end, o->sack[1].end)))) {
 			a->dsack = true;
+			tp->dsack_dups++;
 			mib_inc(tcp_net(tp), MIB_EXT_DSACK_RECV);
 			if (seq_le(end, ack))
 				continue;
@@ -363,7 +367,7 @@ bool tcp_ack(struct tcp_sock *tp, u32 seq, u32 ack, u32 wnd, const struct tcp_op
 			data--;
 		tcp_snd_free(tp, data);
 		tp->snd_una = ack;
-		tp->bytes_acked += data;
+		tp->bytes_acked += a.acked;
 		tp->retries = tp->probes_out = 0;
 		tp->backoff = 0;
 		tp->retrans_start = list_empty(&tp->recs) ? 0 : (tp->retrans ? a.now : 0);

@@ -21,6 +21,8 @@ void tcp_set_state(struct tcp_sock *tp, u8 state)
 	if ((old == TCP_STATE_ESTABLISHED || old == TCP_STATE_CLOSE_WAIT) && state != TCP_STATE_CLOSE_WAIT &&
 	    state != old)
 		mib_add(tcp_net(tp), MIB_TCP_CURR_ESTAB, (u64)-1);
+	if (unlikely(tp->fo_wait) && state == TCP_STATE_CLOSE)
+		tcp_fastopen_settled(tp, false);
 	WRITE_ONCE(tp->state, state);
 }
 
@@ -72,6 +74,11 @@ void tcp_reset_received(struct tcp_sock *tp)
 {
 	if (tp->state == TCP_STATE_ESTABLISHED || tp->state == TCP_STATE_CLOSE_WAIT)
 		mib_inc(tcp_net(tp), MIB_TCP_ESTAB_RESETS);
+	if (tp->fo_wait) {
+		tcp_fastopen_settled(tp, true);
+		tcp_abort(tp, ECONNRESET);
+		return;
+	}
 	switch (tp->state) {
 	case TCP_STATE_SYN_RECV:
 		tcp_abort(tp, ECONNREFUSED);
@@ -89,6 +96,7 @@ void tcp_fin_received(struct tcp_sock *tp)
 	struct socket *s = tcp_socket(tp);
 
 	tp->rcv_nxt++;
+	tp->bytes_received++;
 	tp->fin_seen = true;
 	tp->ack_pending = tp->ack_now = true;
 	WRITE_ONCE(s->shutdown, s->shutdown | RCV_SHUTDOWN);
@@ -186,6 +194,8 @@ static void clear_connection(struct tcp_sock *tp)
 	atomic_store(&i->s.err, 0);
 	i->s.soft_err = 0;
 	tp->connecting = tp->fin_queued = tp->fin_seen = false;
+	tp->fo_ask = tp->fo_deferred = tp->fo_done = false;
+	tp->fo_data = 0;
 	tp->rt_valid = false;
 	tp->srtt = tp->rttvar = tp->rto = tp->min_rtt = 0;
 	tp->backoff = tp->retries = tp->probes_out = 0;
@@ -202,12 +212,17 @@ static void clear_connection(struct tcp_sock *tp)
 	tp->max_wnd = 0;
 	tp->iss = tp->snd_una = tp->snd_nxt = tp->write_seq = 0;
 	tp->copied_seq = tp->rcv_nxt = 0;
-	tp->drs_time = tp->rcv_rtt_time = 0;
+	tp->drs_time = tp->rcv_rtt_time = tp->rcv_rtt = tp->last_data = 0;
+	tp->bytes_acked = tp->bytes_received = tp->bytes_sent = tp->bytes_retrans = 0;
+	tp->segs_in = tp->segs_out = tp->data_segs_in = tp->data_segs_out = 0;
+	tp->total_retrans = tp->delivered = tp->dsack_dups = tp->reord_seen = tp->ooo_packets = 0;
 }
 
 /* connect(AF_UNSPEC), and shutdown of what is not connected: back to an unconnected socket. Owner. */
 int tcp_disconnect(struct tcp_sock *tp)
 {
+	bool lost = !TCP_IN(tp->state, TCPB(CLOSE) | TCPB(LISTEN) | TCPB(CLOSING) | TCPB(LAST_ACK));
+
 	net_enter();
 	if (tp->state == TCP_STATE_LISTEN) {
 		tcp_listen_stop(tp);
@@ -216,7 +231,7 @@ int tcp_disconnect(struct tcp_sock *tp)
 			tp->inet.lport = 0;
 		}
 	} else if (tp->state != TCP_STATE_CLOSE) {
-		if (!TCP_IN(tp->state, TCPB(SYN_SENT) | TCPB(TIME_WAIT)))
+		if (tp->state != TCP_STATE_SYN_SENT)
 			tcp_send_reset(tp);
 		tcp_unhash(tp);
 		tcp_set_state(tp, TCP_STATE_CLOSE);
@@ -224,8 +239,10 @@ int tcp_disconnect(struct tcp_sock *tp)
 	}
 	tcp_purge(tp);
 	clear_connection(tp);
+	if (lost) /* as other threads that wait here, and SO_ERROR, hear */
+		atomic_store(&tcp_socket(tp)->err, ECONNRESET);
 	net_leave();
-	socket_wake(tcp_socket(tp), EPOLLIN | EPOLLOUT | EPOLLHUP);
+	socket_wake(tcp_socket(tp), EPOLLIN | EPOLLOUT | EPOLLHUP | EPOLLERR);
 	return 0;
 }
 
@@ -265,7 +282,7 @@ static void orphan(struct tcp_sock *tp)
 		return;
 	}
 	if (tp->state == TCP_STATE_FIN_WAIT2) {
-		if (tp->linger2 == ~0ull) {
+		if (tp->linger2 < 0) {
 			mib_inc(tcp_net(tp), MIB_EXT_ABORT_ON_LINGER);
 			tcp_send_reset(tp);
 			tcp_done(tp);

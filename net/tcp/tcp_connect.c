@@ -99,6 +99,15 @@ u8 tcp_default_wscale(const struct net_stack *net)
 	return choose_wscale(max(net->tcp_rmem[1], net->tcp_rmem[2]) / 2);
 }
 
+void tcp_start_syn(struct tcp_sock *tp)
+{
+	mib_inc(tcp_net(tp), MIB_TCP_ACTIVE_OPENS);
+	tcp_send_syn(tp, false);
+	tp->rtx_kind = RTX_RTO;
+	tp->rtx_at = tp->last_tx + TCP_RTO_INIT;
+	tcp_timer_update(tp);
+}
+
 /* Number the connection, enter the tables, send the SYN. Owner. */
 static int start(struct tcp_sock *tp)
 {
@@ -108,6 +117,7 @@ static int start(struct tcp_sock *tp)
 
 	tp->iss = 0;
 	tp->ts_recent = 0;
+	atomic_store(&tp->inet.s.err, 0);
 	err = tcp_connect_port(tp);
 	if (err)
 		return err;
@@ -127,11 +137,12 @@ static int start(struct tcp_sock *tp)
 	tcp_init_cwnd(tp);
 	tcp_set_state(tp, TCP_STATE_SYN_SENT);
 	tp->connecting = true;
-	mib_inc(net, MIB_TCP_ACTIVE_OPENS);
-	tcp_send_syn(tp, false);
-	tp->rtx_kind = RTX_RTO;
-	tp->rtx_at = tp->last_tx + TCP_RTO_INIT;
-	tcp_timer_update(tp);
+	if (tp->fo_connect && (net->tcp_conf.fastopen & TCP_FO_CLIENT)) {
+		tp->fo_ask = true;
+		tp->fo_deferred |= tcp_fastopen_room(tp) != 0;
+	}
+	if (!tp->fo_deferred)
+		tcp_start_syn(tp);
 	return 0;
 }
 
@@ -185,30 +196,15 @@ static bool in_handshake(const struct tcp_sock *tp)
 	return TCP_IN(READ_ONCE(tp->state), TCPB(SYN_SENT) | TCPB(SYN_RECV));
 }
 
-static int connect_locked(struct tcp_sock *tp, const struct sockaddr *sa, int len, bool nonblock)
+int tcp_connect_wait(struct tcp_sock *tp, bool fresh, bool nonblock)
 {
 	struct socket *s = tcp_socket(tp);
-	bool fresh = false;
 	int err;
 
-	if (sa->sa_family == AF_UNSPEC)
-		return tcp_disconnect(tp);
-	if (!tp->connecting) {
-		if (tp->state != TCP_STATE_CLOSE)
-			return -EISCONN;
-		err = begin_connect(tp, sa, len);
-		if (err)
-			return err;
-		fresh = true;
-	}
 	if (in_handshake(tp)) {
-		u64 deadline = socket_snd_deadline(s, nonblock ? MSG_DONTWAIT : 0);
-
-		if (!deadline)
-			return fresh ? -EINPROGRESS : -EALREADY;
-		err = socket_wait(s, !in_handshake(tp), deadline);
+		err = socket_wait(s, !in_handshake(tp), socket_snd_deadline(s, nonblock ? MSG_DONTWAIT : 0));
 		if (err && in_handshake(tp))
-			return err == -EAGAIN ? -EINPROGRESS : err;
+			return err != -EAGAIN ? err : (fresh ? -EINPROGRESS : -EALREADY);
 	}
 	tp->connecting = false;
 	if (tp->state == TCP_STATE_CLOSE) {
@@ -219,28 +215,31 @@ static int connect_locked(struct tcp_sock *tp, const struct sockaddr *sa, int le
 	return 0;
 }
 
-/* MSG_FASTOPEN: connect and send in one call. Without a cookie from the server, which none of ours ever asks
- * for, RFC 7413 makes it a usual handshake. Owner. */
-int tcp_fastopen(struct tcp_sock *tp, const struct net_msg *m)
+int tcp_connect_locked(struct tcp_sock *tp, const struct sockaddr *sa, int len, bool nonblock)
 {
-	if (!m->namelen)
-		return tp->state == TCP_STATE_CLOSE ? -ENOTCONN : 0;
-	if (m->namelen < (int)sizeof(((const struct sockaddr *)m->name)->sa_family) ||
-	    ((const struct sockaddr *)m->name)->sa_family == AF_UNSPEC)
-		return -EOPNOTSUPP;
-	if (tp->connecting)
-		return -EALREADY;
-	return connect_locked(tp, m->name, m->namelen, m->flags & MSG_DONTWAIT);
+	bool fresh = !tp->connecting;
+
+	if (len < (int)sizeof(sa->sa_family))
+		return -EINVAL;
+	if (sa->sa_family == AF_UNSPEC)
+		return tcp_disconnect(tp);
+	if (fresh) {
+		int err = tp->state != TCP_STATE_CLOSE ? -EISCONN : begin_connect(tp, sa, len);
+
+		if (err)
+			return err;
+	}
+	if (tp->fo_deferred)
+		return fresh ? 0 : -EISCONN;
+	return tcp_connect_wait(tp, fresh, nonblock);
 }
 
 int tcp_connect(struct socket *s, const struct sockaddr *sa, int len, bool nonblock)
 {
 	int err;
 
-	if (len < (int)sizeof(sa->sa_family))
-		return -EINVAL;
 	socket_lock(s);
-	err = connect_locked(tcp_sk(s), sa, len, nonblock);
+	err = tcp_connect_locked(tcp_sk(s), sa, len, nonblock);
 	socket_unlock(s);
 	return err;
 }
@@ -257,7 +256,9 @@ u32 tcp_poll(struct socket *s)
 		mask |= EPOLLHUP;
 	if (shut & RCV_SHUTDOWN)
 		mask |= EPOLLIN | EPOLLRDNORM | EPOLLRDHUP;
-	if (state != TCP_STATE_SYN_SENT && state != TCP_STATE_SYN_RECV) {
+	if (state == TCP_STATE_SYN_SENT && tp->fo_deferred)
+		mask |= EPOLLOUT | EPOLLWRNORM;
+	if (state != TCP_STATE_SYN_SENT && (state != TCP_STATE_SYN_RECV || tp->fo_wait)) {
 		u32 n = tcp_readable(tp);
 
 		if (n && n >= min(s->rcvlowat, tcp_rcv_limit(tp) / 2))
@@ -290,6 +291,9 @@ static int tcp_ioctl(struct socket *s, unsigned cmd, int *val)
 		if (tp->state == TCP_STATE_LISTEN)
 			return -EINVAL;
 		*val = (int)tcp_readable(tp);
+		if (tp->urg_valid && !socket_flag(s, SOCKF_OOBINLINE) && *val &&
+		    seq_ge(tp->rcv_up, tp->copied_seq) && seq_lt(tp->rcv_up, tp->rcv_nxt))
+			*val = (int)(tp->rcv_up - tp->copied_seq); /* as far as a read goes */
 		return 0;
 	case SIOCOUTQ:
 		if (tp->state == TCP_STATE_LISTEN)
@@ -337,6 +341,7 @@ void tcp_free(struct socket *s)
 	struct tcp_sock *tp = tcp_sk(s);
 
 	atomic_fetch_sub_explicit(&s->net->tcp->sockets, 1, memory_order_relaxed);
+	kfree(tp->saved_syn);
 	kfree(tp);
 }
 

@@ -174,13 +174,13 @@ static void syn_sent(struct tcp_sock *tp, struct packet *p, const struct tcphdr 
 	struct socket *s = tcp_socket(tp);
 	u64 now = clock_monotonic();
 
-	if (th->ack && (seq_le(ack, tp->iss) || seq_gt(ack, tp->snd_nxt) ||
+	if (th->ack && (seq_le(ack, tp->iss) || seq_gt(ack, tp->snd_nxt + tp->fo_data) ||
 			(o->have_ts && o->ts_ecr && tp->ts_ok && seq_lt(tcp_ts(tp, now), o->ts_ecr)))) {
 		tcp_reply_reset(tcp_net(tp), p, th);
 		goto drop;
 	}
 	if (th->rst) {
-		if (th->ack && ack == tp->snd_nxt)
+		if (th->ack)
 			tcp_abort(tp, ECONNREFUSED);
 		goto drop;
 	}
@@ -210,7 +210,11 @@ static void syn_sent(struct tcp_sock *tp, struct packet *p, const struct tcphdr 
 		tcp_send_syn(tp, true);
 		goto drop;
 	}
-	tp->snd_una = ack;
+	tp->snd_una = tp->snd_nxt = ack;
+	tp->bytes_acked = ack - tp->iss; /* as Linux counts: with the SYN */
+	tp->delivered = 1;
+	if (tp->fo_ask)
+		tcp_fastopen_answer(tp, o);
 	if (!tp->retries)
 		tcp_rtt_sample(tp, now - tp->last_tx, now);
 	tp->retries = tp->backoff = 0;
@@ -222,11 +226,24 @@ static void syn_sent(struct tcp_sock *tp, struct packet *p, const struct tcphdr 
 	/* Data that waits carries the ACK of the handshake. */
 	if (tp->write_seq != tp->snd_nxt)
 		tcp_push(tp);
-	if (tp->snd_nxt == tp->iss + 1)
+	if (tp->snd_nxt == ack)
 		tcp_send_ack(tp);
 drop:
 	packet_free(p);
 	tcp_timer_update(tp);
+}
+
+/* The handshake of a passive Fast Open is complete, though its user may have written, or gone, before. */
+static void fastopen_acked(struct tcp_sock *tp)
+{
+	u64 now = clock_monotonic();
+
+	tcp_fastopen_settled(tp, false);
+	if (!tp->retries && list_empty(&tp->recs))
+		tcp_rtt_sample(tp, now - tp->last_tx, now);
+	tp->retries = tp->backoff = 0;
+	tp->retrans_start = 0;
+	tcp_rearm_rtx(tp, now);
 }
 
 /* The ACK that completes a handshake. False: the segment is done with. */
@@ -234,9 +251,15 @@ static bool syn_recv_ack(struct tcp_sock *tp, struct packet *p, const struct tcp
 {
 	u32 ack = be32(th->ack_seq);
 
-	if (seq_le(ack, tp->snd_una) || seq_gt(ack, tp->snd_nxt)) {
+	if (seq_le(ack, tp->iss) || seq_gt(ack, tp->snd_nxt)) {
 		tcp_reply_reset(tcp_net(tp), p, th);
 		return false;
+	}
+	tp->delivered++;
+	if (tp->fo_wait) {
+		fastopen_acked(tp);
+		tcp_set_state(tp, TCP_STATE_ESTABLISHED);
+		return true;
 	}
 	if (tp->listener && tp->defer_accept && p->len == th->doff * 4u && !th->fin &&
 	    tp->retries < tp->defer_accept)
@@ -329,7 +352,8 @@ static void synchronized(struct tcp_sock *tp, struct packet *p, const struct tcp
 	u64 now = clock_monotonic();
 	bool fin = th->fin, syn = th->syn;
 
-	if (unlikely(syn && tp->state == TCP_STATE_SYN_RECV && !tp->listener && th->ack && seq == tp->irs)) {
+	if (unlikely(syn && tp->state == TCP_STATE_SYN_RECV && !tp->listener && !tp->fo_wait && th->ack &&
+		     seq == tp->irs)) {
 		seq++; /* the SYN-ACK of a simultaneous open: it only acknowledges */
 		syn = false;
 	}
@@ -341,7 +365,7 @@ static void synchronized(struct tcp_sock *tp, struct packet *p, const struct tcp
 		goto drop;
 	}
 	if (unlikely(!acceptable(tp, seq, end))) {
-		if (tp->state == TCP_STATE_SYN_RECV && syn && seq == tp->irs && !th->rst) {
+		if ((tp->state == TCP_STATE_SYN_RECV || tp->fo_wait) && syn && seq == tp->irs && !th->rst) {
 			tp->last_tx = now; /* the peer asks again: so do we */
 			tcp_send_syn(tp, true);
 			goto drop;
@@ -378,6 +402,9 @@ static void synchronized(struct tcp_sock *tp, struct packet *p, const struct tcp
 	if (tp->state == TCP_STATE_SYN_RECV) {
 		if (!syn_recv_ack(tp, p, th, wnd))
 			goto drop;
+	} else if (unlikely(tp->fo_wait) && seq_gt(be32(th->ack_seq), tp->iss) &&
+		   seq_le(be32(th->ack_seq), tp->snd_nxt)) {
+		fastopen_acked(tp);
 	}
 	update_ts_recent(tp, o, seq, now);
 	tp->last_rx = now;
@@ -393,6 +420,7 @@ static void synchronized(struct tcp_sock *tp, struct packet *p, const struct tcp
 	if (unlikely(th->urg))
 		tcp_urgent(tp, th, p, seq);
 	if (len || fin) {
+		tp->last_data = now;
 		if (TCP_IN(tp->state, TCPB(ESTABLISHED) | TCPB(FIN_WAIT1) | TCPB(FIN_WAIT2))) {
 			packet_advance(p, hdr);
 			tcp_data_queue(tp, p, seq, fin);

@@ -91,6 +91,23 @@ static void child_setup(struct tcp_sock *c, const struct tcphdr *th, const struc
 	c->last_rx = now;
 }
 
+/* TCP_SAVE_SYN: keep the SYN's headers for who accepts (2: the link's, too). */
+static void save_syn(struct tcp_sock *l, struct tcp_sock *c, const struct packet *p, u32 tcp_len)
+{
+	u32 n = p->transport_off - p->network_off + tcp_len, link = l->save_syn == 2 ? ETH_HDR_LEN : 0;
+	struct tcp_saved_syn *s = l->save_syn ? net_zalloc(sizeof(*s) + link + n) : NULL;
+
+	if (!s)
+		return;
+	s->len = link + n;
+	if (link && p->dev != c->inet.s.net->lo && p->network_off >= ETH_HDR_LEN)
+		memcpy(s->data, packet_network(p) - ETH_HDR_LEN, ETH_HDR_LEN);
+	else if (link)
+		memcpy(s->data + 12, addr_is_v4(&c->inet.faddr) ? "\x08\x00" : "\x86\xdd", 2);
+	memcpy(s->data + link, packet_network(p), n);
+	c->saved_syn = s;
+}
+
 static void child_free(struct tcp_sock *c)
 {
 	c->state = TCP_STATE_CLOSE;
@@ -160,7 +177,9 @@ static void handle_syn(struct tcp_sock *l, struct packet *p, const struct tcphdr
 	struct net_stack *net = tcp_net(l);
 	u16 lport = be16(th->dest), fport = be16(th->source);
 	struct ip_cb *cb = ip_cb(p);
+	u32 hdr = th->doff * 4u;
 	struct tcp_sock *c;
+	enum tcp_fo fo;
 
 	if (READ_ONCE(l->accept_count) > l->backlog) {
 		mib_inc(net, MIB_EXT_LISTEN_OVERFLOWS);
@@ -168,7 +187,7 @@ static void handle_syn(struct tcp_sock *l, struct packet *p, const struct tcphdr
 		counter_inc(&tcp_listen_overflow);
 		return;
 	}
-	if (READ_ONCE(l->syn_count) >= max(l->backlog, (u32)SYN_QUEUE_MIN)) {
+	if (READ_ONCE(l->syn_count) >= max(l->backlog, (u32)SYN_QUEUE_MIN) || net->tcp_conf.syncookies == 2) {
 		if (net->tcp_conf.syncookies)
 			send_cookie(l, p, th, o);
 		else
@@ -192,6 +211,11 @@ static void handle_syn(struct tcp_sock *l, struct packet *p, const struct tcphdr
 	c->advmss = tcp_adv_mss(c);
 	tcp_sync_mss(c);
 	tcp_init_cwnd(c);
+	save_syn(l, c, p, hdr);
+	fo = tcp_fastopen_judge(l, cb, o, p->len - hdr);
+	c->fo_ask = fo == TCP_FO_GRANT;
+	if (fo == TCP_FO_ACCEPT)
+		tcp_fastopen_accept(l, c, p, hdr);
 	tcp_send_syn(c, true);
 	c->rtx_kind = RTX_RTO;
 	c->rtx_at = c->last_tx + TCP_RTO_INIT;
@@ -352,7 +376,7 @@ void tcp_listen_stop(struct tcp_sock *l)
 		net_lock(&s->slock); /* nobody owns what nobody accepted */
 		socket_set_flag(s, SOCKF_DEAD, true);
 		if (c->state != TCP_STATE_CLOSE) {
-			if (c->state != TCP_STATE_SYN_RECV)
+			if (c->state != TCP_STATE_SYN_RECV || c->fo_wait)
 				tcp_send_reset(c);
 			tcp_done(c);
 		} else {

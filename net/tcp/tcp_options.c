@@ -3,7 +3,7 @@
 #include "base/string.h"
 #include "net/tcp.h"
 
-enum { OPT_EOL, OPT_NOP, OPT_MSS, OPT_WSCALE, OPT_SACK_OK, OPT_SACK, OPT_TS = 8 };
+enum { OPT_EOL, OPT_NOP, OPT_MSS, OPT_WSCALE, OPT_SACK_OK, OPT_SACK, OPT_TS = 8, OPT_FASTOPEN = 34 };
 
 static u16 get16(const u8 *p)
 {
@@ -56,6 +56,13 @@ static void parse_one(const struct tcphdr *th, const u8 *p, u8 len, struct tcp_o
 			o->nsack = (u8)min((len - 2) / 8, 4);
 			for (unsigned i = 0; i < o->nsack; i++)
 				o->sack[i] = (struct tcp_sack){get32(p + 2 + 8 * i), get32(p + 6 + 8 * i)};
+		}
+		break;
+	case OPT_FASTOPEN: /* a request, or an even number of bytes (RFC 7413 4.1.1) */
+		if (th->syn && (len == 2 || (len >= 6 && len <= 2 + TCP_FO_MAX && len % 2 == 0))) {
+			o->have_fo = true;
+			o->fo_len = len - 2;
+			memcpy(o->fo, p + 2, o->fo_len);
 		}
 		break;
 	}
@@ -116,6 +123,12 @@ u32 tcp_write_syn_options(u8 *to, const struct tcp_syn_options *o)
 		*p++ = OPT_WSCALE;
 		*p++ = 3;
 		*p++ = o->wscale;
+	}
+	if (o->fo) {
+		*p++ = OPT_FASTOPEN;
+		*p++ = (u8)(2 + o->fo_len);
+		memcpy(p, o->fo_cookie, o->fo_len);
+		p += o->fo_len;
 	}
 	while ((p - to) & 3)
 		*p++ = OPT_NOP;

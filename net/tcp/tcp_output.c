@@ -251,29 +251,6 @@ void tcp_send_reset(struct tcp_sock *tp)
 	send_control(tp, tp->snd_nxt, F_RST | F_ACK);
 }
 
-void tcp_send_syn(struct tcp_sock *tp, bool ack)
-{
-	u64 now = clock_monotonic();
-	struct packet *p = header_packet();
-	u8 opt[TCP_MAX_OPTIONS];
-	const struct tcp_tunables *conf = &tcp_net(tp)->tcp_conf;
-	u32 opts, win = min(tp->rcv_wnd, 65535u);
-
-	if (!p)
-		return;
-	opts = tcp_write_syn_options(
-		opt, &(struct tcp_syn_options){.mss = tp->advmss,
-					       .sack = ack ? tp->sack_ok : conf->sack,
-					       .ts = ack ? tp->ts_ok : conf->timestamps,
-					       .wscale_ok = ack ? tp->wscale_ok : conf->window_scaling,
-					       .wscale = tp->rcv_wscale,
-					       .ts_val = tcp_ts(tp, now),
-					       .ts_ecr = ack ? tp->ts_recent : 0});
-	tp->last_tx = now;
-	tp->rcv_wup = tp->rcv_nxt;
-	send_segment(tp, p, tp->iss, ack ? F_SYN | F_ACK : F_SYN, opt, opts, win);
-}
-
 /* Zero-window and keepalive probe: one sequence number before what the peer expects makes it answer. */
 void tcp_send_probe(struct tcp_sock *tp)
 {
@@ -416,6 +393,40 @@ static struct packet *data_packet(u32 len)
 	if (!p)
 		counter_inc(&tcp_send_no_memory);
 	return p;
+}
+
+void tcp_send_syn(struct tcp_sock *tp, bool ack)
+{
+	u64 now = clock_monotonic();
+	const struct tcp_tunables *conf = &tcp_net(tp)->tcp_conf;
+	struct tcp_syn_options o = {.mss = tp->advmss,
+				    .sack = ack ? tp->sack_ok : conf->sack,
+				    .ts = ack ? tp->ts_ok : conf->timestamps,
+				    .wscale_ok = ack ? tp->wscale_ok : conf->window_scaling,
+				    .wscale = tp->rcv_wscale,
+				    .ts_val = tcp_ts(tp, now),
+				    .ts_ecr = ack ? tp->ts_recent : 0};
+	u32 opts, win = min(tp->rcv_wnd, 65535u), data = 0;
+	u8 opt[TCP_MAX_OPTIONS];
+	struct packet *p;
+
+	if (!ack)
+		data = tcp_fastopen_offer(tp, &o);
+	else if (tp->listener && tp->fo_ask)
+		tcp_fastopen_cookie(tp, &o);
+	p = data_packet(data);
+	if (!p)
+		return;
+	if (data) {
+		struct netbuf *b = list_first_entry(&tp->snd_bufs, struct netbuf, node);
+		u32 off = b->start;
+
+		tp->fo_data = (u16)add_payload(tp, p, &b, &off, data);
+	}
+	opts = tcp_write_syn_options(opt, &o);
+	tp->last_tx = now;
+	tp->rcv_wup = tp->rcv_nxt;
+	send_segment(tp, p, tp->iss, ack ? F_SYN | F_ACK : F_SYN, opt, opts, win);
 }
 
 static void set_gso(struct tcp_sock *tp, struct packet *p, u32 len)
@@ -613,8 +624,7 @@ static bool hold_small(struct tcp_sock *tp)
 
 static bool may_send(const struct tcp_sock *tp)
 {
-	return TCP_IN(tp->state, TCPB(ESTABLISHED) | TCPB(CLOSE_WAIT) | TCPB(FIN_WAIT1) | TCPB(CLOSING) |
-					 TCPB(LAST_ACK));
+	return tcp_may_write(tp) || TCP_IN(tp->state, TCPB(FIN_WAIT1) | TCPB(CLOSING) | TCPB(LAST_ACK));
 }
 
 #define CORK_TIMEOUT (200 * NSEC_PER_MSEC)

@@ -154,6 +154,7 @@ static void insert_ooo(struct tcp_sock *tp, struct packet *p, u32 seq, bool fin)
 	struct rb_node **link = &tp->ooo.node, *parent = NULL, *n;
 
 	mib_inc(tcp_net(tp), MIB_EXT_OFO_QUEUE);
+	tp->ooo_packets++;
 	while (*link) {
 		struct tcp_cb *c = tcp_cb(ooo_packet(*link));
 

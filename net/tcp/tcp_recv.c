@@ -10,7 +10,8 @@ u32 tcp_readable(const struct tcp_sock *tp)
 {
 	u32 n = READ_ONCE(tp->rcv_nxt) - READ_ONCE(tp->copied_seq);
 
-	if (TCP_IN(tp->state, TCPB(LISTEN) | TCPB(SYN_SENT) | TCPB(SYN_RECV)))
+	if (TCP_IN(tp->state, TCPB(LISTEN) | TCPB(SYN_SENT)) ||
+	    (tp->state == TCP_STATE_SYN_RECV && !tp->fo_wait))
 		return 0;
 	n -= tp->fin_seen && n;
 	if (n && tp->urg_valid && tp->rcv_up == tp->copied_seq && !socket_flag(&tp->inet.s, SOCKF_OOBINLINE))
@@ -36,7 +37,7 @@ static void reader_done(struct tcp_sock *tp, size_t copied)
 {
 	u32 window, fresh;
 
-	if (TCP_IN(tp->state, TCPB(CLOSE) | TCPB(LISTEN) | TCPB(SYN_SENT)))
+	if (TCP_IN(tp->state, TCPB(CLOSE) | TCPB(LISTEN) | TCPB(SYN_SENT) | TCPB(SYN_RECV)))
 		return;
 	net_enter();
 	if (tp->ack_pending && (tp->ack_now || tp->rcv_nxt - tp->rcv_wup > tp->rcv_mss ||
@@ -197,6 +198,10 @@ static ssize_t recv_locked(struct tcp_sock *tp, struct net_msg *m)
 			if (tcp_readable(tp) && seq_lt(seq, tp->rcv_nxt - tp->fin_seen))
 				continue;
 		}
+		/* What went wrong is told by the call that has nothing else to tell. */
+		if (done && (tp->fin_seen || atomic_load(&s->err) || (s->shutdown & RCV_SHUTDOWN) ||
+			     tp->state == TCP_STATE_CLOSE))
+			break;
 		r = why_empty(tp);
 		if (r <= 0)
 			break;
@@ -231,6 +236,8 @@ ssize_t tcp_recvmsg(struct socket *s, struct net_msg *m)
 	socket_lock(s);
 	n = recv_locked(tp, m);
 	left = (int)min(tcp_readable(tp), 0x7fffffffu);
+	if (!left && tp->fin_seen)
+		left = 1; /* the end of file is to be read, too */
 	socket_unlock(s);
 	if (n >= 0 && m->want_control) {
 		if (n)

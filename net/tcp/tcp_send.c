@@ -79,8 +79,7 @@ static int wait_memory(struct tcp_sock *tp, u64 deadline)
 	socket_set_flag(s, SOCKF_NOSPACE, true);
 	return socket_wait(s,
 			   tcp_writable(tp) || atomic_load(&s->err) ||
-				   (READ_ONCE(s->shutdown) & SEND_SHUTDOWN) ||
-				   !TCP_IN(READ_ONCE(tp->state), TCPB(ESTABLISHED) | TCPB(CLOSE_WAIT)),
+				   (READ_ONCE(s->shutdown) & SEND_SHUTDOWN) || !tcp_may_write(tp),
 			   deadline);
 }
 
@@ -93,7 +92,7 @@ static int wait_connected(struct tcp_sock *tp, u64 deadline)
 
 		if (err)
 			return err;
-		if (TCP_IN(tp->state, TCPB(ESTABLISHED) | TCPB(CLOSE_WAIT)))
+		if (tcp_may_write(tp))
 			return 0;
 		if (!TCP_IN(tp->state, TCPB(SYN_SENT) | TCPB(SYN_RECV)) || (s->shutdown & SEND_SHUTDOWN))
 			return -EPIPE;
@@ -121,9 +120,9 @@ static struct netbuf *fill_buffer(struct tcp_sock *tp, size_t n)
 	}
 	if (!has_memory(tp))
 		return ERR_PTR(-EAGAIN);
+	size = (u32)clamp(n, (size_t)CHUNK_MIN, (size_t)CHUNK_MAX);
 	if (over_limit(s->net)) /* its first and only one */
 		size = CHUNK_MIN;
-	size = (u32)clamp(n, (size_t)CHUNK_MIN, (size_t)CHUNK_MAX);
 	size = ALIGN_UP(size + (u32)sizeof(*b), CHUNK_MIN) - (u32)sizeof(*b);
 	b = netbuf_alloc(size);
 	if (!b && size > PAGE_SIZE)
@@ -138,14 +137,6 @@ static struct netbuf *fill_buffer(struct tcp_sock *tp, size_t n)
 	atomic_fetch_add_explicit(&s->wmem, b->size, memory_order_relaxed);
 	list_add_tail(&b->node, &tp->snd_bufs);
 	return b;
-}
-
-static void push(struct tcp_sock *tp)
-{
-	net_enter();
-	tcp_push(tp);
-	tcp_timer_update(tp);
-	net_leave();
 }
 
 /* A new empty buffer that stays so must not stay on the queue. */
@@ -165,6 +156,37 @@ static void drop_empty_tail(struct tcp_sock *tp)
 	netbuf_put(b);
 }
 
+ssize_t tcp_queue_data(struct tcp_sock *tp, struct net_msg *m, u32 most)
+{
+	size_t left = min(m->iter->left, (size_t)most), done = 0;
+
+	while (done < left) {
+		struct netbuf *b = fill_buffer(tp, left - done);
+		size_t n, got;
+
+		if (IS_ERR(b))
+			break;
+		n = min((size_t)(b->size - b->end), left - done);
+		got = iter_copy_in(m->iter, b->data + b->end, n);
+		b->end += (u32)got;
+		tp->write_seq += (u32)got;
+		done += got;
+		if (got < n) {
+			drop_empty_tail(tp);
+			return done ? (ssize_t)done : -EFAULT;
+		}
+	}
+	return (ssize_t)done;
+}
+
+static void push(struct tcp_sock *tp)
+{
+	net_enter();
+	tcp_push(tp);
+	tcp_timer_update(tp);
+	net_leave();
+}
+
 static ssize_t send_locked(struct tcp_sock *tp, struct net_msg *m)
 {
 	struct socket *s = tcp_socket(tp);
@@ -173,22 +195,22 @@ static ssize_t send_locked(struct tcp_sock *tp, struct net_msg *m)
 	ssize_t done = 0;
 	int err = 0;
 
-	if (m->flags & MSG_FASTOPEN) {
-		err = tcp_fastopen(tp, m);
-		if (err)
-			return err;
+	if (unlikely((m->flags & MSG_FASTOPEN) || tp->fo_deferred)) {
+		done = tcp_fastopen_send(tp, m);
+		if (done < 0 || !m->iter->left || (m->flags & MSG_DONTWAIT))
+			return done;
 	}
 	err = wait_connected(tp, deadline);
 	if (err)
-		return err;
+		return done ? done : err;
 	tp->more = m->flags & MSG_MORE;
 	while (m->iter->left) {
 		struct netbuf *b;
 		size_t n, got;
 
-		if (!TCP_IN(tp->state, TCPB(ESTABLISHED) | TCPB(CLOSE_WAIT)) ||
-		    (s->shutdown & SEND_SHUTDOWN) || atomic_load(&s->err)) {
-			err = socket_error(s);
+		if (!tcp_may_write(tp) || (s->shutdown & SEND_SHUTDOWN) || atomic_load(&s->err)) {
+			if (!done) /* else the next call tells */
+				err = socket_error(s);
 			if (!err)
 				err = -EPIPE;
 			break;

@@ -2,6 +2,7 @@
 /* SOL_TCP options (tcp(7)) and TCP_INFO. */
 #include "base/err.h"
 #include "base/string.h"
+#include "kernel/alloc.h"
 #include "kernel/clock.h"
 #include "net/tcp.h"
 
@@ -80,13 +81,13 @@ static int set_option(struct tcp_sock *tp, int opt, int v)
 	case TCP_KEEPIDLE:
 		if (v < 1 || v > 32767)
 			return -EINVAL;
-		tp->keep_idle_s = (u32)v;
+		tp->keep_idle_s = (u16)v;
 		tcp_keepalive_set(tp);
 		return 0;
 	case TCP_KEEPINTVL:
 		if (v < 1 || v > 32767)
 			return -EINVAL;
-		tp->keep_intvl_s = (u32)v;
+		tp->keep_intvl_s = (u16)v;
 		return 0;
 	case TCP_KEEPCNT:
 		if (v < 1 || v > 127)
@@ -99,7 +100,7 @@ static int set_option(struct tcp_sock *tp, int opt, int v)
 		tp->syn_limit = (u8)v;
 		return 0;
 	case TCP_LINGER2:
-		tp->linger2 = v < 0 ? ~0ull : (v == 0 || v > 120 ? 0 : (u64)v * NSEC_PER_SEC);
+		tp->linger2 = (s8)clamp(v, -1, 120);
 		return 0;
 	case TCP_DEFER_ACCEPT:
 		tp->defer_accept = seconds_to_retries(v);
@@ -133,32 +134,53 @@ static int set_option(struct tcp_sock *tp, int opt, int v)
 		tp->notsent_lowat = (u32)v;
 		tcp_write_space(tp);
 		return 0;
-	case TCP_FASTOPEN: /* data in a SYN needs a cookie, and none is given out: handshakes stay usual */
+	case TCP_FASTOPEN:
 		if (v < 0 || !TCP_IN(tp->state, TCPB(CLOSE) | TCPB(LISTEN)))
 			return -EINVAL;
-		tp->fastopen_queue = (u16)min(v, 65535);
+		tp->fo_limit = (u16)min((u32)v, min(tcp_net(tp)->somaxconn, 65535u));
 		return 0;
 	case TCP_FASTOPEN_CONNECT:
-		if (v < 0 || v > 1 || tp->state != TCP_STATE_CLOSE)
+		if (v < 0 || v > 1)
 			return -EINVAL;
-		tp->fastopen_connect = v;
+		if (!(tcp_net(tp)->tcp_conf.fastopen & TCP_FO_CLIENT))
+			return -EOPNOTSUPP;
+		if (tp->state != TCP_STATE_CLOSE)
+			return -EINVAL;
+		tp->fo_connect = v;
+		return 0;
+	case TCP_FASTOPEN_NO_COOKIE:
+		if (v < 0 || v > 1 || !TCP_IN(tp->state, TCPB(CLOSE) | TCPB(LISTEN)))
+			return -EINVAL;
+		tp->fo_no_cookie = v;
+		return 0;
+	case TCP_SAVE_SYN:
+		if (v < 0 || v > 2)
+			return -EINVAL;
+		tp->save_syn = (u8)v;
 		return 0;
 	case TCP_INQ:
 		if (v < 0 || v > 1)
 			return -EINVAL;
 		tp->inq = v;
 		return 0;
-	case TCP_THIN_LINEAR_TIMEOUTS: /* RACK-TLP does what these were for */
-	case TCP_THIN_DUPACK:
+	case TCP_THIN_LINEAR_TIMEOUTS:
+		if (v < 0 || v > 1)
+			return -EINVAL;
+		tp->thin = v;
+		return 0;
+	case TCP_THIN_DUPACK: /* RACK-TLP does what it was for */
 		return v < 0 || v > 1 ? -EINVAL : 0;
-	case TCP_FASTOPEN_NO_COOKIE:
-	case TCP_SAVE_SYN:
 	case TCP_TX_DELAY:
 		return v ? -ENOPROTOOPT : 0;
+	case TCP_REPAIR: /* no socket here can be repaired, and so says every option about it */
+	case TCP_REPAIR_QUEUE:
+	case TCP_REPAIR_WINDOW:
 	case TCP_TIMESTAMP:
 		return -EPERM;
-	case TCP_REPAIR:
-		return -EPERM;
+	case TCP_REPAIR_OPTIONS:
+		return -EINVAL;
+	case TCP_QUEUE_SEQ:
+		return tp->state == TCP_STATE_CLOSE ? -EINVAL : -EPERM;
 	}
 	return -ENOPROTOOPT;
 }
@@ -170,6 +192,8 @@ int tcp_setsockopt(struct socket *s, int level, int opt, const void *val, int le
 
 	if (level != SOL_TCP)
 		return inet_setsockopt(s, level, opt, val, len);
+	if (opt == TCP_ULP) /* there is none */
+		return len < 1 ? -EINVAL : -ENOENT;
 	if (opt != TCP_CONGESTION) {
 		err = option_int(val, len, &v);
 		if (err)
@@ -181,6 +205,14 @@ int tcp_setsockopt(struct socket *s, int level, int opt, const void *val, int le
 	return err;
 }
 
+/* Bytes a second that the window and the round trip amount to, with the margin that Linux adds. */
+static u64 pacing_rate(const struct tcp_sock *tp)
+{
+	u32 factor = tp->cwnd < tp->ssthresh / 2 ? 200 : 120;
+
+	return tp->srtt ? (u64)tp->cwnd * factor / 100 * NSEC_PER_MSEC / max(tp->srtt / 1000, 1ull) : ~0ull;
+}
+
 void tcp_get_info(struct tcp_sock *tp, struct tcp_info *i)
 {
 	u64 now = clock_monotonic();
@@ -188,6 +220,10 @@ void tcp_get_info(struct tcp_sock *tp, struct tcp_info *i)
 
 	memset(i, 0, sizeof(*i));
 	i->tcpi_state = tp->state;
+	i->tcpi_reordering = 3;
+	i->tcpi_snd_cwnd = tp->cwnd ? tp->cwnd / mss : TCP_INIT_CWND;
+	i->tcpi_pacing_rate = pacing_rate(tp);
+	i->tcpi_max_pacing_rate = ~0ull;
 	if (tp->state == TCP_STATE_LISTEN) {
 		i->tcpi_unacked = tp->accept_count;
 		i->tcpi_sacked = tp->backlog;
@@ -198,31 +234,33 @@ void tcp_get_info(struct tcp_sock *tp, struct tcp_info *i)
 	i->tcpi_probes = tp->probes_out;
 	i->tcpi_backoff = tp->backoff;
 	i->tcpi_options = (u8)((tp->ts_ok ? TCPI_OPT_TIMESTAMPS : 0) | (tp->sack_ok ? TCPI_OPT_SACK : 0) |
-			       (tp->wscale_ok ? TCPI_OPT_WSCALE : 0));
+			       (tp->wscale_ok ? TCPI_OPT_WSCALE : 0) | (tp->fo_done ? TCPI_OPT_SYN_DATA : 0));
 	i->tcpi_snd_wscale = tp->snd_wscale;
 	i->tcpi_rcv_wscale = tp->rcv_wscale;
 	i->tcpi_rto = (u32)((tp->rto ? tp->rto : TCP_RTO_INIT) / 1000);
-	i->tcpi_ato = (u32)(TCP_DELACK_MIN / 1000);
-	i->tcpi_snd_mss = tp->mss;
+	i->tcpi_ato = tp->last_data ? (u32)(TCP_DELACK_MIN / 1000) : 0;
+	i->tcpi_snd_mss = tp->mss ? tp->mss : TCP_DEFAULT_MSS;
 	i->tcpi_rcv_mss = tp->rcv_mss;
 	i->tcpi_unacked = (tp->snd_nxt - tp->snd_una + mss - 1) / mss;
 	i->tcpi_sacked = (tp->sacked + mss - 1) / mss;
 	i->tcpi_lost = (tp->lost + mss - 1) / mss;
 	i->tcpi_retrans = (tp->retrans + mss - 1) / mss;
 	i->tcpi_last_data_sent = (u32)((now - tp->last_tx) / NSEC_PER_MSEC);
-	i->tcpi_last_data_recv = i->tcpi_last_ack_recv = (u32)((now - tp->last_rx) / NSEC_PER_MSEC);
+	i->tcpi_last_data_recv = (u32)((now - tp->last_data) / NSEC_PER_MSEC);
+	i->tcpi_last_ack_recv = (u32)((now - tp->last_rx) / NSEC_PER_MSEC);
 	i->tcpi_pmtu = tp->pmtu;
 	i->tcpi_rcv_ssthresh = min(tp->rcv_ssthresh, tp->inet.s.rcvbuf / 2);
 	i->tcpi_rtt = (u32)(tp->srtt / 1000);
 	i->tcpi_rttvar = (u32)(tp->rttvar / 1000);
 	i->tcpi_snd_ssthresh = tp->ssthresh >= 0x7fffffff ? 0x7fffffff : tp->ssthresh / mss;
-	i->tcpi_snd_cwnd = tp->cwnd / mss;
 	i->tcpi_advmss = tp->advmss;
-	i->tcpi_reordering = 3;
 	i->tcpi_rcv_rtt = (u32)(tp->rcv_rtt / 1000);
 	i->tcpi_rcv_space = tp->drs_space;
 	i->tcpi_total_retrans = tp->total_retrans;
-	i->tcpi_pacing_rate = i->tcpi_max_pacing_rate = ~0ull;
+	i->tcpi_delivered = tp->delivered;
+	i->tcpi_dsack_dups = tp->dsack_dups;
+	i->tcpi_reord_seen = tp->reord_seen;
+	i->tcpi_rcv_ooopack = tp->ooo_packets;
 	i->tcpi_bytes_acked = tp->bytes_acked;
 	i->tcpi_bytes_received = tp->bytes_received;
 	i->tcpi_segs_out = tp->segs_out;
@@ -234,6 +272,23 @@ void tcp_get_info(struct tcp_sock *tp, struct tcp_info *i)
 	i->tcpi_bytes_sent = tp->bytes_sent;
 	i->tcpi_bytes_retrans = tp->bytes_retrans;
 	i->tcpi_snd_wnd = tp->snd_wnd;
+}
+
+/* Told once. When there is too little room *LEN says how much it takes. */
+static int get_saved_syn(struct tcp_sock *tp, void *val, int *len)
+{
+	struct tcp_saved_syn *s = tp->saved_syn;
+	int room = *len;
+
+	*len = s ? (int)s->len : 0;
+	if (!s)
+		return 0;
+	if (room < *len)
+		return -EINVAL;
+	memcpy(val, s->data, s->len);
+	tp->saved_syn = NULL;
+	kfree(s);
+	return 0;
 }
 
 static int get_option(struct tcp_sock *tp, int opt, void *val, int *len)
@@ -261,7 +316,7 @@ static int get_option(struct tcp_sock *tp, int opt, void *val, int *len)
 	case TCP_SYNCNT:
 		return option_put_int(val, len, tp->syn_limit ? tp->syn_limit : (int)conf->syn_retries);
 	case TCP_LINGER2:
-		if (tp->linger2 == ~0ull)
+		if (tp->linger2 < 0)
 			return option_put_int(val, len, -1);
 		return option_put_int(val, len, (int)(tcp_fin_timeout(tp) / NSEC_PER_SEC));
 	case TCP_DEFER_ACCEPT:
@@ -290,23 +345,33 @@ static int get_option(struct tcp_sock *tp, int opt, void *val, int *len)
 		return option_put(val, len, &info, sizeof(info));
 	}
 	case TCP_FASTOPEN:
-		return option_put_int(val, len, tp->fastopen_queue);
+		return option_put_int(val, len, tp->fo_limit);
 	case TCP_FASTOPEN_CONNECT:
-		return option_put_int(val, len, tp->fastopen_connect);
+		return option_put_int(val, len, tp->fo_connect);
+	case TCP_FASTOPEN_NO_COOKIE:
+		return option_put_int(val, len, tp->fo_no_cookie);
+	case TCP_SAVE_SYN:
+		return option_put_int(val, len, tp->save_syn);
+	case TCP_SAVED_SYN:
+		return get_saved_syn(tp, val, len);
+	case TCP_THIN_LINEAR_TIMEOUTS:
+		return option_put_int(val, len, tp->thin);
 	case TCP_INQ:
 		return option_put_int(val, len, tp->inq);
-	case TCP_FASTOPEN_NO_COOKIE:
-	case TCP_THIN_LINEAR_TIMEOUTS:
 	case TCP_THIN_DUPACK:
-	case TCP_SAVE_SYN:
 	case TCP_TX_DELAY:
+	case TCP_REPAIR:
 		return option_put_int(val, len, 0);
 	case TCP_TIMESTAMP:
 		return option_put_int(val, len, (int)tcp_ts(tp, clock_monotonic()));
-	case TCP_SAVED_SYN:
+	case TCP_ULP: /* none; and no congestion control here has anything to tell */
+	case TCP_CC_INFO:
 		*len = 0;
 		return 0;
-	case TCP_REPAIR:
+	case TCP_REPAIR_QUEUE:
+	case TCP_QUEUE_SEQ:
+		return -EINVAL;
+	case TCP_REPAIR_WINDOW:
 		return -EPERM;
 	}
 	return -ENOPROTOOPT;

@@ -341,6 +341,7 @@ void tcp_stack_destroy(struct net_stack *net)
 		return;
 	while (!list_empty(&t->tw))
 		tcp_tw_kill(list_first_entry(&t->tw, struct tcp_tw, node));
+	tcp_fastopen_destroy(net);
 	kfree(t->table);
 	kfree(t);
 	net->tcp = NULL;

@@ -97,7 +97,7 @@ static bool given_up(struct tcp_sock *tp, u64 now)
 
 	if (TCP_IN(tp->state, TCPB(SYN_SENT)))
 		limit = tp->syn_limit ? tp->syn_limit : conf->syn_retries;
-	else if (TCP_IN(tp->state, TCPB(SYN_RECV)))
+	else if (tp->state == TCP_STATE_SYN_RECV || tp->fo_wait)
 		limit = tp->syn_limit ? tp->syn_limit : conf->synack_retries;
 	else if (socket_flag(tcp_socket(tp), SOCKF_DEAD))
 		limit = orphan_limit(conf);
@@ -126,12 +126,12 @@ static void retransmit_timeout(struct tcp_sock *tp, u64 now)
 	if (given_up(tp, now))
 		return;
 	mib_inc(tcp_net(tp), MIB_EXT_TIMEOUTS);
-	if (tp->state == TCP_STATE_SYN_SENT || tp->state == TCP_STATE_SYN_RECV) {
+	if (tp->state == TCP_STATE_SYN_SENT || tp->state == TCP_STATE_SYN_RECV || tp->fo_wait) {
 		tp->retries++;
 		tp->total_retrans++;
 		mib_inc(tcp_net(tp), MIB_TCP_RETRANS_SEGS);
 		tcp_route(tp);
-		tcp_send_syn(tp, tp->state == TCP_STATE_SYN_RECV);
+		tcp_send_syn(tp, tp->state != TCP_STATE_SYN_SENT);
 		back_off(tp, now);
 		return;
 	}

@@ -109,6 +109,7 @@ struct net_stack {
 		u32 keepalive_probes, retries2, syn_retries, synack_retries;
 		u32 orphan_retries; /* 0: TCP_ORPHAN_RETRIES */
 		u32 timestamps, sack, window_scaling, syncookies, slow_start_after_idle;
+		u32 fastopen; /* TCP_FO_* (net/tcp.h) */
 		const struct tcp_cc *cc;
 	} tcp_conf;
 	u32 nonlocal_bind, bindv6only, echo_ignore_all, unix_dgram_qlen;
@@ -186,7 +187,6 @@ bool if_group_member(const struct netdev *dev, const struct net_addr *group);
 /* Charge N bytes of socket buffer to the stack; false when that would exceed the limit and FORCE is not set.
  */
 bool net_mem_charge(struct net_stack *net, u64 n, bool force);
-void net_mem_uncharge(struct net_stack *net, u64 n);
 /* Bytes that one receiver may hold now: a quarter of what nobody holds, so that many get equal shares and
  * something is left for those who come later; LEAST in any case. */
 static inline u64 net_mem_share(struct net_stack *net, u32 least)
@@ -195,3 +195,4 @@ static inline u64 net_mem_share(struct net_stack *net, u32 least)
 
 	return max(used < net->mem_limit ? (net->mem_limit - used) / 4 : 0, (u64)least);
 }
+void net_mem_uncharge(struct net_stack *net, u64 n);

@@ -47,6 +47,7 @@ enum tcp_state { /* numbers as in TCP_INFO and /proc/net/tcp */
 #define TCP_KEEP_INTVL	   (75ull * NSEC_PER_SEC)
 #define TCP_KEEP_PROBES	   9
 #define TCP_PAWS_24DAYS	   (24ull * 86400 * NSEC_PER_SEC)
+#define TCP_FO_MAX	   16 /* bytes of a Fast Open cookie (RFC 7413 4.1.1) */
 
 /* Sequence numbers compare modulo 2^32. */
 static inline bool seq_lt(u32 a, u32 b)
@@ -62,13 +63,14 @@ static inline bool seq_le(u32 a, u32 b)
 
 /* Options of a received segment. */
 struct tcp_options {
-	bool have_ts, sack_ok, have_wscale;
-	u8 wscale, nsack;
-	u16 mss; /* 0: none */
+	bool have_ts, sack_ok, have_wscale, have_fo;
+	u8 wscale, nsack, fo_len; /* fo_len 0: a cookie is asked for */
+	u16 mss;		  /* 0: none */
 	u32 ts_val, ts_ecr;
 	struct tcp_sack {
 		u32 start, end;
 	} sack[4];
+	u8 fo[TCP_FO_MAX]; /* Fast Open's cookie */
 };
 
 /* A segment of the receive queues, in packet.cb. */
@@ -116,18 +118,18 @@ struct tcp_sock {
 	struct inet_sock inet;
 	struct tcp_entry entry;
 	u8 state;
+	u8 backoff, retries, probes_out; /* of timers */
 
 	/* Send. RFC 9293 3.3.1 names. */
 	u32 iss, snd_una, snd_nxt, write_seq; /* write_seq: end of what the application wrote */
 	u32 snd_wnd, snd_wl1, max_wnd, snd_up;
 	u32 snd_sml; /* end of the last small segment sent (Minshall's Nagle) */
-	u32 pushed_seq;
+	u32 pushed_seq, retrans_ts;
 	struct list_head snd_bufs; /* netbuf.node: bytes snd_una (less SYN) to write_seq */
 	struct netbuf *snd_at;	   /* where snd_nxt lies; NULL: at the first buffer's start */
 	u32 snd_at_off;
 	struct list_head recs, recs_time; /* scoreboard */
 	u32 sacked, lost, retrans;	  /* bytes of the scoreboard */
-	u32 nsacked_recs;
 
 	/* Receive. */
 	u32 irs, rcv_nxt, rcv_wup, rcv_wnd, copied_seq, rcv_up;
@@ -148,30 +150,29 @@ struct tcp_sock {
 	bool ts_ok, sack_ok, wscale_ok;
 	u8 snd_wscale, rcv_wscale;
 	u16 mss, advmss, user_mss, peer_mss; /* mss: payload bytes of a full segment now */
-	u32 ts_offset, ts_recent;
+	u32 ts_offset, ts_recent, pmtu;
 	u64 ts_recent_ns;
-	u32 pmtu;
 
 	/* Round trip, RFC 6298. */
 	u64 srtt, rttvar, rto, min_rtt; /* ns; srtt 0: no sample yet */
 	u64 rtt_sample_ns;		/* when min_rtt was taken */
-	u8 backoff, retries, probes_out;
-	u64 retrans_start; /* first retransmission of what is outstanding; 0: none */
-	u32 retrans_ts;
+	u64 retrans_start;		/* first retransmission of what is outstanding; 0: none */
 
 	/* Congestion. Bytes. */
 	const struct tcp_cc *cc;
 	u32 cwnd, ssthresh, recover; /* recover: snd_nxt when the recovery began */
 	u8 ca_state, dupacks;
 	bool tlp_out, tlp_retrans, rack_reordering, undo_ok, cwnd_limited;
+	u8 frto; /* enum tcp_frto, since the last timeout */
 	u32 tlp_end;
 	u32 prr_delivered, prr_out, prr_flight;
 	u32 undo_cwnd, undo_ssthresh;
 	u64 rack_tx_ns, rack_rtt;
 	u32 rack_end, rack_fack;
-	u8 rack_mult, rack_persist;
 	u32 rack_dsack_round;
-	u8 frto; /* enum tcp_frto, since the last timeout */
+	u8 rack_mult, rack_persist;
+	bool timer_armed;
+	u8 rtx_kind;
 	struct {
 		u64 epoch_ns, k_ms;
 		u32 w_max, origin, tcp_cwnd, acked;
@@ -186,23 +187,38 @@ struct tcp_sock {
 
 	/* Timers: ns, 0 off; one kernel timer serves all. */
 	struct net_timer timer;
-	bool timer_armed;
-	u8 rtx_kind;
 	u64 rtx_at, ack_at, keep_at;
 	u64 last_rx, last_tx, last_confirm, last_challenge;
-	u64 linger2; /* FIN_WAIT2 of a closed socket */
+	u64 last_data; /* when data came */
 	u32 user_timeout_ms;
-	u32 keep_idle_s, keep_intvl_s;
+	u16 keep_idle_s, keep_intvl_s;
+	s8 linger2; /* seconds in FIN_WAIT2 of a closed socket; 0 the default, -1 none */
 	u8 keep_probes, defer_accept, syn_limit;
 	bool nodelay, cork, fin_queued, more;
-	bool fastopen_connect;
-	bool inq; /* TCP_INQ: tell a reader what is left */
-	u16 fastopen_queue;
 	bool connecting; /* connect() was called and has not reported its result yet */
 	bool fin_seen;	 /* the peer's FIN is in rcv_nxt */
 	bool destroyed;
 	bool orphaned; /* counted in tcp_stack.orphans */
+	bool inq;      /* TCP_INQ: tell a reader what is left */
+	bool thin;     /* TCP_THIN_LINEAR_TIMEOUTS, as set: RACK-TLP does what it was for */
+	u8 save_syn;   /* TCP_SAVE_SYN */
+	bool rt_valid;
 	u32 notsent_lowat;
+
+	/* Fast Open (tcp_fastopen.c). */
+	bool fo_connect; /* TCP_FASTOPEN_CONNECT */
+	bool fo_no_cookie;
+	bool fo_ask;	  /* the SYN carries the option */
+	bool fo_deferred; /* connected as far as the user knows: the SYN goes with the first data */
+	bool fo_wait;	  /* the SYN brought data; the handshake's ACK is still to come */
+	bool fo_done;	  /* data went with the SYN and was taken */
+	u16 fo_data;	  /* bytes queued before the SYN, then those that went with it */
+	u16 fo_limit;	  /* listener: TCP_FASTOPEN */
+	u16 fo_pending;	  /* listener: children with fo_wait; accept_lock */
+	u16 fo_resets;	  /* ... and those that were reset, until fo_until; accept_lock */
+	u64 fo_until;
+	struct tcp_sock *fo_listener;	 /* reference, with fo_wait */
+	struct tcp_saved_syn *saved_syn; /* until it is asked for */
 
 	/* Listening. */
 	struct spinlock accept_lock;		  /* guards the rest; after slock */
@@ -210,19 +226,18 @@ struct tcp_sock {
 	struct list_head accept_node;
 	struct tcp_sock *listener; /* reference, while on a queue of it */
 	u32 accept_count, syn_count, backlog;
+	u32 rcv_rtt_seq;  /* receive buffer tuning */
 	u64 cookie_until; /* an overflow made cookies valid until then */
 
 	/* Receive buffer tuning: bytes copied per round trip. */
 	u32 drs_seq, drs_space;
 	u64 drs_time;
 	u64 rcv_rtt, rcv_rtt_time;
-	u32 rcv_rtt_seq;
 
 	/* Route. */
-	struct route_result rt;
-	bool rt_valid;
+	struct route_result rt; /* if rt_valid */
 
-	u32 total_retrans;
+	u32 total_retrans, delivered, dsack_dups, reord_seen, ooo_packets;
 	u64 bytes_acked, bytes_received, bytes_sent, bytes_retrans;
 	u32 segs_in, segs_out, data_segs_in, data_segs_out;
 };
@@ -233,10 +248,23 @@ static inline struct tcp_sock *tcp_sk(struct socket *s)
 }
 #define tcp_socket(tp) (&(tp)->inet.s)
 #define tcp_net(tp)    ((tp)->inet.s.net)
-static inline u64 tcp_fin_timeout(const struct tcp_sock *tp) /* linger2 is none of "at once" */
+static inline u64 tcp_fin_timeout(const struct tcp_sock *tp) /* linger2 is not negative */
 {
-	return tp->linger2 ? tp->linger2 : tcp_net(tp)->tcp_conf.fin_timeout * NSEC_PER_SEC;
+	return (tp->linger2 ? (u32)tp->linger2 : tcp_net(tp)->tcp_conf.fin_timeout) * NSEC_PER_SEC;
 }
+/* May the user write? On a passive Fast Open, before the handshake is complete. */
+static inline bool tcp_may_write(const struct tcp_sock *tp)
+{
+	u8 state = READ_ONCE(tp->state);
+
+	return TCP_IN(state, TCPB(ESTABLISHED) | TCPB(CLOSE_WAIT)) ||
+	       (state == TCP_STATE_SYN_RECV && tp->fo_wait);
+}
+
+struct tcp_saved_syn { /* TCP_SAVE_SYN: the headers of the SYN that made a connection */
+	u32 len;
+	u8 data[];
+};
 
 struct tcp_tw { /* TIME-WAIT */
 	struct tcp_entry entry;
@@ -267,6 +295,7 @@ struct tcp_stack {
 	u32 tw_count, tw_max;
 	_Atomic u32 orphans, sockets;
 	u32 orphan_max;
+	_Atomic(struct tcp_fo_cache *) fo_cache;
 	_Atomic u64 challenge_stamp;
 	_Atomic u32 challenge_left;
 };
@@ -308,7 +337,10 @@ struct tcp_syn_options {
 	u16 mss;
 	bool sack, ts, wscale_ok;
 	u8 wscale;
+	bool fo; /* with FO_LEN bytes of cookie */
+	u8 fo_len;
 	u32 ts_val, ts_ecr;
+	u8 fo_cookie[TCP_FO_MAX];
 };
 u32 tcp_write_syn_options(u8 *to, const struct tcp_syn_options *o);
 u32 tcp_write_options(u8 *to, struct tcp_sock *tp, u64 now, u32 room);
@@ -332,6 +364,34 @@ u32 tcp_cookie_ts(struct net_stack *net, const struct net_addr *l, const struct 
 		  const struct tcp_options *o);
 void tcp_cookie_options(struct net_stack *net, const struct net_addr *l, const struct net_addr *f, u32 ts_ecr,
 			struct tcp_options *o);
+
+u64 tcp_fastopen_hash(struct net_stack *net, const struct net_addr *l, const struct net_addr *f);
+
+/* tcp_fastopen.c (RFC 7413) */
+enum {
+	TCP_FO_CLIENT = 1,
+	TCP_FO_SERVER = 2,
+	TCP_FO_CLIENT_NO_COOKIE = 4,
+	TCP_FO_SERVER_NO_COOKIE = 0x200,
+	TCP_FO_SERVER_ALWAYS = 0x400
+}; /* tcp_tunables.fastopen */
+enum tcp_fo { TCP_FO_NONE, TCP_FO_GRANT, TCP_FO_ACCEPT };
+/* What becomes of a SYN with LEN bytes of data: nothing special; a cookie goes with the SYN-ACK; its data is
+ * taken at once. L's slock held. */
+enum tcp_fo tcp_fastopen_judge(struct tcp_sock *l, const struct ip_cb *cb, const struct tcp_options *o,
+			       u32 len);
+void tcp_fastopen_cookie(struct tcp_sock *c, struct tcp_syn_options *o); /* for C's peer, into a SYN-ACK */
+/* C, on L's SYN queue, takes P's data and goes to the accept queue. P stays the caller's. */
+void tcp_fastopen_accept(struct tcp_sock *l, struct tcp_sock *c, struct packet *p, u32 hdr);
+void tcp_fastopen_settled(struct tcp_sock *c, bool reset); /* fo_wait ends */
+/* The client's SYN: its option, and how many of the bytes queued it may carry. */
+u32 tcp_fastopen_offer(struct tcp_sock *tp, struct tcp_syn_options *o);
+u32 tcp_fastopen_room(struct tcp_sock *tp); /* bytes that a SYN to TP's peer may carry; 0: no cookie */
+void tcp_fastopen_answer(struct tcp_sock *tp, const struct tcp_options *o); /* the SYN-ACK came */
+/* The sender's part of MSG_FASTOPEN and of a deferred connection: connect, with as much of M as the SYN
+ * takes. Bytes taken (the rest is sent as usual), -errno. Owner. */
+ssize_t tcp_fastopen_send(struct tcp_sock *tp, struct net_msg *m);
+void tcp_fastopen_destroy(struct net_stack *net);
 
 /* tcp_output.c */
 int tcp_route(struct tcp_sock *tp); /* (re)do the cached route; 0, -errno */
@@ -367,6 +427,12 @@ static inline u32 tcp_receive_window(const struct tcp_sock *tp)
 	s32 w = (s32)(tp->rcv_wup + tp->rcv_wnd - tp->rcv_nxt);
 
 	return w > 0 ? (u32)w : 0;
+}
+/* Memory that received data may take: the buffer's size, less when all sockets together hold much. */
+static inline u32 tcp_rcv_limit(const struct tcp_sock *tp)
+{
+	return (u32)min((u64)READ_ONCE(tp->inet.s.rcvbuf),
+			net_mem_share(tcp_net(tp), tcp_net(tp)->tcp_rmem[0]));
 }
 u32 tcp_space(const struct tcp_sock *tp);
 void tcp_rcv_space_adjust(struct tcp_sock *tp);
@@ -428,12 +494,6 @@ int tcp_disconnect(struct tcp_sock *tp);
 void tcp_purge(struct tcp_sock *tp);
 void tcp_free(struct socket *s);
 
-/* Memory that received data may take: the buffer's size, less when all sockets together hold much. */
-static inline u32 tcp_rcv_limit(const struct tcp_sock *tp)
-{
-	return (u32)min((u64)READ_ONCE(tp->inet.s.rcvbuf),
-			net_mem_share(tcp_net(tp), tcp_net(tp)->tcp_rmem[0]));
-}
 /* tcp_send.c, tcp_recv.c, tcp_connect.c, tcp_sockopt.c */
 ssize_t tcp_sendmsg(struct socket *s, struct net_msg *m);
 ssize_t tcp_recvmsg(struct socket *s, struct net_msg *m);
@@ -442,7 +502,11 @@ void tcp_write_space(struct tcp_sock *tp);
 void tcp_sndbuf_expand(struct tcp_sock *tp);
 u32 tcp_readable(const struct tcp_sock *tp);
 int tcp_bind(struct socket *s, const struct sockaddr *sa, int len);
-int tcp_fastopen(struct tcp_sock *tp, const struct net_msg *m);
+int tcp_connect_locked(struct tcp_sock *tp, const struct sockaddr *sa, int len, bool nonblock);
+void tcp_start_syn(struct tcp_sock *tp); /* in SYN_SENT: the first SYN goes */
+/* Wait for the handshake's end; FRESH: this call began it. 0, -EINPROGRESS, -EALREADY, what went wrong. */
+int tcp_connect_wait(struct tcp_sock *tp, bool fresh, bool nonblock);
+ssize_t tcp_queue_data(struct tcp_sock *tp, struct net_msg *m, u32 most); /* bytes, without sending them */
 int tcp_connect(struct socket *s, const struct sockaddr *sa, int len, bool nonblock);
 int tcp_setsockopt(struct socket *s, int level, int opt, const void *val, int len);
 int tcp_getsockopt(struct socket *s, int level, int opt, void *val, int *len);

@@ -10,6 +10,7 @@
 #include "unit.h"
 
 #include "base/err.h"
+#include "fs/file.h"
 #include "kernel/clock.h"
 #include "net/checksum.h"
 #include "net/ip6.h"
@@ -612,6 +613,165 @@ static void test_fastopen(void **st)
 	finish();
 }
 
+static ssize_t fastopen(struct socket *s, const char *data)
+{
+	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = be16(PORT), .sin_addr.s_addr = B_IP};
+	struct iter it;
+	struct net_msg m = {
+		.iter = &it, .flags = MSG_FASTOPEN | MSG_DONTWAIT, .name = &to, .namelen = sizeof(to)};
+
+	iter_init_kernel(&it, (void *)data, strlen(data));
+	return s->ops->sendmsg(s, &m);
+}
+
+/* A listener for Fast Open, whose cookie the client has. */
+static struct socket *fastopen_listener(int limit)
+{
+	struct socket *l, *c, *s;
+
+	a->net.tcp_conf.fastopen = b->net.tcp_conf.fastopen = TCP_FO_CLIENT | TCP_FO_SERVER;
+	l = listen_at(b, 5);
+	assert_int_equal(sim_setopt(l, SOL_TCP, TCP_FASTOPEN, limit), 0);
+	c = sim_socket(&a->net, AF_INET, SOCK_STREAM);
+	assert_int_equal(fastopen(c, "x"), -EINPROGRESS);
+	s = accept_one(l);
+	sim_run(50 * MS);
+	assert_int_equal(tcp_sk(l)->fo_pending, 0);
+	socket_close(c);
+	socket_close(s);
+	return l;
+}
+
+static void test_fastopen_data(void **st)
+{
+	struct socket *l, *c, *s;
+	char buf[16];
+
+	start();
+	l = fastopen_listener(2);
+	c = sim_socket(&a->net, AF_INET, SOCK_STREAM);
+	assert_int_equal(fastopen(c, "hello"), 5);
+	sim_run(6 * MS); /* one way */
+	s = l->ops->accept(l, true);
+	assert_false(IS_ERR(s));
+	assert_int_equal(state(s), TCP_STATE_SYN_RECV);
+	assert_int_equal(tcp_sk(l)->fo_pending, 1);
+	assert_int_equal(tcp_poll(s), EPOLLIN | EPOLLRDNORM | EPOLLOUT | EPOLLWRNORM);
+	assert_int_equal(sim_recv(s, buf, 16, 0), 5);
+	assert_int_equal(sim_send(s, "early", 5, 0), 5);
+	sim_run(6 * MS);
+	assert_int_equal(state(c), TCP_STATE_ESTABLISHED);
+	assert_int_equal(sim_recv(c, buf, 16, 0), 5);
+	sim_run(6 * MS);
+	assert_int_equal(state(s), TCP_STATE_ESTABLISHED);
+	assert_int_equal(tcp_sk(l)->fo_pending, 0);
+	assert_int_equal(sim_send(c, "more", 4, 0), 4);
+	sim_run(20 * MS);
+	assert_int_equal(sim_recv(s, buf, 16, 0), 4);
+	socket_close(c);
+	socket_close(s);
+	socket_close(l);
+	finish();
+}
+
+/* The server's user is gone before the handshake is complete, and its SYN-ACK is lost; or the SYN is. */
+static void test_fastopen_losses(void **st)
+{
+	struct socket *l, *c, *s;
+	char buf[16];
+
+	start();
+	l = fastopen_listener(2);
+	c = sim_socket(&a->net, AF_INET, SOCK_STREAM);
+	assert_int_equal(fastopen(c, "hello"), 5);
+	sim_run(6 * MS);
+	link.down = true;
+	s = accept_one(l);
+	assert_int_equal(sim_recv(s, buf, 16, 0), 5);
+	assert_int_equal(sim_send(s, "answer", 6, 0), 6);
+	socket_close(s);
+	sim_run(20 * MS);
+	link.down = false;
+	assert_int_equal(state(c), TCP_STATE_SYN_SENT);
+	sim_run(5 * SEC);
+	assert_int_equal(sim_recv(c, buf, 16, 0), 6);
+	assert_int_equal(sim_recv(c, buf, 16, 0), 0);
+	socket_close(c);
+	assert_int_equal(tcp_sk(l)->fo_pending, 0);
+	c = sim_socket(&a->net, AF_INET, SOCK_STREAM);
+	link.down = true;
+	assert_int_equal(fastopen(c, "again"), 5);
+	sim_run(20 * MS);
+	link.down = false;
+	s = accept_one(l); /* after a SYN without data */
+	sim_run(100 * MS);
+	assert_int_equal(sim_recv(s, buf, 16, 0), 5);
+	socket_close(c);
+	socket_close(s);
+	socket_close(l);
+	finish();
+}
+
+/* Beyond the limit connections open as usual; forged ones that were reset count, too. */
+static void test_fastopen_limit(void **st)
+{
+	struct socket *l, *c[3], *s[3];
+	char buf[16];
+
+	start();
+	l = fastopen_listener(1);
+	for (unsigned i = 0; i < 3; i++) {
+		c[i] = sim_socket(&a->net, AF_INET, SOCK_STREAM);
+		assert_int_equal(fastopen(c[i], "hello"), 5);
+		if (i == 1) /* the first is reset, as by somebody whose address was forged */
+			forge(A_IP, B_IP, tcp_sk(c[0])->inet.lport, PORT, tcp_sk(c[0])->iss + 6, 0, 4, NULL);
+		sim_run(6 * MS);
+		assert_true(tcp_sk(l)->fo_pending + tcp_sk(l)->fo_resets <= 1);
+	}
+	for (unsigned i = 0; i < 3; i++) {
+		s[i] = accept_one(l);
+		sim_run(100 * MS);
+		if (i)
+			assert_int_equal(sim_recv(s[i], buf, 16, 0), 5);
+		socket_close(s[i]);
+		socket_close(c[i]);
+	}
+	socket_close(l);
+	finish();
+}
+
+/* A connection that does nothing keeps its sockets, one of them for each end, and nothing else. */
+static void test_idle_memory(void **st)
+{
+	struct socket *c[50], *s[50], *l;
+	u64 before;
+
+	start();
+	l = listen_at(b, 64);
+	c[0] = client();
+	s[0] = accept_one(l);
+	before = host_heap_live();
+	for (unsigned i = 1; i < 50; i++) {
+		c[i] = client();
+		s[i] = accept_one(l);
+		assert_int_equal(sim_send(c[i], "ping", 4, 0), 4);
+		sim_run(20 * MS);
+		assert_int_equal(sim_recv(s[i], (char[8]){}, 8, 0), 4);
+	}
+	sim_run(SEC);
+	assert_int_equal(host_heap_live() - before, 2 * 49);
+	assert_int_equal(atomic_load(&a->net.mem_used) + atomic_load(&b->net.mem_used), 0);
+	printf("an idle connection: %zu bytes, with its open file %zu\n", sizeof(struct tcp_sock),
+	       sizeof(struct tcp_sock) + sizeof(struct file));
+	assert_in_range(sizeof(struct tcp_sock) + sizeof(struct file), 1, 1536);
+	for (unsigned i = 0; i < 50; i++) {
+		socket_close(c[i]);
+		socket_close(s[i]);
+	}
+	socket_close(l);
+	finish();
+}
+
 /* MSG_ZEROCOPY sends are numbered, and their completions come back as ranges: the bytes were copied. */
 static void test_zerocopy(void **st)
 {
@@ -1113,7 +1273,8 @@ UNIT_TESTS(test_refused, test_unreachable, test_connect_times_out, test_close_or
 	   test_simultaneous_open, test_half_close, test_fin_wait2_orphan, test_unread_data_resets,
 	   test_data_after_close_resets, test_linger_zero_aborts, test_zero_window,
 	   test_retransmission_gives_up, test_user_timeout, test_keepalive, test_forged_segments,
-	   test_syn_cookies, test_syn_flood, test_fastopen, test_zerocopy, test_accept_queue_overflow,
+	   test_syn_cookies, test_syn_flood, test_fastopen, test_fastopen_data, test_fastopen_losses,
+	   test_fastopen_limit, test_idle_memory, test_zerocopy, test_accept_queue_overflow,
 	   test_time_wait_reuse, test_path_mtu, test_path_mtu_black_hole, test_spurious_timeout,
 	   test_idle_restart, test_keepalive_half_closed, test_urgent, test_nagle, test_long_fat_pipe,
 	   test_ipv6, test_no_memory)
