@@ -173,7 +173,7 @@ def _agent(s):
 
 def _net(s):
     s.make(["-C", "tests/net-sim", "check"], 600)
-    s.make(["-C", "tests/net-sim", "check-linux"], 300)
+    s.make(["-C", "tests/net-sim", "check-linux", "CASES=" + ("full" if s.ns.full else "quick")], 3600 if s.ns.full else 300)
 
 
 def _fuzz(s):

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""Our TCP against this host's: linux.py LINUX_PEER. Both talk over a TAP device in a network namespace made for it, through links
-that lose, reorder, duplicate, corrupt and delay frames both ways. Prints a line a case; needs root and /dev/net/tun."""
+"""Our TCP against this host's: linux.py LINUX_PEER [full]. Both talk over a TAP device in a network namespace made for it, through
+links that lose, reorder, duplicate, corrupt and delay frames both ways; then come the cases of linux_cases.py. FULL: all of it with
+ten seeds, and what takes long. Prints a line a case; needs root and /dev/net/tun."""
 import os
 import socket
 import struct
@@ -9,6 +10,8 @@ import subprocess
 import sys
 import threading
 import time
+
+import linux_cases
 
 OURS, THEIRS = "10.0.0.1", "10.0.0.2"
 #        name                     loss reorder dup corrupt delay_ms (of 10,000), bytes of bulk, requests
@@ -102,40 +105,54 @@ def called_back(n):
     assert got == pattern(n), "%d of %d bytes, or wrong ones" % (len(got), n)
 
 
-def run_case(peer, index, case):
-    name, *link, bulk, count = case
-    with subprocess.Popen([peer, "tap0", str(index + 1)] + [str(v) for v in link], stdin=subprocess.PIPE,
-                          stdout=subprocess.PIPE) as p:
-        try:
-            assert p.stdout.readline() == b"ready\n", "linux-peer did not start"
-            subprocess.run(["ip", "address", "add", THEIRS + "/24", "dev", "tap0"], check=True)
-            subprocess.run(["ip", "link", "set", "tap0", "up"], check=True)
-            for part, n in ((bulk_in, bulk), (bulk_out, bulk), (both_ways, bulk // 2), (requests, count), (called_back, bulk // 4)):
-                began = time.monotonic()
-                try:
-                    part(n)
-                    print("ok   linux: %s, %s (%.1f s)" % (name, part.__name__, time.monotonic() - began), flush=True)
-                except (AssertionError, OSError) as e:
-                    print("not ok linux: %s, %s: %r" % (name, part.__name__, e), flush=True)
-                    return False
-        finally:
-            p.stdin.close()
-            try:
-                p.wait(5)
-            except subprocess.TimeoutExpired:
-                p.kill()
+def run(name, part, *args):
+    """One line. False: it failed."""
+    began = time.monotonic()
+    try:
+        part(*args)
+    except (AssertionError, OSError) as e:
+        print("not ok linux: %s: %r" % (name, e), flush=True)
+        return False
+    print("ok   linux: %s (%.1f s)" % (name, time.monotonic() - began), flush=True)
     return True
 
 
+def run_link(program, seed, case):
+    name, *link, bulk, count = case
+    peer = linux_cases.Peer(program, seed, link)
+    try:
+        return all(run("%s, %s" % (name, part.__name__), part, n)
+                   for part, n in ((bulk_in, bulk), (bulk_out, bulk), (both_ways, bulk // 2), (requests, count), (called_back, bulk // 4)))
+    finally:
+        peer.close()
+
+
+def run_hand(program, seed, part):
+    peer = linux_cases.Peer(program, seed)
+    try:
+        return run(part.__name__.replace("_", " "), part, peer)
+    finally:
+        peer.close()
+
+
+def inside(program, full):
+    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+    seeds = range(1, 11) if full else (1,)
+    good = [run_link(program, 100 * seed + i, case) for seed in seeds for i, case in enumerate(CASES)]
+    good += [run_hand(program, seed, part) for seed in seeds
+             for part in linux_cases.QUICK + (linux_cases.FULL if full else ())]
+    return 0 if all(good) else 1
+
+
 def main():
-    if len(sys.argv) == 3 and sys.argv[2] == "inside":
-        subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
-        good = [run_case(sys.argv[1], i, case) for i, case in enumerate(CASES)]
-        return 0 if all(good) else 1
+    full = sys.argv[2:3] == ["full"]
+    if len(sys.argv) == 4:
+        return inside(sys.argv[1], full)
     if os.geteuid() != 0 or not os.path.exists("/dev/net/tun") or subprocess.call(["unshare", "-n", "true"], stderr=subprocess.DEVNULL):
         print("skipped: needs root, /dev/net/tun and network namespaces")
         return 0
-    return subprocess.call(["unshare", "-n", sys.executable, os.path.abspath(__file__), os.path.abspath(sys.argv[1]), "inside"])
+    return subprocess.call(["unshare", "-n", sys.executable, os.path.abspath(__file__), os.path.abspath(sys.argv[1]),
+                            "full" if full else "quick", "inside"])
 
 
 sys.exit(main())

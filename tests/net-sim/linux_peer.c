@@ -8,7 +8,7 @@
  *	port 19	says how many bytes he wants (32 bits) and gets them: byte K is K * 7;
  *	port 20	says a port and how many bytes he wants there (32 bits each): we connect to him.
  *
- * It ends with its standard input. */
+ * It carries out the commands on its standard input (command.h), and ends with it. */
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "command.h"
 #include "host/host_private.h"
 #include "kernel/clock.h"
 #include "net/tcp.h"
@@ -219,7 +220,7 @@ int main(int argc, char **argv)
 		next = host_next_timer();
 		now = real_now() - offset;
 		poll(fds, 2, next <= now ? 0 : (int)min((next - now) / NSEC_PER_MSEC + 1, 100ull));
-		if (fds[1].revents)
+		if (fds[1].revents && !commands(&host, &link_))
 			return 0;
 		while ((n = read(tap, frame, sizeof(frame))) > 0)
 			sim_from_outside(&link_, frame, (u32)n);
