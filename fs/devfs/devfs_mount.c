@@ -77,7 +77,7 @@ int devfs_pts_add(u32 index, u64 rdev)
 			      ? -EEXIST
 			      : add_node(pts_dir, name, S_IFCHR | 0620, rdev, &i);
 		if (!err) {
-			i->uid = current_process()->fsuid;
+			i->uid = current_cred()->fsuid;
 			i->gid = TTY_GROUP;
 		}
 		mutex_unlock(&pts_dir->lock);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* The directories of a process and of its threads, and finding the process that a file is about. */
+#include "kernel/ptrace.h"
 #include "kernel/vm.h"
 #include "proc.h"
-#include <linux/capability.h>
 
 #define PATH_SIZE 4096
 
@@ -28,24 +28,13 @@ struct thread *proc_thread(const struct pseudo_ctx *ctx)
 	return t;
 }
 
-/* As ptrace_may_access: the same user in all of its ids, or the power to trace anybody. */
-bool proc_may_inspect(struct process *p)
-{
-	struct process *me = current_process();
-
-	if (p == me || process_capable(CAP_SYS_PTRACE))
-		return true;
-	return p->dumpable && me->fsuid == p->uid && me->fsuid == p->euid && me->fsuid == p->suid &&
-	       me->fsgid == p->gid && me->fsgid == p->egid && me->fsgid == p->sgid;
-}
-
 struct process *proc_inspect(const struct pseudo_ctx *ctx)
 {
 	struct process *p = proc_process(ctx);
 
 	if (!p)
 		return ERR_PTR(-ESRCH);
-	if (!proc_may_inspect(p)) {
+	if (!ptrace_may_access(p, PTRACE_BY_FSIDS)) {
 		process_put(p);
 		return ERR_PTR(-EACCES);
 	}

@@ -21,7 +21,6 @@ struct process *proc_inspect(const struct pseudo_ctx *ctx);
 /* Its address space, with a reference; NULL: it has none (a zombie, a kernel process). ERR_PTR(-ESRCH,
  * -EACCES). */
 struct vmspace *proc_vm(const struct pseudo_ctx *ctx);
-bool proc_may_inspect(struct process *p);
 
 /* root.c */
 extern const struct pseudo_entry proc_root;

@@ -161,13 +161,19 @@ const struct pseudo_entry proc_root = PROC_DIR(NULL, 0555, &root_dir);
 static void owner(const struct pseudo_ctx *ctx, u32 *uid, u32 *gid)
 {
 	struct process *p = ctx->pid ? proc_process(ctx) : NULL;
+	struct thread *t = p && ctx->tid ? proc_thread(ctx) : NULL;
+	struct cred *c;
 
 	if (!p)
 		return;
-	if (p->dumpable) {
-		*uid = p->euid;
-		*gid = p->egid;
+	if (p->dumpable == 1) {
+		c = t ? thread_cred_get(t) : process_cred_get(p);
+		*uid = c->euid;
+		*gid = c->egid;
+		cred_put(c);
 	}
+	if (t)
+		thread_put(t);
 	process_put(p);
 }
 

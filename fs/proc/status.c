@@ -15,6 +15,7 @@ struct facts {
 	bool whole; /* the process rather than one thread */
 	char state;
 	struct signal_summary sig;
+	struct cred *cred;
 };
 
 static int facts_get(struct facts *x, const struct pseudo_ctx *ctx)
@@ -28,6 +29,7 @@ static int facts_get(struct facts *x, const struct pseudo_ctx *ctx)
 		return -ESRCH;
 	}
 	x->vm = process_get_vm(x->p);
+	x->cred = x->t ? thread_cred_get(x->t) : process_cred_get(x->p);
 	x->state = x->p->zombie || !x->t ? 'Z' : thread_state_letter(x->t);
 	if (x->t)
 		signal_summary(x->t, &x->sig);
@@ -40,6 +42,7 @@ static void facts_put(struct facts *x)
 		vmspace_put(x->vm);
 	if (x->t)
 		thread_put(x->t);
+	cred_put(x->cred);
 	process_put(x->p);
 }
 
@@ -90,7 +93,7 @@ int proc_stat(struct seq *s, const struct pseudo_ctx *ctx)
 	if (err)
 		return err;
 	p = x.p;
-	open = proc_may_inspect(p); /* addresses are shown to those who may look */
+	open = ptrace_may_access(p, PTRACE_BY_FSIDS); /* addresses are shown to those who may look */
 	facts_times(&x, &user, &system);
 	facts_faults(&x, &minor, &major);
 	terminal = tty_session_terminal(p->sid, &tpgid);
@@ -160,6 +163,7 @@ static void status_name(struct seq *s, const char *name)
 static void status_head(struct seq *s, const struct facts *x)
 {
 	struct fs_context *fs = process_get_fs(x->p);
+	const struct cred *c = x->cred;
 	struct process *p = x->p;
 	u32 tid = x->t ? x->t->tid : p->pid;
 
@@ -171,14 +175,14 @@ static void status_head(struct seq *s, const struct facts *x)
 	}
 	seq_printf(s, "\nState:\t%s\nTgid:\t%u\nNgid:\t0\nPid:\t%u\nPPid:\t%u\nTracerPid:\t%u\n",
 		   state_name(x->state), p->pid, tid, process_ppid(p), x->t ? thread_tracer(x->t) : 0);
-	seq_printf(s, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\n", p->uid, p->euid, p->suid, p->fsuid,
-		   p->gid, p->egid, p->sgid, p->fsgid);
+	seq_printf(s, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\n", c->uid, c->euid, c->suid, c->fsuid,
+		   c->gid, c->egid, c->sgid, c->fsgid);
 }
 
 static void status_ids(struct seq *s, const struct facts *x)
 {
 	struct fdtable *files = process_get_files(x->p);
-	struct group_list *g = groups_get(x->p);
+	const struct group_list *g = x->cred->groups;
 	struct process *p = x->p;
 	unsigned room = 0;
 
@@ -189,7 +193,6 @@ static void status_ids(struct seq *s, const struct facts *x)
 	seq_printf(s, "FDSize:\t%u\nGroups:\t", room);
 	for (u32 i = 0; g && i < g->n; i++)
 		seq_printf(s, "%u ", g->gid[i]);
-	groups_put(g);
 	seq_printf(s, "\nNStgid:\t%u\nNSpid:\t%u\nNSpgid:\t%u\nNSsid:\t%u\n", p->pid,
 		   x->t ? x->t->tid : p->pid, p->pgid, p->sid);
 }
@@ -241,15 +244,15 @@ static void status_signals(struct seq *s, const struct facts *x)
 		   (unsigned long long)g->caught);
 }
 
-static void status_security(struct seq *s, const struct process *p, struct thread *t)
+static void status_security(struct seq *s, const struct cred *c, struct thread *t)
 {
 	seq_printf(
 		s,
 		"CapInh:\t%016llx\nCapPrm:\t%016llx\nCapEff:\t%016llx\nCapBnd:\t%016llx\nCapAmb:\t%016llx\n",
-		(unsigned long long)p->cap_inheritable, (unsigned long long)p->cap_permitted,
-		(unsigned long long)p->cap_effective, (unsigned long long)p->cap_bounding,
-		(unsigned long long)p->cap_ambient);
-	seq_printf(s, "NoNewPrivs:\t%d\nSeccomp:\t%u\nSeccomp_filters:\t%u\n", p->no_new_privs,
+		(unsigned long long)c->cap_inheritable, (unsigned long long)c->cap_permitted,
+		(unsigned long long)c->cap_effective, (unsigned long long)c->cap_bounding,
+		(unsigned long long)c->cap_ambient);
+	seq_printf(s, "NoNewPrivs:\t%d\nSeccomp:\t%u\nSeccomp_filters:\t%u\n", t && t->no_new_privs,
 		   t ? t->seccomp.mode : 0, t ? seccomp_filters(t) : 0);
 	seq_puts(s, "Speculation_Store_Bypass:\tnot vulnerable\nSpeculationIndirectBranch:\tnot affected\n");
 }
@@ -293,7 +296,7 @@ int proc_status(struct seq *s, const struct pseudo_ctx *ctx)
 	if (x.vm)
 		status_memory(s, x.vm);
 	status_signals(s, &x);
-	status_security(s, x.p, x.t);
+	status_security(s, x.cred, x.t);
 	if (x.t) {
 		affinity(s, x.t);
 		seq_printf(s, "voluntary_ctxt_switches:\t%llu\nnonvoluntary_ctxt_switches:\t%llu\n",

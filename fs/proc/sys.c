@@ -69,7 +69,7 @@ static u32 kept_randomize = 2, kept_panic, kept_perf_paranoid = 2, kept_dmesg_re
 	   kept_sysrq = 16, kept_swappiness = 60,
 	   kept_dirty_ratio = 20, kept_dirty_background = 10, kept_cache_pressure = 100, kept_panic_on_oom,
 	   kept_oom_allocating, kept_hugetlb_group, kept_protected_hardlinks = 1, kept_protected_symlinks = 1,
-	   kept_suid_dumpable, kept_compact, kept_zone_reclaim,
+	   kept_compact, kept_zone_reclaim,
 	   kept_dirty_expire = 3000, kept_dirty_writeback = 500;
 static u64 kept_file_max = 0x7fffffffffffffff, kept_pipe_soft = 16384, kept_pipe_hard;
 static const u32 pid_max = PID_MAX, ngroups_max = 65536, cap_last_cap = CAP_LAST_CAP, overflow_id = 65534,
@@ -378,7 +378,7 @@ static const struct pseudo_entry fs_entries[] = {
 	NUMBER("overflowgid", 0444, overflow_id, 0, 0),
 	NUMBER("protected_hardlinks", 0644, kept_protected_hardlinks, 0, 1),
 	NUMBER("protected_symlinks", 0644, kept_protected_symlinks, 0, 1),
-	NUMBER("suid_dumpable", 0644, kept_suid_dumpable, 0, 2),
+	NUMBER("suid_dumpable", 0644, suid_dumpable, 0, 2),
 	NUMBER("lease-break-time", 0644, lease_break_time, 0, 0x7fffffff),
 	PROC_DIR("inotify", 0555, &inotify_dir),
 	PROC_DIR("epoll", 0555, &epoll_dir),

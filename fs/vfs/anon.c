@@ -67,8 +67,8 @@ void anon_getattr(const struct file *f, struct statx *out)
 		out->stx_mode = S_IFSOCK | 0777;
 	else if (f->anon_name && !strcmp(f->anon_name, "pipe"))
 		out->stx_mode = S_IFIFO | 0600;
-	out->stx_uid = current_process()->fsuid;
-	out->stx_gid = current_process()->fsgid;
+	out->stx_uid = current_cred()->fsuid;
+	out->stx_gid = current_cred()->fsgid;
 }
 
 static int view_getattr(struct inode *i, struct statx *out)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Who may do what: mode bits against the process's file system identity, as POSIX 4.7 says, and the
+/* Who may do what: mode bits against the thread's file system identity, as POSIX 4.7 says, and the
  * capabilities that override them (capabilities(7)): all but the lack of any x bit. Fields of the inode are
  * sampled without its lock: a change that races takes effect before or after. */
 #include "internal.h"
@@ -7,25 +7,27 @@
 
 struct creds creds_fs(void)
 {
-	struct process *p = current_process();
+	const struct cred *c = current_cred();
 
-	return (struct creds){.uid = p->fsuid, .gid = p->fsgid, .caps = p->cap_effective};
+	return (struct creds){.uid = c->fsuid, .gid = c->fsgid, .caps = c->cap_effective};
 }
 
-/* What the process could do were its real user its effective one. */
+/* What the thread could do were its real user its effective one. */
 struct creds creds_real(void)
 {
-	struct process *p = current_process();
-	u64 caps = p->cap_effective;
+	const struct cred *c = current_cred();
+	u64 caps = c->cap_effective;
 
-	if (!(p->securebits & SECBIT_NO_SETUID_FIXUP))
-		caps = p->uid ? 0 : p->cap_permitted;
-	return (struct creds){.uid = p->uid, .gid = p->gid, .caps = caps};
+	if (!(c->securebits & SECBIT_NO_SETUID_FIXUP))
+		caps = c->uid ? 0 : c->cap_permitted;
+	return (struct creds){.uid = c->uid, .gid = c->gid, .caps = caps};
 }
 
 bool creds_in_group(const struct creds *c, u32 gid)
 {
-	return c->gid == gid || process_in_group(current_process(), gid);
+	const struct group_list *g = current_cred()->groups;
+
+	return c->gid == gid || (g && group_list_has(g, gid));
 }
 
 /* The mode bits say no: does a capability say yes? */

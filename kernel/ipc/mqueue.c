@@ -69,7 +69,7 @@ static void notify_send(struct mq *q)
 		info.si_signo = q->notify_signal;
 		info.si_code = SI_MESGQ;
 		info.si_pid = (int)current_process()->pid;
-		info.si_uid = current_process()->uid;
+		info.si_uid = current_cred()->uid;
 		info.si_ptr = q->notify_value.sival_ptr;
 		signal_send_process(q->notify, q->notify_signal, &info);
 	}

@@ -154,8 +154,8 @@ static struct mq *mq_create(const char *name, u32 mode, const struct mq_attr *at
 	refcount_set(&q->ref, 1);
 	str_copy(q->name, name, sizeof q->name);
 	q->mode = mode & 0777 & ~(p->fs ? fs_context_umask(p->fs) : 0);
-	q->uid = p->fsuid;
-	q->gid = p->fsgid;
+	q->uid = current_cred()->fsuid;
+	q->gid = current_cred()->fsgid;
 	q->max_messages = attr->mq_maxmsg;
 	q->max_size = attr->mq_msgsize;
 	mutex_init(&q->lock);
@@ -170,14 +170,14 @@ static struct mq *mq_create(const char *name, u32 mode, const struct mq_attr *at
 static int mq_permission(const struct mq *q, u32 flags)
 {
 	static const u8 needs[] = {MAY_READ, MAY_WRITE, MAY_READ | MAY_WRITE};
-	const struct process *p = current_process();
+	const struct cred *c = current_cred();
 	u32 granted = q->mode;
 
 	if ((flags & O_ACCMODE) == O_ACCMODE)
 		return -EINVAL;
-	if (p->fsuid == q->uid)
+	if (c->fsuid == q->uid)
 		granted >>= 6;
-	else if (p->fsgid == q->gid)
+	else if (cred_in_group(c, q->gid))
 		granted >>= 3;
 	return (needs[flags & O_ACCMODE] & ~granted) && !process_capable(CAP_DAC_OVERRIDE) ? -EACCES : 0;
 }
@@ -262,8 +262,8 @@ SYSCALL_DEFINE1(mq_unlink, const char __app *, app_name)
 	q = mq_find(name);
 	if (!q) {
 		err = -ENOENT;
-	} else if (current_process()->fsuid != q->uid && !process_capable(CAP_FOWNER)) {
-		err = -EACCES;
+	} else if (current_cred()->fsuid != q->uid && !process_capable(CAP_FOWNER)) {
+		err = -EPERM; /* the directory is sticky */
 	} else {
 		list_del(&q->node);
 		named--;

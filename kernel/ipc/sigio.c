@@ -83,9 +83,16 @@ static struct process *owner_process(const struct sigio_owner *o)
 	return p;
 }
 
-static bool may_signal(const struct sigio_owner *o, const struct process *p)
+static bool may_signal(const struct sigio_owner *o, struct process *p)
 {
-	return !o->euid || o->euid == p->suid || o->euid == p->uid || o->uid == p->suid || o->uid == p->uid;
+	const struct cred *c;
+	bool may;
+
+	rcu_read_lock();
+	c = rcu_dereference(p->cred);
+	may = !o->euid || o->euid == c->suid || o->euid == c->uid || o->uid == c->suid || o->uid == c->uid;
+	rcu_read_unlock();
+	return may;
 }
 
 static void send_process(const struct sigio_owner *o, struct process *p, int sig, const siginfo_t *info)
@@ -316,8 +323,8 @@ static int owner_resolve(struct sigio_owner *o)
 	struct process *p;
 	struct thread *t;
 
-	o->uid = current_process()->uid;
-	o->euid = current_process()->euid;
+	o->uid = current_cred()->uid;
+	o->euid = current_cred()->euid;
 	if (!o->id)
 		return 0;
 	switch (o->type) {

@@ -28,7 +28,6 @@ static int grow(struct sysv_table *t)
 
 int sysv_insert(struct sysv_table *t, struct sysv_object *o, int key, u32 mode)
 {
-	struct process *p = current_process();
 	unsigned i;
 
 	if (t->used >= t->limit)
@@ -40,8 +39,8 @@ int sysv_insert(struct sysv_table *t, struct sysv_object *o, int key, u32 mode)
 	refcount_set(&o->ref, 1);
 	o->key = key;
 	o->id = (int)((t->seq++ & 0xffff) << SYSV_INDEX_BITS | i);
-	o->uid = o->cuid = p->euid;
-	o->gid = o->cgid = p->egid;
+	o->uid = o->cuid = current_cred()->euid;
+	o->gid = o->cgid = current_cred()->egid;
 	o->mode = mode & 0777;
 	t->slots[i] = o;
 	t->used++;
@@ -113,28 +112,23 @@ int sysv_highest_index(struct sysv_table *t)
 	return i;
 }
 
-static bool in_group(struct process *p, u32 gid)
-{
-	return p->egid == gid || process_in_group(p, gid);
-}
-
 int sysv_permission(const struct sysv_object *o, u32 mode)
 {
-	struct process *p = current_process();
+	const struct cred *c = current_cred();
 	u32 granted = o->mode;
 
-	if (p->euid == o->uid || p->euid == o->cuid)
+	if (c->euid == o->uid || c->euid == o->cuid)
 		granted >>= 6;
-	else if (in_group(p, o->gid) || in_group(p, o->cgid))
+	else if (cred_in_group(c, o->gid) || cred_in_group(c, o->cgid))
 		granted >>= 3;
 	return (mode & ~granted & 7) && !process_capable(CAP_IPC_OWNER) ? -EACCES : 0;
 }
 
 int sysv_owner(const struct sysv_object *o)
 {
-	const struct process *p = current_process();
+	u32 euid = current_cred()->euid;
 
-	return p->euid == o->uid || p->euid == o->cuid || process_capable(CAP_SYS_ADMIN) ? 0 : -EPERM;
+	return euid == o->uid || euid == o->cuid || process_capable(CAP_SYS_ADMIN) ? 0 : -EPERM;
 }
 
 struct ipc64_perm sysv_perm(const struct sysv_object *o)

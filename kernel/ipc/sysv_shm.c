@@ -11,6 +11,7 @@
 #include "kernel/syscall.h"
 #include "kernel/vm.h"
 #include <linux/mman.h>
+#include <linux/capability.h>
 
 SYSV_TABLE(shm_segments, SEGMENTS_MAX);
 u64 shm_pages_total;
@@ -132,7 +133,7 @@ static long segment_create(int key, size_t size, int flags)
 	shift = (unsigned)flags >> SHM_HUGE_SHIFT & SHM_HUGE_MASK;
 	if (huge && shift && shift != HUGE_SHIFT)
 		return -EINVAL;
-	if (huge && current_process()->euid)
+	if (huge && !process_capable(CAP_IPC_LOCK) && !cred_in_group(current_cred(), 0))
 		return -EPERM;
 	s = kzalloc(sizeof *s);
 	if (!s)

@@ -2,6 +2,7 @@
 /* The heap of brk(2): one anonymous VMA that grows up from brk_start. man-pages brk(2). */
 #include "kernel/process.h"
 #include "vm_internal.h"
+#include <linux/capability.h>
 
 void vm_set_brk(struct vmspace *vm, u64 start)
 {
@@ -16,14 +17,13 @@ static int grow_heap(struct vmspace *vm, u64 from, u64 to)
 	u32 flags = VMA_READ | VMA_WRITE | VMA_BRK | VMA_MAYWRITE | vm->lock_future;
 	struct vma *next = vma_find(vm, from), *v;
 	u64 guard = next && next->flags & VMA_GROWSDOWN ? STACK_GUARD_GAP : 0;
-	struct process *p = current_process();
 
 	if (from < MMAP_MIN_ADDR || to > APP_LIMIT || (next && next->start < to + guard))
 		return -ENOMEM;
 	if (vm_check_limits(vm, flags, PAGES(to - from)))
 		return -ENOMEM;
-	if (flags & VMA_LOCKED && p->euid &&
-	    vm->locked_vm + PAGES(to - from) > p->rlim[RLIMIT_MEMLOCK].rlim_cur >> PAGE_SHIFT)
+	if (flags & VMA_LOCKED && !process_capable(CAP_IPC_LOCK) &&
+	    vm->locked_vm + PAGES(to - from) > current_process()->rlim[RLIMIT_MEMLOCK].rlim_cur >> PAGE_SHIFT)
 		return -EAGAIN;
 	v = vma_extendable(vm, from, flags, NULL, PAGES(from));
 	if (v) {

@@ -5,9 +5,11 @@
  */
 #include "base/string.h"
 #include "kernel/process.h"
+#include "kernel/ptrace.h"
 #include "kernel/syscall.h"
 #include "vm_internal.h"
 #include <linux/mempolicy.h>
+#include <linux/capability.h>
 
 #define MAX_NODES 1024 /* node numbers that a mask may name, as Debian's kernel has them */
 #define MODE_MAX  (MPOL_PREFERRED_MANY + 1)
@@ -159,7 +161,7 @@ SYSCALL_DEFINE6(mbind, u64, start, u64, len, u64, mode, const u64 __app *, mask,
 
 	if (flags & ~(unsigned)(MPOL_MF_STRICT | MPOL_MF_MOVE | MPOL_MF_MOVE_ALL))
 		return -EINVAL;
-	if (flags & MPOL_MF_MOVE_ALL && current_process()->euid)
+	if (flags & MPOL_MF_MOVE_ALL && !process_capable(CAP_SYS_NICE))
 		return -EPERM;
 	if (start & ~PAGE_MASK)
 		return -EINVAL;
@@ -214,13 +216,13 @@ SYSCALL_DEFINE4(migrate_pages, int, pid, u64, maxnode, const u64 __app *, from, 
 	if (pid && !p)
 		return -ESRCH;
 	if (p) {
-		bool allowed = !current_process()->euid || current_process()->euid == p->uid;
+		bool allowed = ptrace_may_access(p, PTRACE_BY_REAL_IDS);
 
 		process_put(p);
 		if (!allowed)
 			return -EPERM;
 	}
-	if (foreign && current_process()->euid)
+	if (foreign && !process_capable(CAP_SYS_NICE))
 		return -EPERM;
 	return new ? 0 : -EINVAL; /* no page is left unmoved: all are where they can be */
 }
@@ -251,7 +253,7 @@ SYSCALL_DEFINE6(move_pages, int, pid, u64, count, const u64 __app *, pages, cons
 
 	if (flags & ~(MPOL_MF_MOVE | MPOL_MF_MOVE_ALL))
 		return -EINVAL;
-	if (flags & MPOL_MF_MOVE_ALL && current_process()->euid)
+	if (flags & MPOL_MF_MOVE_ALL && !process_capable(CAP_SYS_NICE))
 		return -EPERM;
 	if (pid && (u32)pid != current_process()->pid) {
 		struct process *p = process_find((u32)pid);

@@ -4,24 +4,16 @@
 #include "base/iter.h"
 #include "kernel/alloc.h"
 #include "kernel/process.h"
+#include "kernel/ptrace.h"
 #include "kernel/syscall.h"
 #include "vm_internal.h"
+#include <linux/capability.h>
 #include <linux/mman.h>
 #include <linux/uio.h>
 
 #ifndef MADV_COLLAPSE
 #define MADV_COLLAPSE 25
 #endif
-
-/* As ptrace: the same user in every respect, or root. */
-static bool may_access(struct process *p)
-{
-	struct process *me = current_process();
-
-	return p == me || !me->euid ||
-	       (me->uid == p->uid && me->uid == p->euid && me->gid == p->gid && me->gid == p->egid &&
-		p->dumpable);
-}
 
 static long load_vec(struct iter_vec **out, const struct iovec __app *vec, u64 n)
 {
@@ -88,7 +80,7 @@ static long do_process_vm(int pid, const struct iovec __app *lvec, u64 ln, const
 {
 	struct iter_vec *local = NULL, *remote = NULL;
 	struct vmspace *vm = NULL;
-	struct process *p = NULL;
+	struct thread *t = NULL;
 	struct iter it;
 	char *buf = NULL;
 	long result;
@@ -103,14 +95,14 @@ static long do_process_vm(int pid, const struct iovec __app *lvec, u64 ln, const
 	result = load_vec(&remote, rvec, rn);
 	if (result <= 0)
 		goto out;
-	p = process_find((u32)pid);
+	t = thread_find((u32)pid);
 	result = -ESRCH;
-	if (!p)
+	if (!t)
 		goto out;
 	result = -EPERM;
-	if (!may_access(p))
+	if (!ptrace_may_access_thread(t, PTRACE_BY_REAL_IDS))
 		goto out;
-	vm = process_get_vm(p);
+	vm = process_get_vm(t->proc);
 	result = -ESRCH;
 	if (!vm)
 		goto out;
@@ -125,8 +117,8 @@ out:
 	kfree(buf);
 	if (vm)
 		vmspace_put(vm);
-	if (p)
-		process_put(p);
+	if (t)
+		thread_put(t);
 	kfree(remote);
 	kfree(local);
 	return result;
@@ -168,8 +160,11 @@ SYSCALL_DEFINE5(process_madvise, int, pidfd, const struct iovec __app *, vec, u6
 	if (advice != MADV_COLD && advice != MADV_PAGEOUT && advice != MADV_WILLNEED &&
 	    advice != MADV_COLLAPSE)
 		goto out_put;
+	result = -EACCES;
+	if (!ptrace_may_access(p, PTRACE_BY_FSIDS))
+		goto out_put;
 	result = -EPERM;
-	if (!may_access(p) || current_process()->euid)
+	if (!process_capable(CAP_SYS_NICE))
 		goto out_put;
 	vm = process_get_vm(p);
 	result = -ESRCH;

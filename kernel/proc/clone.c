@@ -58,26 +58,11 @@ static int check_flags(const struct clone_request *r)
 static void copy_attributes(struct process *new, const struct process *from)
 {
 	memcpy(new->rlim, from->rlim, sizeof(new->rlim));
-	new->uid = from->uid;
-	new->euid = from->euid;
-	new->suid = from->suid;
-	new->fsuid = from->fsuid;
-	new->gid = from->gid;
-	new->egid = from->egid;
-	new->sgid = from->sgid;
-	new->fsgid = from->fsgid;
-	new->groups = groups_get((struct process *)from);
-	new->cap_effective = from->cap_effective;
-	new->cap_permitted = from->cap_permitted;
-	new->cap_inheritable = from->cap_inheritable;
-	new->cap_bounding = from->cap_bounding;
-	new->cap_ambient = from->cap_ambient;
-	new->securebits = from->securebits;
+	new->cred = cred_get(current->cred);
 	new->nice = from->nice;
 	new->personality = from->personality;
 	new->ioprio = from->ioprio;
 	new->dumpable = from->dumpable;
-	new->no_new_privs = from->no_new_privs;
 	new->thp_disabled = from->thp_disabled;
 	new->io_flusher = from->io_flusher;
 	new->mce_kill = from->mce_kill;
@@ -211,6 +196,7 @@ static struct thread *thread_copy(struct process *p, const struct clone_request 
 	t->vm = p->vm;
 	t->sig.blocked = me->sig.blocked;
 	t->oom_score_adj = me->oom_score_adj;
+	t->no_new_privs = me->no_new_privs;
 	if (!(r->flags & CLONE_VM) || (r->flags & CLONE_VFORK)) {
 		t->sig.altstack_sp = me->sig.altstack_sp;
 		t->sig.altstack_size = me->sig.altstack_size;
@@ -301,13 +287,14 @@ static bool too_many_processes(void)
 {
 	struct process *me = current->proc, *p;
 	u64 limit = me->rlim[RLIMIT_NPROC].rlim_cur, n = 0;
+	u32 uid = current_cred()->uid;
 
-	if (limit == RLIM64_INFINITY || !me->uid || process_capable(CAP_SYS_RESOURCE) ||
+	if (limit == RLIM64_INFINITY || !uid || process_capable(CAP_SYS_RESOURCE) ||
 	    process_capable(CAP_SYS_ADMIN))
 		return false;
 	spin_lock(&process_tree_lock);
 	list_for_each_entry (p, &all_processes, all_node)
-		if (p->uid == me->uid)
+		if (process_uid(p) == uid)
 			n += READ_ONCE(p->nthreads);
 	spin_unlock(&process_tree_lock);
 	return n >= limit;

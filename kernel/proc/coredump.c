@@ -89,10 +89,10 @@ static void expand(struct name *n, char c, int sig)
 		add_number(n, current->tid);
 		break;
 	case 'u':
-		add_number(n, p->uid);
+		add_number(n, current_cred()->uid);
 		break;
 	case 'g':
-		add_number(n, p->gid);
+		add_number(n, current_cred()->gid);
 		break;
 	case 'd':
 		add_number(n, p->dumpable);
@@ -174,7 +174,7 @@ static struct file *open_core(int sig)
 	if (IS_ERR(f))
 		return f;
 	/* Nobody is made to read our memory by a file that he put there. */
-	if (!S_ISREG(f->inode->mode) || f->inode->nlink != 1 || f->inode->uid != current->proc->fsuid) {
+	if (!S_ISREG(f->inode->mode) || f->inode->nlink != 1 || f->inode->uid != current_cred()->fsuid) {
 		file_put(f);
 		return ERR_PTR(-EPERM);
 	}
@@ -269,7 +269,7 @@ bool coredump(int sig, const siginfo_t *info)
 	struct core_state c = {.dumper = current};
 	bool done;
 
-	if (limit < PAGE_SIZE || !current->proc->dumpable || core_pattern[0] == '|' || !core_pattern[0])
+	if (limit < PAGE_SIZE || current->proc->dumpable != 1 || core_pattern[0] == '|' || !core_pattern[0])
 		return false;
 	waitq_init(&c.waitq);
 	if (!hold_others(&c, sig))

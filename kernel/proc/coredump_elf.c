@@ -132,8 +132,8 @@ static void note_process(struct notes *n)
 	struct process *p = current->proc;
 	struct note_info i = {.sname = 'R',
 			      .nice = (char)p->nice,
-			      .uid = p->uid,
-			      .gid = p->gid,
+			      .uid = current_cred()->uid,
+			      .gid = current_cred()->gid,
 			      .pid = (int)p->pid,
 			      .ppid = (int)process_ppid(p),
 			      .pgrp = (int)p->pgid,

@@ -99,6 +99,7 @@ static long exec(struct exec *x, const char __app *const __app *argv, const char
 	int err;
 
 	x->proc = current->proc;
+	x->old_cred = current->cred;
 	x->randomize = exec_randomize(x->proc);
 	x->stack_limit = process_rlimit(RLIMIT_STACK);
 	err = exec_args_init(&x->args, x->stack_limit);

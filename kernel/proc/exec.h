@@ -22,14 +22,14 @@ struct exec_args {
 
 /* What a program's credentials will be: capabilities(7), "Transformation of capabilities during execve()". */
 struct exec_cred {
-	u32 euid, egid;
-	u64 permitted, effective, ambient;
-	bool secure;   /* AT_SECURE: it gains something that its caller does not have */
-	bool dumpable; /* its memory may be looked at */
+	struct cred *new;
+	bool secure;	 /* AT_SECURE: it gains something that its caller does not have */
+	bool unreadable; /* the file may be run, but not read: neither may its memory */
 };
 
 struct exec {
 	struct process *proc; /* whose program it will be */
+	struct cred *old_cred; /* and what it has now */
 	const char *filename; /* AT_EXECFN, comm */
 	bool name_dies; /* FILENAME goes through a descriptor that closes on exec: no use to an interpreter */
 	bool randomize;
@@ -52,9 +52,9 @@ struct exec {
 	u32 auxv_len; /* words */
 };
 
-/* exec_cred.c. -EPERM: the file's capabilities cannot be had. */
-int exec_cred_prepare(const struct process *p, const struct file *program, struct exec_cred *c);
-void exec_cred_commit(struct process *p, const struct exec_cred *c);
+/* exec_cred.c. What OLD becomes by PROGRAM. -EPERM: the file's capabilities cannot be had; -ENOMEM. */
+int exec_cred_prepare(struct cred *old, const struct file *program, struct exec_cred *x);
+void exec_cred_commit(struct thread *t, struct exec_cred *x);
 
 /* exec_args.c */
 int exec_args_init(struct exec_args *a, u64 stack_limit);

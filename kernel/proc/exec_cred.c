@@ -54,55 +54,86 @@ static void read_file_caps(struct inode *i, struct file_caps *out)
 }
 
 /* Uid 0 stands for all capabilities, unless SECBIT_NOROOT or a file's own capabilities speak against it. */
-static void apply_root(const struct process *p, struct exec_cred *c, const struct file_caps *f,
-		       bool *effective)
+static void apply_root(struct cred *new, const struct file_caps *f, bool *effective)
 {
-	if (p->securebits & SECBIT_NOROOT || (p->uid && c->euid) || (f->present && p->uid && !c->euid))
+	if (new->securebits & SECBIT_NOROOT || (f->present && new->uid && !new->euid))
 		return;
-	c->permitted = p->cap_bounding | p->cap_inheritable;
-	*effective |= !c->euid;
+	if (!new->uid || !new->euid)
+		new->cap_permitted = new->cap_bounding | new->cap_inheritable;
+	*effective |= !new->euid;
 }
 
-int exec_cred_prepare(const struct process *p, const struct file *program, struct exec_cred *c)
+/* The rights that NEW gained are not to be had under no_new_privs, nor under a tracer that could not trace
+ * them. */
+static void hold_back(struct cred *new, const struct cred *old)
 {
-	bool nosuid = path_mount_flags(&program->path) & MS_NOSUID || ptrace_holds_back(current);
-	bool changed, effective;
+	if (!current->no_new_privs && !ptrace_holds_back(current))
+		return;
+	if (!cred_capable(old, CAP_SETUID) || current->no_new_privs) {
+		new->euid = new->uid;
+		new->egid = new->gid;
+	}
+	new->cap_permitted &= old->cap_permitted;
+}
+
+static int change_ids(struct cred *new, const struct file *program, bool *effective, bool *file_caps)
+{
+	bool nosuid = path_mount_flags(&program->path) & MS_NOSUID;
 	struct inode *i = program->inode;
 	struct file_caps f = {0};
 
-	*c = (struct exec_cred){.euid = p->euid, .egid = p->egid};
-	if (!nosuid && !p->no_new_privs && i->mode & S_ISUID)
-		c->euid = i->uid;
-	if (!nosuid && !p->no_new_privs && (i->mode & SGID_PROGRAM) == SGID_PROGRAM)
-		c->egid = i->gid;
+	if (!nosuid && !current->no_new_privs && i->mode & S_ISUID)
+		new->euid = i->uid;
+	if (!nosuid && !current->no_new_privs && (i->mode & SGID_PROGRAM) == SGID_PROGRAM)
+		new->egid = i->gid;
 	if (!nosuid)
 		read_file_caps(i, &f);
-	changed = c->euid != p->uid || c->egid != p->gid;
-	effective = f.effective;
-	c->permitted = (f.permitted & p->cap_bounding) | (f.inheritable & p->cap_inheritable);
-	if (f.effective && f.permitted & ~c->permitted)
+	*effective = f.effective;
+	*file_caps = f.present;
+	new->cap_permitted = (f.permitted & new->cap_bounding) | (f.inheritable & new->cap_inheritable);
+	if (f.effective && f.permitted & ~new->cap_permitted)
 		return -EPERM; /* a program that would not notice what it lacks */
-	apply_root(p, c, &f, &effective);
-	if (p->no_new_privs)
-		c->permitted &= p->cap_permitted;
-	c->ambient = changed || f.present ? 0 : p->cap_ambient;
-	c->permitted |= c->ambient;
-	c->effective = effective ? c->permitted : c->ambient;
-	c->secure = changed || (p->uid && (effective || c->permitted & ~c->ambient));
-	c->dumpable = !changed && c->euid == p->euid && c->egid == p->egid &&
-		      !(c->permitted & ~p->cap_permitted) && !inode_permission(i, MAY_READ);
+	apply_root(new, &f, effective);
 	return 0;
 }
 
-void exec_cred_commit(struct process *p, const struct exec_cred *c)
+int exec_cred_prepare(struct cred *old, const struct file *program, struct exec_cred *x)
 {
-	p->euid = p->suid = p->fsuid = c->euid;
-	p->egid = p->sgid = p->fsgid = c->egid;
-	p->cap_permitted = c->permitted;
-	p->cap_effective = c->effective;
-	p->cap_ambient = c->ambient;
-	p->securebits &= ~(u32)SECBIT_KEEP_CAPS;
-	p->dumpable = c->dumpable;
-	if (c->secure)
+	bool effective = false, file_caps = false, changed;
+	struct cred *new = cred_copy(old);
+	int err;
+
+	if (!new)
+		return -ENOMEM;
+	x->new = new;
+	err = change_ids(new, program, &effective, &file_caps);
+	if (err)
+		return err;
+	changed = new->euid != old->uid || new->egid != old->gid;
+	if (changed || new->cap_permitted & ~old->cap_permitted)
+		hold_back(new, old);
+	new->suid = new->fsuid = new->euid;
+	new->sgid = new->fsgid = new->egid;
+	if (changed || file_caps)
+		new->cap_ambient = 0;
+	new->cap_permitted |= new->cap_ambient;
+	new->cap_effective = effective ? new->cap_permitted : new->cap_ambient;
+	new->securebits &= ~(u32)SECBIT_KEEP_CAPS;
+	x->secure = changed || (new->uid && (effective || new->cap_permitted & ~new->cap_ambient));
+	x->unreadable = inode_permission(program->inode, MAY_READ);
+	return 0;
+}
+
+void exec_cred_commit(struct thread *t, struct exec_cred *x)
+{
+	struct process *p = t->proc;
+	const struct cred *old = t->cred;
+
+	bool differ = cred_rights_differ(old, x->new), set_id = old->uid != old->euid || old->gid != old->egid;
+
+	p->dumpable = differ || set_id || x->unreadable ? (u8)suid_dumpable : 1;
+	if (differ || x->secure)
 		p->pdeath_signal = 0;
+	cred_install(t, x->new);
+	x->new = NULL;
 }

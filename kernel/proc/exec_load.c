@@ -181,7 +181,7 @@ int exec_load(struct exec *x)
 
 	if (err)
 		return err;
-	err = exec_cred_prepare(x->proc, x->file, &x->cred);
+	err = exec_cred_prepare(x->old_cred, x->file, &x->cred);
 	if (!err)
 		err = exec_map(x);
 	if (!err)
@@ -193,6 +193,7 @@ void exec_release(struct exec *x)
 {
 	if (x->vm)
 		vmspace_put(x->vm);
+	cred_put(x->cred.new);
 	if (x->interp)
 		exe_put(x->interp);
 	if (x->file)
@@ -221,7 +222,7 @@ void exec_adopt(struct exec *x, struct process *p, struct thread *t)
 	p->start_brk = x->brk;
 	memcpy(p->auxv, x->auxv, sizeof(p->auxv));
 	p->auxv_len = x->auxv_len;
-	exec_cred_commit(p, &x->cred);
+	exec_cred_commit(t, &x->cred);
 	spin_unlock_irqrestore(&p->lock, flags);
 	if (old)
 		exe_put(old);

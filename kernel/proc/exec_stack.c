@@ -37,7 +37,7 @@ static void aux(struct exec *x, u64 type, u64 value)
 
 static void build_auxv(struct exec *x, u64 name, u64 platform_at, u64 random_at)
 {
-	const struct process *p = x->proc;
+	const struct cred *c = x->cred.new;
 
 	if (x->vm->vdso)
 		aux(x, AT_SYSINFO_EHDR, x->vm->vdso);
@@ -51,10 +51,10 @@ static void build_auxv(struct exec *x, u64 name, u64 platform_at, u64 random_at)
 	aux(x, AT_BASE, x->interp_bias);
 	aux(x, AT_FLAGS, 0);
 	aux(x, AT_ENTRY, x->layout.entry + x->bias);
-	aux(x, AT_UID, p->uid);
-	aux(x, AT_EUID, x->cred.euid);
-	aux(x, AT_GID, p->gid);
-	aux(x, AT_EGID, x->cred.egid);
+	aux(x, AT_UID, c->uid);
+	aux(x, AT_EUID, c->euid);
+	aux(x, AT_GID, c->gid);
+	aux(x, AT_EGID, c->egid);
 	aux(x, AT_SECURE, x->cred.secure);
 	aux(x, AT_RANDOM, random_at);
 	aux(x, AT_HWCAP2, 0);

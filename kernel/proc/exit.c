@@ -147,7 +147,7 @@ void notify_parent(struct process *child, int code, int status)
 		wanted = !(sighand_action(parent->sighand, SIGCHLD).flags & SA_NOCLDSTOP);
 	spin_unlock_irqrestore(&parent->lock, flags);
 	if (wanted) {
-		siginfo_fill(&info, sig, code, (int)child->pid, child->uid);
+		siginfo_fill(&info, sig, code, (int)child->pid, process_uid(child));
 		process_times(child, &user, &system);
 		info.si_status = status;
 		info.si_utime = (long)(user / CLOCK_TICKS_NS);
@@ -195,7 +195,7 @@ static void send_death_signal(struct process *child)
 {
 	siginfo_t info;
 
-	siginfo_fill(&info, child->pdeath_signal, SI_USER, (int)current->proc->pid, current->proc->uid);
+	siginfo_fill(&info, child->pdeath_signal, SI_USER, (int)current->proc->pid, current_cred()->uid);
 	signal_send_process(child, child->pdeath_signal, &info);
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* Supplementary groups: getgroups(2), setgroups(2). A list is sorted, never changed once a process has it,
- * and shared by fork; readers use it under RCU. */
+/* Supplementary groups: getgroups(2), setgroups(2). A list is sorted, never changes once credentials hold it,
+ * and is shared by them; it goes after them, so that it needs no grace period of its own. */
 #include "kernel/alloc.h"
 #include "kernel/syscall.h"
 #include "proc.h"
@@ -33,50 +33,27 @@ static struct group_list *list_alloc(u32 n)
 	return g;
 }
 
-static void list_free_rcu(struct rcu_head *head)
-{
-	list_free(container_of(head, struct group_list, rcu));
-}
-
-struct group_list *groups_get(struct process *p)
-{
-	struct group_list *g;
-
-	rcu_read_lock();
-	do
-		g = rcu_dereference(p->groups);
-	while (g && !refcount_get_unless_zero(&g->ref)); /* replaced just now */
-	rcu_read_unlock();
-	return g;
-}
-
 void groups_put(struct group_list *g)
 {
 	if (g && refcount_put(&g->ref))
-		rcu_call(&g->rcu, list_free_rcu);
+		list_free(g);
 }
 
-bool process_in_group(struct process *p, u32 gid)
+bool group_list_has(const struct group_list *g, u32 gid)
 {
-	struct group_list *g;
-	u32 low = 0, high;
-	bool found = false;
+	u32 low = 0, high = g->n;
 
-	if (likely(!READ_ONCE(p->groups)))
-		return false;
-	rcu_read_lock();
-	g = rcu_dereference(p->groups);
-	for (high = g ? g->n : 0; low < high && !found;) {
+	while (low < high) {
 		u32 mid = low + (high - low) / 2;
 
-		found = g->gid[mid] == gid;
+		if (g->gid[mid] == gid)
+			return true;
 		if (g->gid[mid] < gid)
 			low = mid + 1;
 		else
 			high = mid;
 	}
-	rcu_read_unlock();
-	return found;
+	return false;
 }
 
 /* Heap sort: the list may be long, and comes from an application. */
@@ -113,42 +90,44 @@ static void list_sort(u32 *v, u32 n)
 
 SYSCALL_DEFINE2(getgroups, int, size, u32 __app *, list)
 {
-	struct group_list *g = groups_get(current->proc);
+	const struct group_list *g = current_cred()->groups;
 	u32 n = g ? g->n : 0;
-	long ret = n;
 
 	if (size < 0 || (size && (u32)size < n))
-		ret = -EINVAL;
-	else if (size && n && copy_to_app(list, g->gid, n * sizeof(u32)))
-		ret = -EFAULT;
-	groups_put(g);
-	return ret;
+		return -EINVAL;
+	if (size && n && copy_to_app(list, g->gid, n * sizeof(u32)))
+		return -EFAULT;
+	return n;
 }
 
 SYSCALL_DEFINE2(setgroups, int, size, const u32 __app *, list)
 {
-	struct process *p = current->proc;
-	struct group_list *new = NULL, *old;
-	u64 flags;
+	struct group_list *g = NULL;
+	struct cred *new;
+	int err;
 
 	if (!process_capable(CAP_SETGID))
 		return -EPERM;
 	if (size < 0 || size > NGROUPS_MAX)
 		return -EINVAL;
 	if (size) {
-		new = list_alloc((u32)size);
-		if (!new)
+		g = list_alloc((u32)size);
+		if (!g)
 			return -ENOMEM;
-		if (copy_from_app(new->gid, list, (size_t)size * sizeof(u32))) {
-			list_free(new);
-			return -EFAULT;
-		}
-		list_sort(new->gid, new->n);
+		err = -EFAULT;
+		if (copy_from_app(g->gid, list, (size_t)size * sizeof(u32)))
+			goto fail;
+		list_sort(g->gid, g->n);
 	}
-	flags = spin_lock_irqsave(&p->lock);
-	old = p->groups;
-	rcu_assign_pointer(p->groups, new);
-	spin_unlock_irqrestore(&p->lock, flags);
-	groups_put(old);
+	err = -ENOMEM;
+	new = cred_prepare();
+	if (!new)
+		goto fail;
+	groups_put(new->groups);
+	new->groups = g;
+	cred_commit(new);
 	return 0;
+fail:
+	groups_put(g);
+	return err;
 }

@@ -87,7 +87,7 @@ SYSCALL_DEFINE5(kcmp, int, pid1, int, pid2, int, type, u64, idx1, u64, idx2)
 	long ret = -ESRCH;
 
 	if (a && b)
-		ret = ptrace_may_access(a) && ptrace_may_access(b) ? compare(a, b, type, idx1, idx2) : -EPERM;
+		ret = ptrace_may_access(a, PTRACE_BY_REAL_IDS) && ptrace_may_access(b, PTRACE_BY_REAL_IDS) ? compare(a, b, type, idx1, idx2) : -EPERM;
 	if (a)
 		process_put(a);
 	if (b)

@@ -7,14 +7,20 @@
 
 #define NOFILE_MOST 1048576 /* fs.nr_open */
 
-/* Is P's credentials' owner the caller, in all its ids? */
-static bool may_limit(struct process *p)
+/* Is the caller T's user, in all its ids? */
+static bool may_limit(struct thread *t)
 {
-	struct process *me = current->proc;
+	const struct cred *me = current_cred(), *c;
+	bool same;
 
-	return p == me || process_capable(CAP_SYS_RESOURCE) ||
-	       (me->uid == p->uid && me->uid == p->euid && me->uid == p->suid && me->gid == p->gid &&
-		me->gid == p->egid && me->gid == p->sgid);
+	if (t == current || process_capable(CAP_SYS_RESOURCE))
+		return true;
+	rcu_read_lock();
+	c = rcu_dereference(t->cred);
+	same = me->uid == c->uid && me->uid == c->euid && me->uid == c->suid && me->gid == c->gid &&
+	       me->gid == c->egid && me->gid == c->sgid;
+	rcu_read_unlock();
+	return same;
 }
 
 static int set_limit(struct process *p, unsigned resource, const struct rlimit64 *new)
@@ -52,9 +58,8 @@ static int change(struct process *p, unsigned resource, const struct rlimit64 *n
 SYSCALL_DEFINE4(prlimit64, int, pid, unsigned, resource, const struct rlimit64 __app *, unew,
 		struct rlimit64 __app *, uold)
 {
-	struct process *p = current->proc;
+	struct thread *t = current;
 	struct rlimit64 new, old;
-	struct thread *t = NULL;
 	int err;
 
 	if (resource >= RLIM_NLIMITS)
@@ -65,10 +70,9 @@ SYSCALL_DEFINE4(prlimit64, int, pid, unsigned, resource, const struct rlimit64 _
 		t = thread_find((u32)pid);
 		if (!t)
 			return -ESRCH;
-		p = t->proc;
 	}
-	err = may_limit(p) ? change(p, resource, unew ? &new : NULL, &old) : -EPERM;
-	if (t)
+	err = may_limit(t) ? change(t->proc, resource, unew ? &new : NULL, &old) : -EPERM;
+	if (pid)
 		thread_put(t);
 	if (!err && uold)
 		err = copy_to_app(uold, &old, sizeof(old));

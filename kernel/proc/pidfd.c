@@ -6,8 +6,7 @@
 #include "fs/file.h"
 #include "fs/pseudo.h"
 #include "kernel/syscall.h"
-#include "proc.h"
-#include <linux/capability.h>
+#include "ptrace.h"
 #include <linux/pidfd.h>
 
 static bool reaped(struct process *p)
@@ -121,7 +120,7 @@ SYSCALL_DEFINE2(pidfd_open, int, pid, unsigned, flags)
 static int signal_info(int sig, const siginfo_t __app *uinfo, struct process *p, siginfo_t *info)
 {
 	if (!uinfo) {
-		siginfo_fill(info, sig, SI_USER, (int)current->proc->pid, current->proc->uid);
+		siginfo_fill(info, sig, SI_USER, (int)current->proc->pid, current_cred()->uid);
 		return 0;
 	}
 	if (get_app(*info, uinfo))
@@ -162,7 +161,7 @@ SYSCALL_DEFINE4(pidfd_send_signal, int, pidfd, int, sig, const siginfo_t __app *
 		return PTR_ERR(p);
 	ret = sig < 0 || sig > SIG_MAX ? -EINVAL : signal_info(sig, uinfo, p, &info);
 	if (!ret)
-		ret = reaped(p) ? -ESRCH : signal_check_permission(p, sig);
+		ret = reaped(p) ? -ESRCH : signal_check_permission(p, NULL, sig);
 	if (!ret && sig)
 		ret = signal_send_process(p, sig, &info);
 	process_put(p);
@@ -182,7 +181,7 @@ SYSCALL_DEFINE3(pidfd_getfd, int, pidfd, int, fd, unsigned, flags)
 	if (IS_ERR(p))
 		return PTR_ERR(p);
 	ret = -EPERM;
-	if (p->uid != current->proc->uid && !process_capable(CAP_SYS_PTRACE))
+	if (!ptrace_may_access(p, PTRACE_BY_REAL_IDS))
 		goto out;
 	ret = -ESRCH;
 	files = process_get_files(p);

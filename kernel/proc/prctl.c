@@ -35,73 +35,6 @@ static long get_name(char __app *uname)
 	return copy_to_app(uname, name, sizeof(name));
 }
 
-static long ambient(u64 op, u64 cap, u64 a4, u64 a5)
-{
-	struct process *p = current->proc;
-
-	if (op == PR_CAP_AMBIENT_CLEAR_ALL) {
-		if (cap || a4 || a5)
-			return -EINVAL;
-		p->cap_ambient = 0;
-		return 0;
-	}
-	if (cap > CAP_LAST_CAP || a4 || a5)
-		return -EINVAL;
-	switch (op) {
-	case PR_CAP_AMBIENT_IS_SET:
-		return p->cap_ambient >> cap & 1;
-	case PR_CAP_AMBIENT_RAISE:
-		if (!(p->cap_permitted >> cap & 1) || !(p->cap_inheritable >> cap & 1) ||
-		    (p->securebits & SECBIT_NO_CAP_AMBIENT_RAISE))
-			return -EPERM;
-		p->cap_ambient |= BIT(cap);
-		return 0;
-	case PR_CAP_AMBIENT_LOWER:
-		p->cap_ambient &= ~BIT(cap);
-		return 0;
-	default:
-		return -EINVAL;
-	}
-}
-
-static long set_keep_caps(u64 on)
-{
-	struct process *p = current->proc;
-
-	if (on > 1)
-		return -EINVAL;
-	if (p->securebits & SECBIT_KEEP_CAPS_LOCKED)
-		return -EPERM;
-	p->securebits = (p->securebits & ~(u32)SECBIT_KEEP_CAPS) | (on ? SECBIT_KEEP_CAPS : 0);
-	return 0;
-}
-
-static long set_securebits(u64 bits)
-{
-	struct process *p = current->proc;
-	u32 locked = (p->securebits & SECURE_ALL_LOCKS) >> 1;
-
-	if (bits & ~(u64)(SECURE_ALL_BITS | SECURE_ALL_LOCKS) || ((u32)bits ^ p->securebits) & locked ||
-	    p->securebits & SECURE_ALL_LOCKS & ~(u32)bits || !process_capable(CAP_SETPCAP))
-		return -EPERM;
-	p->securebits = (u32)bits;
-	return 0;
-}
-
-static long bounding(int option, u64 cap)
-{
-	struct process *p = current->proc;
-
-	if (option == PR_CAPBSET_DROP && !process_capable(CAP_SETPCAP))
-		return -EPERM;
-	if (cap > CAP_LAST_CAP)
-		return -EINVAL;
-	if (option == PR_CAPBSET_READ)
-		return p->cap_bounding >> cap & 1;
-	p->cap_bounding &= ~BIT(cap);
-	return 0;
-}
-
 static long set_timer_slack(u64 ns)
 {
 	current->proc->timer_slack_ns = (s64)ns <= 0 ? 50000 : ns;
@@ -180,30 +113,30 @@ SYSCALL_DEFINE5(prctl, int, option, u64, arg2, u64, arg3, u64, arg4, u64, arg5)
 	case PR_SET_DUMPABLE:
 		if (arg2 > 1)
 			return -EINVAL;
-		p->dumpable = arg2;
+		p->dumpable = (u8)arg2;
 		return 0;
 	case PR_GET_KEEPCAPS:
-		return !!(p->securebits & SECBIT_KEEP_CAPS);
+		return !!(current_cred()->securebits & SECBIT_KEEP_CAPS);
 	case PR_SET_KEEPCAPS:
-		return set_keep_caps(arg2);
+		return prctl_set_keep_caps(arg2);
 	case PR_GET_SECUREBITS:
-		return p->securebits;
+		return current_cred()->securebits;
 	case PR_SET_SECUREBITS:
-		return set_securebits(arg2);
+		return prctl_set_securebits(arg2);
 	case PR_CAPBSET_READ:
 	case PR_CAPBSET_DROP:
-		return bounding(option, arg2);
+		return prctl_bounding(option == PR_CAPBSET_DROP, arg2);
 	case PR_CAP_AMBIENT:
-		return ambient(arg2, arg3, arg4, arg5);
+		return prctl_ambient(arg2, arg3, arg4 | arg5);
 	case PR_SET_NO_NEW_PRIVS:
 		if (arg2 != 1 || arg3 || arg4 || arg5)
 			return -EINVAL;
-		p->no_new_privs = true;
+		current->no_new_privs = true;
 		return 0;
 	case PR_GET_NO_NEW_PRIVS:
 		if (arg2 || arg3 || arg4 || arg5)
 			return -EINVAL;
-		return p->no_new_privs;
+		return current->no_new_privs;
 	case PR_SET_CHILD_SUBREAPER:
 		p->child_subreaper = arg2;
 		return 0;

@@ -78,6 +78,16 @@ int pidfd_prepare(struct process *p, int __app *where, struct file **file);
 struct process *pidfd_get(int fd, u32 *flags);
 
 long prctl_set_seccomp(u64 mode, const void __app *args); /* seccomp.c */
+long prctl_ambient(u64 op, u64 cap, u64 rest);		  /* capability.c */
+long prctl_set_keep_caps(u64 on);
+long prctl_set_securebits(u64 bits);
+long prctl_bounding(bool drop, u64 cap);
+
+/* ---- cred.c ---- */
+
+struct cred *cred_copy(const struct cred *c); /* NULL: no memory */
+/* Is NEW another effective identity, or more permitted, than OLD? */
+bool cred_rights_differ(const struct cred *old, const struct cred *new);
 
 /* ---- groups and sessions (session.c): tree lock held ---- */
 
@@ -124,8 +134,8 @@ void signal_recalc(struct thread *t);
 void signal_kick(struct thread *t, u32 flag, u32 mask);
 /* Pending signals in SET that T would no longer take: get other threads to take them. Process lock held. */
 void signal_retarget(struct thread *t, sigset set);
-/* May the current process send SIG to P? 0 or -EPERM. */
-int signal_check_permission(struct process *p, int sig);
+/* May the current thread send SIG to P, or to its thread T (NULL: to the process)? 0 or -EPERM. */
+int signal_check_permission(struct process *p, struct thread *t, int sig);
 /* Drop SET from a queue of P. Process lock held. */
 void signal_flush(struct process *p, struct sigqueue_list *l, sigset set);
 /* Take the next deliverable signal of SET off T's or its process's queue. Process lock held. 0: none. */

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* Processes: their life as objects, and what others may ask of them.
  *
- * THEORY. A process owns an address space, descriptors, signal actions and credentials; its threads share
- * them all. The tree of parents and children, groups and sessions is guarded by one spin lock,
+ * THEORY. A process owns an address space, descriptors and signal actions; its threads share them all, and have
+ * credentials each of its own (cred.c). The tree of parents and children, groups and sessions is guarded by one spin lock,
  * process_tree_lock: fork, exit and wait are rare next to what runs inside a process, and each holds it for a
  * bounded walk. Everything inside one process is guarded by its own process.lock, which interrupt handlers
  * take too (timers send signals).
@@ -17,7 +17,6 @@
 #include "kernel/alloc.h"
 #include "kernel/clock.h"
 #include "proc.h"
-#include <linux/capability.h>
 
 struct spinlock process_tree_lock = SPINLOCK_INIT;
 struct list_head all_processes = LIST_HEAD_INIT(all_processes);
@@ -36,8 +35,7 @@ struct process kernel_process = {
 	.pidfd_wait = WAITQ_INIT(kernel_process.pidfd_wait),
 	.signalfd_wait = WAITQ_INIT(kernel_process.signalfd_wait),
 	.shared_pending = {.queue = LIST_HEAD_INIT(kernel_process.shared_pending.queue)},
-	.cap_effective = ~0ull,
-	.cap_permitted = ~0ull,
+	.cred = &kernel_cred,
 	.rlim = {[0 ... RLIM_NLIMITS - 1] = {RLIM64_INFINITY, RLIM64_INFINITY}},
 };
 
@@ -110,7 +108,7 @@ static void process_free(struct rcu_head *head)
 {
 	struct process *p = container_of(head, struct process, rcu);
 
-	groups_put(p->groups);
+	cred_put(p->cred);
 	kfree(p);
 }
 
@@ -217,19 +215,6 @@ void process_times(struct process *p, u64 *user_ns, u64 *system_ns)
 	spin_unlock_irqrestore(&p->lock, flags);
 	*user_ns = user;
 	*system_ns = system;
-}
-
-bool process_capable(int cap)
-{
-	return current->proc->cap_effective & (1ull << cap);
-}
-
-bool process_may_signal(struct process *p)
-{
-	struct process *me = current->proc;
-
-	return me == p || process_capable(CAP_KILL) || me->euid == p->suid || me->euid == p->uid ||
-	       me->uid == p->suid || me->uid == p->uid;
 }
 
 u64 process_rlimit(int resource)

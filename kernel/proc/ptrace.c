@@ -10,14 +10,37 @@
 #include <linux/capability.h>
 #include <linux/sched.h>
 
-bool ptrace_may_access(struct process *p)
+/* The same user and group in all of its ids, and no capability that the current thread lacks? */
+static bool same_rights(const struct cred *c, enum ptrace_mode mode)
 {
-	struct process *me = current->proc;
+	const struct cred *me = current_cred();
+	bool fs = mode == PTRACE_BY_FSIDS;
+	u32 uid = fs ? me->fsuid : me->uid, gid = fs ? me->fsgid : me->gid;
 
-	if (p == me || process_capable(CAP_SYS_PTRACE))
+	return uid == c->uid && uid == c->euid && uid == c->suid && gid == c->gid && gid == c->egid &&
+	       gid == c->sgid && !(c->cap_permitted & ~(fs ? me->cap_effective : me->cap_permitted));
+}
+
+static bool may_access(struct process *p, struct cred **cred, enum ptrace_mode mode)
+{
+	bool same;
+
+	if (p == current->proc || process_capable(CAP_SYS_PTRACE))
 		return true;
-	return p->dumpable && me->uid == p->uid && me->uid == p->euid && me->uid == p->suid &&
-	       me->gid == p->gid && me->gid == p->egid && me->gid == p->sgid;
+	rcu_read_lock();
+	same = same_rights(rcu_dereference(*cred), mode);
+	rcu_read_unlock();
+	return same && (p->dumpable == 1 || !READ_ONCE(p->vm));
+}
+
+bool ptrace_may_access(struct process *p, enum ptrace_mode mode)
+{
+	return may_access(p, &p->cred, mode);
+}
+
+bool ptrace_may_access_thread(struct thread *t, enum ptrace_mode mode)
+{
+	return may_access(t->proc, &t->cred, mode);
 }
 
 bool ptrace_holds_back(struct thread *t)
@@ -29,7 +52,7 @@ bool ptrace_holds_back(struct thread *t)
 		return false;
 	spin_lock(&process_tree_lock);
 	tracer = t->ptrace.tracer;
-	yes = tracer && !(tracer->cap_effective & BIT(CAP_SYS_PTRACE));
+	yes = tracer && !cred_capable(rcu_dereference(tracer->cred), CAP_SYS_PTRACE);
 	spin_unlock(&process_tree_lock);
 	return yes;
 }
@@ -108,7 +131,7 @@ long ptrace_attach(struct thread *t, bool seize, u32 options)
 	struct ptrace_death *death;
 	int err;
 
-	if (t->proc == current->proc || thread_test_flag(t, THREAD_KERNEL) || !ptrace_may_access(t->proc))
+	if (t->proc == current->proc || thread_test_flag(t, THREAD_KERNEL) || !ptrace_may_access_thread(t, PTRACE_BY_REAL_IDS))
 		return -EPERM;
 	death = kzalloc(sizeof(*death));
 	if (!death)
@@ -183,7 +206,7 @@ void ptrace_tracee_ends(struct thread *t, int status)
 	}
 	t->ptrace.death = NULL;
 	ptrace_unlink(t);
-	*d = (struct ptrace_death){.tid = t->tid, .pgid = p->pgid, .uid = p->uid, .status = status};
+	*d = (struct ptrace_death){.tid = t->tid, .pgid = p->pgid, .uid = process_uid(p), .status = status};
 	pid_use(d->tid);
 	list_add_tail(&d->node, &tracer->dead_tracees);
 	if (t == p->leader) {

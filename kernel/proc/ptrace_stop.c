@@ -28,7 +28,7 @@ static void tell_tracer(struct thread *t, int status)
 			a = sighand_action(tracer->sighand, SIGCHLD);
 		spin_unlock_irqrestore(&tracer->lock, flags);
 		if (a.handler != SIG_HANDLER_IGNORE && !(a.flags & SA_NOCLDSTOP)) {
-			siginfo_fill(&info, SIGCHLD, CLD_TRAPPED, (int)t->tid, t->proc->uid);
+			siginfo_fill(&info, SIGCHLD, CLD_TRAPPED, (int)t->tid, process_uid(t->proc));
 			info.si_status = status & 0x7f;
 			signal_send_process(tracer, SIGCHLD, &info);
 		}
@@ -80,7 +80,7 @@ static int stop_trap(int code, u64 message)
 {
 	siginfo_t info;
 
-	siginfo_fill(&info, SIGTRAP, code, (int)current->tid, current->proc->uid);
+	siginfo_fill(&info, SIGTRAP, code, (int)current->tid, current_cred()->uid);
 	return stop((u32)code, &info, message, 0);
 }
 
@@ -99,7 +99,7 @@ static void send_to_self(int sig)
 {
 	siginfo_t info;
 
-	siginfo_fill(&info, sig, SI_USER, (int)current->proc->pid, current->proc->uid);
+	siginfo_fill(&info, sig, SI_USER, (int)current->proc->pid, current_cred()->uid);
 	signal_send_thread(current, sig, &info);
 }
 
@@ -125,7 +125,7 @@ int ptrace_signal(int sig, siginfo_t *info)
 	*info = t->ptrace.info; /* PTRACE_SETSIGINFO may have changed it */
 	if (now != sig)
 		siginfo_fill(info, now, SI_USER, t->ptrace.tracer ? (int)t->ptrace.tracer->pid : 0,
-			     t->ptrace.tracer ? t->ptrace.tracer->uid : 0);
+			     t->ptrace.tracer ? process_uid(t->ptrace.tracer) : 0);
 	/* One that is blocked waits like any other. */
 	if (t->sig.blocked & SIGMASK(now) && now != SIGKILL && now != SIGSTOP) {
 		flags = spin_lock_irqsave(&t->proc->lock);
@@ -143,7 +143,7 @@ bool ptrace_group_stop(int sig)
 	siginfo_t info;
 
 	t->ptrace.stop_seen = t->proc->stop_serial;
-	siginfo_fill(&info, sig, (int)code, (int)t->tid, t->proc->uid);
+	siginfo_fill(&info, sig, (int)code, (int)t->tid, current_cred()->uid);
 	stop(code, t->ptrace.seized ? &info : NULL, 0, 0);
 	return true;
 }

@@ -122,7 +122,7 @@ static bool ioprio_selects(int which, int who, struct process *p)
 	case IOPRIO_WHO_PGRP:
 		return p->pgid == (who ? (u32)who : current->proc->pgid);
 	default:
-		return p->uid == (u32)who;
+		return process_uid(p) == (u32)who;
 	}
 }
 

@@ -204,7 +204,7 @@ static struct seccomp_filter *filter_load(const struct sock_fprog __app *uprog)
 		return ERR_PTR(-EFAULT);
 	if (!prog.len || prog.len > BPF_MAXINSNS)
 		return ERR_PTR(-EINVAL);
-	if (!current->proc->no_new_privs && !process_capable(CAP_SYS_ADMIN))
+	if (!current->no_new_privs && !process_capable(CAP_SYS_ADMIN))
 		return ERR_PTR(-EACCES);
 	size = prog.len * sizeof(struct sock_filter);
 	f = kmalloc(sizeof(*f) + size);
@@ -292,8 +292,11 @@ static long filter_attach(struct seccomp_filter *f, unsigned flags)
 	assign(me, f);
 	if (flags & SECCOMP_FILTER_FLAG_TSYNC)
 		list_for_each_entry (t, &p->threads, proc_node)
-			if (t != me)
+			if (t != me) {
 				assign(t, f);
+				if (me->no_new_privs)
+					WRITE_ONCE(t->no_new_privs, true);
+			}
 out:
 	spin_unlock_irqrestore(&p->lock, irq);
 	return ret;

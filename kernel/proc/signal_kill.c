@@ -3,21 +3,21 @@
 #include "kernel/syscall.h"
 #include "proc.h"
 
-int signal_check_permission(struct process *p, int sig)
+int signal_check_permission(struct process *p, struct thread *t, int sig)
 {
-	if (process_may_signal(p) || (sig == SIGCONT && p->sid == current->proc->sid))
+	if ((t ? thread_may_signal(t) : process_may_signal(p)) || (sig == SIGCONT && p->sid == current->proc->sid))
 		return 0;
 	return -EPERM;
 }
 
 static void user_info(siginfo_t *info, int sig, int code)
 {
-	siginfo_fill(info, sig, code, (int)current->proc->pid, current->proc->uid);
+	siginfo_fill(info, sig, code, (int)current->proc->pid, current_cred()->uid);
 }
 
 static int send_checked(struct process *p, int sig, const siginfo_t *info)
 {
-	int err = signal_check_permission(p, sig);
+	int err = signal_check_permission(p, NULL, sig);
 
 	return err || !sig ? err : signal_send_process(p, sig, info);
 }
@@ -97,7 +97,7 @@ static int kill_thread(int tgid, int tid, int sig, const siginfo_t *info)
 	if (!t)
 		return -ESRCH;
 	if (!tgid || t->proc->pid == (u32)tgid) {
-		ret = signal_check_permission(t->proc, sig);
+		ret = signal_check_permission(t->proc, t, sig);
 		if (!ret && sig)
 			ret = signal_send_thread(t, sig, info);
 	}

@@ -265,7 +265,7 @@ void signal_sigpipe(void)
 {
 	siginfo_t info;
 
-	siginfo_fill(&info, SIGPIPE, SI_USER, (int)current->proc->pid, current->proc->uid);
+	siginfo_fill(&info, SIGPIPE, SI_USER, (int)current->proc->pid, current_cred()->uid);
 	signal_send_thread(current, SIGPIPE, &info);
 }
 

@@ -64,7 +64,8 @@ static struct process *create_process(struct file *stdio[3])
 		return NULL;
 	default_limits(p);
 	p->exit_signal = SIGCHLD;
-	p->cap_effective = p->cap_permitted = p->cap_bounding = CAP_ALL;
+	p->cred = cred_get(&kernel_cred);
+	p->dumpable = 1;
 	p->timer_slack_ns = 50000;
 	p->mce_kill = PR_MCE_KILL_DEFAULT;
 	p->sighand = sighand_create();
@@ -139,6 +140,7 @@ int process_start_init(const char *path, const char *const argv[], const char *c
 		goto out;
 	enter_directory(p);
 	x->proc = p;
+	x->old_cred = p->cred;
 	x->filename = path;
 	x->randomize = exec_randomize(p);
 	x->stack_limit = p->rlim[RLIMIT_STACK].rlim_cur;

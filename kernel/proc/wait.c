@@ -55,7 +55,7 @@ static void account_child(struct process *parent, struct process *c)
 static void report(struct wait_result *res, struct process *c, int code, int status)
 {
 	res->pid = (int)c->pid;
-	res->uid = c->uid;
+	res->uid = process_uid(c);
 	res->code = code;
 	res->status = status;
 	usage_of_child(c, &res->usage);

@@ -5,6 +5,7 @@
  * length is bounded. */
 #include "kernel/counter.h"
 #include "kernel/process.h"
+#include "kernel/ptrace.h"
 #include "kernel/syscall.h"
 #include "futex_internal.h"
 
@@ -27,7 +28,7 @@ SYSCALL_DEFINE3(get_robust_list, int, pid, struct robust_list_head __app *__app 
 
 	if (!t)
 		return -ESRCH;
-	err = t->proc == current->proc || process_may_signal(t->proc) ? 0 : -EPERM;
+	err = ptrace_may_access_thread(t, PTRACE_BY_REAL_IDS) ? 0 : -EPERM;
 	list = t->robust_list;
 	if (pid)
 		thread_put(t);

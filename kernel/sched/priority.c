@@ -7,10 +7,22 @@
 #include <linux/capability.h>
 #include <linux/resource.h>
 
+static u32 thread_uid(struct thread *t, bool effective)
+{
+	const struct cred *c;
+	u32 uid;
+
+	rcu_read_lock();
+	c = rcu_dereference(t->cred);
+	uid = effective ? c->euid : c->uid;
+	rcu_read_unlock();
+	return uid;
+}
+
 /* Call FN for each thread that WHICH and WHO mean. Returns how many there were. */
 static unsigned for_each(int which, u32 who, void (*fn)(struct thread *, void *), void *arg)
 {
-	struct process *me = current->proc, *p;
+	struct process *p;
 	struct thread *t;
 	unsigned n = 0;
 	u32 pid, tid;
@@ -25,13 +37,15 @@ static unsigned for_each(int which, u32 who, void (*fn)(struct thread *, void *)
 		return 1;
 	}
 	if (!who)
-		who = which == PRIO_PGRP ? me->pgid : me->uid;
+		who = which == PRIO_PGRP ? current->proc->pgid : current_cred()->uid;
 	for (pid = 1; (p = process_next(pid)); pid = p->pid + 1, process_put(p)) {
-		if (which == PRIO_PGRP ? p->pgid != who : p->uid != who)
+		if (which == PRIO_PGRP && p->pgid != who)
 			continue;
 		for (tid = 1; (t = process_thread_next(p, tid)); thread_put(t)) {
-			fn(t, arg);
 			tid = t->tid + 1;
+			if (which == PRIO_USER && thread_uid(t, false) != who)
+				continue;
+			fn(t, arg);
 			n++;
 		}
 	}
@@ -61,14 +75,14 @@ struct renice {
 
 static void renice(struct thread *t, void *arg)
 {
-	struct process *me = current->proc, *p = t->proc;
 	struct renice *r = arg;
+	u32 euid = current_cred()->euid;
 	bool capable = process_capable(CAP_SYS_NICE);
 
-	if (!capable && me->euid != p->uid && me->euid != p->euid) {
+	if (!capable && euid != thread_uid(t, false) && euid != thread_uid(t, true)) {
 		r->err = -EPERM;
 	} else if (!capable && r->nice < sched_get_nice(t) &&
-		   (u64)(20 - r->nice) > p->rlim[RLIMIT_NICE].rlim_cur) {
+		   (u64)(20 - r->nice) > t->proc->rlim[RLIMIT_NICE].rlim_cur) {
 		r->err = -EACCES;
 	} else {
 		sched_set_nice(t, r->nice);

@@ -39,9 +39,15 @@ static bool is_known_policy(int policy)
 
 static bool same_owner(struct thread *t)
 {
-	struct process *me = current->proc, *p = t->proc;
+	u32 euid = current_cred()->euid;
+	const struct cred *c;
+	bool same;
 
-	return p == me || me->euid == p->euid || me->euid == p->uid;
+	rcu_read_lock();
+	c = rcu_dereference(t->cred);
+	same = euid == c->euid || euid == c->uid;
+	rcu_read_unlock();
+	return same;
 }
 
 /* May the current process change T from OLD to NEW? sched(7), "Privileges and resource limits". */

@@ -17,6 +17,7 @@ static DEFINE_PER_CPU(struct thread, idle_thread) = {
 	.ref = {1},
 	.name = "idle/0",
 	.proc = &kernel_process,
+	.cred = &kernel_cred,
 	.se.class = SCHED_CLASS_IDLE_THREAD,
 	.se.on_cpu = true,
 };
@@ -43,6 +44,7 @@ struct thread *thread_create(struct process *proc, const char *name)
 	t->proc = proc;
 	if (proc != &kernel_process)
 		process_get(proc);
+	t->cred = cred_get(proc == current->proc ? current->cred : proc->cred);
 	list_init(&t->proc_node);
 	list_init(&t->sig.pending.queue);
 	t->start_time = clock_monotonic();
@@ -62,6 +64,7 @@ static void thread_free(struct rcu_head *head)
 
 	kfree(t->se.affinity);
 	seccomp_free(t);
+	cred_put(t->cred);
 	if (t->proc != &kernel_process)
 		process_put(t->proc);
 	slab_free(thread_cache, t);
@@ -141,6 +144,7 @@ void sched_init_cpu(unsigned cpu)
 		.flags = THREAD_KERNEL,
 		.ref = {1},
 		.proc = &kernel_process,
+		.cred = &kernel_cred,
 		.se.class = SCHED_CLASS_IDLE_THREAD,
 		.se.on_cpu = true,
 	};

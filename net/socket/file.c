@@ -35,11 +35,11 @@ static ssize_t socket_file_write(struct file *f, struct iter *from, u64 *pos)
 {
 	struct socket *s = f->priv;
 	struct net_msg m = {.iter = from, .flags = file_nonblock(f) ? MSG_DONTWAIT : 0};
-	struct process *p = current_process();
+	const struct cred *c = current_cred();
 
 	if (s->type == SOCK_SEQPACKET)
 		m.flags |= MSG_EOR;
-	m.cred = (struct ucred){.pid = p->pid, .uid = p->uid, .gid = p->gid};
+	m.cred = (struct ucred){.pid = current_process()->pid, .uid = c->uid, .gid = c->gid};
 	return socket_sendmsg(s, &m);
 }
 

@@ -9,6 +9,7 @@
 #include "net/ethtool.h"
 #include "net/ip.h"
 #include "net/sockfile.h"
+#include <linux/capability.h>
 
 static int get_conf(struct net_stack *net, void __app *arg)
 {
@@ -170,7 +171,7 @@ static int change_addr(struct netdev *dev, unsigned cmd, const struct ifreq *r)
 
 static int change(struct netdev *dev, unsigned cmd, const struct ifreq *r)
 {
-	if (current_process()->euid != 0)
+	if (!process_capable(CAP_NET_ADMIN))
 		return -EPERM;
 	switch (cmd) {
 	case SIOCSIFFLAGS:
@@ -204,7 +205,7 @@ static int route_request(struct net_stack *net, unsigned cmd, void __app *arg)
 	char name[IFNAMSIZ];
 	struct rtentry e;
 
-	if (current_process()->euid != 0)
+	if (!process_capable(CAP_NET_ADMIN))
 		return -EPERM;
 	if (get_app(e, (struct rtentry __app *)arg))
 		return -EFAULT;

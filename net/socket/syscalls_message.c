@@ -9,6 +9,7 @@
 #include "net/sockfile.h"
 #include <linux/capability.h>
 #include <linux/time_types.h>
+#include <linux/capability.h>
 
 #define IOV_MAX_     1024
 #define CONTROL_MAX  (64u << 10) /* bytes of control data of one message */
@@ -75,15 +76,21 @@ static int import_rights(struct net_msg *m, const struct cmsghdr *h)
 
 static int import_credentials(struct net_msg *m, const struct cmsghdr *h)
 {
-	struct process *p = current_process();
+	const struct cred *me = current_cred();
+	struct process *p;
 	struct ucred c;
 
 	if (h->cmsg_len != CMSG_LEN_(sizeof(c)))
 		return -EINVAL;
 	memcpy(&c, h + 1, sizeof(c));
-	if (p->euid != 0 && (c.pid != p->pid || (c.uid != p->uid && c.uid != p->euid && c.uid != p->suid) ||
-			     (c.gid != p->gid && c.gid != p->egid && c.gid != p->sgid)))
+	if ((c.pid != current_process()->pid && !process_capable(CAP_SYS_ADMIN)) ||
+	    (c.uid != me->uid && c.uid != me->euid && c.uid != me->suid && !process_capable(CAP_SETUID)) ||
+	    (c.gid != me->gid && c.gid != me->egid && c.gid != me->sgid && !process_capable(CAP_SETGID)))
 		return -EPERM;
+	p = process_find(c.pid);
+	if (!p)
+		return -ESRCH;
+	process_put(p);
 	m->cred = c;
 	return 0;
 }
@@ -150,9 +157,9 @@ static void drop_files(struct net_msg *m)
 
 static void set_sender(struct net_msg *m)
 {
-	struct process *p = current_process();
+	const struct cred *c = current_cred();
 
-	m->cred = (struct ucred){.pid = p->pid, .uid = p->uid, .gid = p->gid};
+	m->cred = (struct ucred){.pid = current_process()->pid, .uid = c->uid, .gid = c->gid};
 }
 
 static ssize_t send_one(struct file *f, struct socket *s, const struct app_msghdr *h, u32 flags)

@@ -9,9 +9,9 @@
 
 static struct ucred own_cred(void)
 {
-	struct process *p = current_process();
+	const struct cred *c = current_cred();
 
-	return (struct ucred){.pid = p->pid, .uid = p->euid, .gid = p->egid};
+	return (struct ucred){.pid = current_process()->pid, .uid = c->euid, .gid = c->egid};
 }
 
 struct unix_sock *unix_peer_get(struct unix_sock *u)

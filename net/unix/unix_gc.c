@@ -14,6 +14,7 @@
 #include "kernel/process.h"
 #include "net/sockfile.h"
 #include "net/unix.h"
+#include <linux/capability.h>
 
 static DEFINE_COUNTER(unix_gc_runs, "searches for unreachable cycles of sockets in flight");
 static DEFINE_COUNTER(unix_gc_collected, "sockets in flight found unreachable");
@@ -42,11 +43,11 @@ static struct unix_sock *unix_of(struct file *f)
 
 int unix_files_sent(struct file **files, unsigned n, const struct ucred *cred)
 {
-	struct process *p = current_process();
 	int err = 0;
 
 	spin_lock(&gc_lock);
-	if (p->euid != 0 && total_in_flight + n > p->rlim[RLIMIT_NOFILE].rlim_cur) {
+	if (total_in_flight + n > process_rlimit(RLIMIT_NOFILE) && !process_capable(CAP_SYS_RESOURCE) &&
+	    !process_capable(CAP_SYS_ADMIN)) {
 		err = -ETOOMANYREFS;
 	} else {
 		total_in_flight += n;

@@ -4,6 +4,7 @@
 
 #include "base/list.h"
 #include "base/refcount.h"
+#include "kernel/cred.h"
 #include "kernel/mutex.h"
 #include "kernel/signal_types.h"
 #include "kernel/thread.h"
@@ -14,14 +15,6 @@ struct fdtable;	   /* fs/: open files */
 struct fs_context; /* fs/: root, working directory, umask */
 struct sighand;	   /* kernel/proc/: signal actions, shared by CLONE_SIGHAND */
 struct file;
-
-/* Sorted, constant, shared by reference. */
-struct group_list {
-	struct refcount ref;
-	struct rcu_head rcu;
-	u32 n;
-	u32 gid[];
-};
 
 struct process {
 	u32 pid;
@@ -69,15 +62,12 @@ struct process {
 	struct waitq signalfd_wait;
 
 	struct rlimit64 rlim[RLIM_NLIMITS];
-	u32 uid, euid, suid, fsuid, gid, egid, sgid, fsgid;
-	struct group_list
-		*groups; /* supplementary; NULL: none. Replaced as a whole under the lock, read under RCU */
-	u64 cap_effective, cap_permitted, cap_inheritable, cap_bounding, cap_ambient;
-	u32 securebits;
+	struct cred *cred; /* the leader's, with a reference of its own; read under RCU */
 	int nice;
 	u32 personality;
 	int ioprio;
-	bool dumpable, no_new_privs, child_subreaper, oom_killed, stopped;
+	u8 dumpable; /* 1: its memory may be dumped, and looked at by its user; 0, 2: it may not (prctl(2)) */
+	bool child_subreaper, oom_killed, stopped;
 	bool io_flusher;   /* PR_SET_IO_FLUSHER: kept */
 	u8 mce_kill;	   /* PR_MCE_KILL: kept */
 	bool thp_disabled; /* prctl(PR_SET_THP_DISABLE): for kernel/mm/ to look at */
@@ -129,14 +119,6 @@ static inline u32 process_ppid(struct process *p)
 char thread_state_letter(struct thread *t);
 /* User and system time of all threads, ended ones included, ns. */
 void process_times(struct process *p, u64 *user_ns, u64 *system_ns);
-bool process_capable(int cap); /* CAP_*: of the current process */
-/* May the current process signal, inspect or change P, as kill(2) decides it (SIGCONT's exception aside)? */
-bool process_may_signal(struct process *p);
-/* P's supplementary groups: is GID one of them; the list with a reference (NULL: none). kernel/proc/groups.c
- */
-bool process_in_group(struct process *p, u32 gid);
-struct group_list *groups_get(struct process *p);
-void groups_put(struct group_list *g);
 int ioprio_check(int ioprio);	  /* may the current process ask for this priority? -EINVAL, -EPERM */
 u64 process_rlimit(int resource); /* soft limit of the current process */
 u32 process_count(void);	  /* zombies included */

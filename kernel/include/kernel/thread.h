@@ -50,6 +50,7 @@ enum thread_flag { /* thread.flags: set by anyone, looked at on the way back to 
 struct process;
 struct vmspace;
 struct robust_list_head;
+struct cred;
 
 struct thread {
 	_Atomic u32 flags;
@@ -71,6 +72,8 @@ struct thread {
 	struct list_head proc_node; /* on proc->threads, guarded by proc->lock */
 	struct vmspace *vm;	    /* address space it runs in: proc->vm, NULL for kernel threads */
 	bool nofault;		    /* it touches application memory and must not sleep; own thread */
+	bool no_new_privs;	    /* execve gives it no rights; proc->lock guards other threads' changes */
+	struct cred *cred;	    /* kernel/cred.h; replaced by the thread itself, read by others under RCU */
 
 	struct thread_signals sig;
 	struct thread_ptrace ptrace;

@@ -365,7 +365,7 @@ static void op_names(void)
 		     LINUX(renameat2, AT_FDCWD, p, AT_FDCWD, q, f));
 		break;
 	case 5:
-		if (current_process()->euid)
+		if (current_cred()->euid)
 			break; /* sysctl fs.protected_hardlinks of the host */
 		f = rnd() % 2 ? AT_SYMLINK_FOLLOW : rnd() % 20 ? 0 : 1;
 		note("linkat(%ld, %s, %s, %#x)", dirfd_ours, p, q, f);
@@ -762,18 +762,18 @@ static void compare_trees(const char *ours, const char *theirs)
 
 static void compare_deep(void)
 {
-	struct process *p = current_process();
-	u32 uid = p->euid;
+	struct cred *c = current->cred;
+	u32 uid = c->euid;
 	char top[100];
 
 	if (setegid(0) || seteuid(0))
 		fail_msg("seteuid");
-	p->fsuid = 0;
-	p->cap_effective = ~0ull;
+	c->fsuid = 0;
+	c->cap_effective = ~0ull;
 	snprintf(top, sizeof top, "%s/p", sandbox);
 	compare_trees("/diff/p", top);
-	p->fsuid = uid;
-	p->cap_effective = uid ? 0 : ~0ull;
+	c->fsuid = uid;
+	c->cap_effective = uid ? 0 : ~0ull;
 	if (seteuid(0) || setegid(uid) || seteuid(uid))
 		fail_msg("seteuid");
 }
@@ -781,13 +781,13 @@ static void compare_deep(void)
 static void op_user(void)
 {
 	u32 uid = rnd() % 2 ? 1000 : 0;
-	struct process *p = current_process();
+	struct cred *c = current->cred;
 
 	note("euid %u", uid);
 	if (setegid(0) || seteuid(0) || setegid(uid) || seteuid(uid))
 		fail_msg("seteuid");
-	p->euid = p->fsuid = p->egid = p->fsgid = uid;
-	p->cap_effective = uid ? 0 : ~0ull;
+	c->euid = c->fsuid = c->egid = c->fsgid = uid;
+	c->cap_effective = uid ? 0 : ~0ull;
 }
 
 static void op_chdir(void)

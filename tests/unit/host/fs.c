@@ -50,11 +50,11 @@ void fs_host_start(const char *root_type, const char *source)
 
 void fs_host_user(u32 uid, u32 gid)
 {
-	struct process *p = current_process();
+	struct cred *c = &kernel_cred;
 
-	p->uid = p->euid = p->suid = p->fsuid = uid;
-	p->gid = p->egid = p->sgid = p->fsgid = gid;
-	p->cap_effective = p->cap_permitted = uid ? 0 : ~0ull;
+	c->uid = c->euid = c->suid = c->fsuid = uid;
+	c->gid = c->egid = c->sgid = c->fsgid = gid;
+	c->cap_effective = c->cap_permitted = uid ? 0 : ~0ull;
 }
 
 void dcache_prune(u64 n);

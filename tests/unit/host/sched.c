@@ -75,14 +75,15 @@ void host_set_cpus(unsigned n)
 	make_areas();
 }
 
-__weak bool process_capable(int cap)
-{
-	return current->proc->cap_effective >> cap & 1;
-}
+__weak struct cred kernel_cred = {.ref = {1}, .cap_effective = ~0ull, .cap_permitted = ~0ull};
 
-__weak bool process_in_group(struct process *p, u32 gid)
+__weak bool group_list_has(const struct group_list *g, u32 gid)
 {
 	return false;
+}
+
+__weak void cred_put(struct cred *c)
+{
 }
 
 struct path;
@@ -102,7 +103,7 @@ static void process_setup(struct process *p)
 	list_init(&p->wait_children.entries);
 	list_init(&p->signalfd_wait.entries);
 	refcount_set(&p->ref, 1);
-	p->cap_effective = p->cap_permitted = ~0ull;
+	p->cred = &kernel_cred;
 	for (unsigned i = 0; i < RLIM_NLIMITS; i++)
 		p->rlim[i] = (struct rlimit64){RLIM64_INFINITY, RLIM64_INFINITY};
 }
@@ -117,6 +118,7 @@ static struct host_thread *thread_new(void)
 	refcount_set(&h->thread.ref, 1);
 	h->thread.tid = next_tid++;
 	h->thread.proc = &kernel_process;
+	h->thread.cred = &kernel_cred;
 	list_init(&h->thread.proc_node);
 	list_init(&h->thread.sig.pending.queue);
 	h->cpu = -1;

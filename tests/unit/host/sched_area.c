@@ -4,6 +4,7 @@
 #include "host_private.h"
 #include "kernel/clock.h"
 #include "kernel/process.h"
+#include "kernel/ptrace.h"
 #include "kernel/timer.h"
 #include "kernel/sched/sched_internal.h"
 #include "kernel/vm.h"
@@ -35,7 +36,7 @@ __weak struct thread *thread_find(u32 tid)
 	return t;
 }
 
-__weak bool process_may_signal(struct process *p)
+__weak bool ptrace_may_access_thread(struct thread *t, enum ptrace_mode mode)
 {
 	return true;
 }

@@ -9,6 +9,7 @@
 #include "fs/vfs.h"
 #include "kernel/log.h"
 #include "kernel/process.h"
+#include "kernel/ptrace.h"
 
 #define MAX_PAGES 256
 static struct fake {
@@ -150,6 +151,25 @@ struct file *hugetlb_file_create(const char *name, u64 size)
 struct process *process_find(u32 pid)
 {
 	return NULL;
+}
+
+struct thread *thread_find(u32 tid)
+{
+	return NULL;
+}
+
+void thread_put(struct thread *t)
+{
+}
+
+bool ptrace_may_access(struct process *p, enum ptrace_mode mode)
+{
+	return true;
+}
+
+bool ptrace_may_access_thread(struct thread *t, enum ptrace_mode mode)
+{
+	return true;
 }
 
 void process_put(struct process *p)

@@ -142,12 +142,14 @@ static void setup(void)
 	proc.sighand = sighand = sighand_create();
 	for (int i = 0; i < 3; i++) {
 		threads[i].proc = &proc;
+		threads[i].cred = &kernel_cred;
 		threads[i].tid = 7 + (u32)i;
 		sigqueue_init(&threads[i].sig.pending);
 		list_add_tail(&threads[i].proc_node, &proc.threads);
 	}
 	proc.nthreads = 3;
 	proc.leader = &threads[0];
+	proc.cred = &kernel_cred;
 	regs.orig_rax = ~0ull;
 	this_cpu(current_thread) = &threads[0];
 }
