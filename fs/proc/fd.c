@@ -7,13 +7,18 @@
 static struct fdtable *table_of(const struct pseudo_ctx *ctx)
 {
 	struct process *p = proc_inspect(ctx);
-	struct fdtable *t;
+	struct fdtable *files = NULL;
+	struct thread *t;
 
 	if (IS_ERR(p))
 		return (struct fdtable *)p;
-	t = process_get_files(p);
+	t = proc_thread(ctx);
+	if (t) {
+		files = thread_get_files(t);
+		thread_put(t);
+	}
 	process_put(p);
-	return t ? t : ERR_PTR(-ENOENT);
+	return files ? files : ERR_PTR(-ENOENT);
 }
 
 /* The file behind a link of fd/, with a reference. */

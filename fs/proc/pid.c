@@ -76,12 +76,17 @@ static int context_jump(const struct pseudo_ctx *ctx, struct path *out,
 			int (*get)(struct fs_context *, struct path *))
 {
 	struct process *p = proc_inspect(ctx);
-	struct fs_context *fs;
+	struct fs_context *fs = NULL;
+	struct thread *t;
 	int err;
 
 	if (IS_ERR(p))
 		return (int)PTR_ERR(p);
-	fs = process_get_fs(p);
+	t = proc_thread(ctx);
+	if (t) {
+		fs = thread_get_fs(t);
+		thread_put(t);
+	}
 	process_put(p);
 	if (!fs)
 		return -ENOENT;

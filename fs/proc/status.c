@@ -162,7 +162,7 @@ static void status_name(struct seq *s, const char *name)
 
 static void status_head(struct seq *s, const struct facts *x)
 {
-	struct fs_context *fs = process_get_fs(x->p);
+	struct fs_context *fs = x->t ? thread_get_fs(x->t) : NULL;
 	const struct cred *c = x->cred;
 	struct process *p = x->p;
 	u32 tid = x->t ? x->t->tid : p->pid;
@@ -181,7 +181,7 @@ static void status_head(struct seq *s, const struct facts *x)
 
 static void status_ids(struct seq *s, const struct facts *x)
 {
-	struct fdtable *files = process_get_files(x->p);
+	struct fdtable *files = x->t ? thread_get_files(x->t) : NULL;
 	const struct group_list *g = x->cred->groups;
 	struct process *p = x->p;
 	unsigned room = 0;

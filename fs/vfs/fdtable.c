@@ -22,7 +22,8 @@ struct fdarray {
 
 struct fdtable {
 	struct rcu_head rcu; /* first: rcu_kfree */
-	struct refcount ref;
+	struct refcount ref;  /* users, and who looks into it for a moment */
+	_Atomic u32 users;    /* threads that have it as theirs */
 	struct spinlock lock; /* guards all changes */
 	struct fdarray *arr;  /* read under RCU */
 	u32 next;
@@ -30,7 +31,7 @@ struct fdtable {
 
 struct fdtable *current_fdtable(void)
 {
-	return current_process()->files;
+	return current->files;
 }
 
 static struct fdarray *fdarray_alloc(u32 max)
@@ -88,6 +89,7 @@ static struct fdtable *fdtable_alloc(u32 max)
 		return NULL;
 	}
 	refcount_set(&t->ref, 1);
+	t->users = 1;
 	spin_init(&t->lock);
 	return t;
 }
@@ -435,6 +437,23 @@ void fdtable_get(struct fdtable *t)
 	refcount_get(&t->ref);
 }
 
+void fdtable_join(struct fdtable *t)
+{
+	fdtable_get(t);
+	atomic_fetch_add_explicit(&t->users, 1, memory_order_relaxed);
+}
+
+void fdtable_leave(struct fdtable *t)
+{
+	atomic_fetch_sub_explicit(&t->users, 1, memory_order_relaxed);
+	fdtable_put(t);
+}
+
+bool fdtable_shared(struct fdtable *t)
+{
+	return atomic_load_explicit(&t->users, memory_order_relaxed) > 1;
+}
+
 void fdtable_put(struct fdtable *t)
 {
 	u32 fd;
@@ -501,15 +520,17 @@ unsigned fdtable_count(struct fdtable *t, unsigned *size)
 
 int fdtable_unshare(void)
 {
-	struct process *p = current_process();
-	struct fdtable *old = p->files, *copy;
+	struct fdtable *old = current->files, *copy;
+	u64 flags;
 
-	if (refcount_read(&old->ref) == 1)
+	if (!fdtable_shared(old))
 		return 0;
 	copy = fdtable_copy(old);
 	if (IS_ERR(copy))
 		return (int)PTR_ERR(copy);
-	p->files = copy;
-	fdtable_put(old);
+	flags = spin_lock_irqsave(&current_process()->lock);
+	current->files = copy;
+	spin_unlock_irqrestore(&current_process()->lock, flags);
+	fdtable_leave(old);
 	return 0;
 }

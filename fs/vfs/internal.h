@@ -259,7 +259,7 @@ int fd_dup_to(struct file *f, int newfd, bool cloexec); /* dup2: takes its own r
 int fd_cloexec_get(int fd);				/* 0/1, -EBADF */
 int fd_cloexec_set(int fd, bool on);
 int fd_close_range(unsigned first, unsigned last, bool cloexec_only);
-int fdtable_unshare(void); /* CLOSE_RANGE_UNSHARE: give the process a table of its own */
+int fdtable_unshare(void); /* CLOSE_RANGE_UNSHARE: give the thread a table of its own */
 
 /* notify.c: inotify events of a named thing and its directory */
 void notify_dentry_slow(struct dentry *d, u32 mask);

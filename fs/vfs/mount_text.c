@@ -148,7 +148,7 @@ size_t vfs_mounts_text(char *buf, size_t size, enum mounts_format format)
 
 	if (!page)
 		return 0;
-	if (fs_context_root(current_process()->fs, &root)) {
+	if (fs_context_root(current->fs, &root)) {
 		kfree(page);
 		return 0;
 	}

@@ -65,7 +65,7 @@ static void end_create(struct walk *w, struct dentry *d, int err)
 
 static u32 apply_umask(u32 mode)
 {
-	return mode & ~fs_context_umask(current_process()->fs);
+	return mode & ~fs_context_umask(current->fs);
 }
 
 int namei_mknod(int dirfd, const char *path, u32 mode, u64 rdev, struct path *out)

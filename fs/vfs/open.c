@@ -202,7 +202,7 @@ static int sticky_trap(struct inode *dir, struct inode *i)
 /* open with O_CREAT. */
 static struct file *open_create(int dirfd, const char *path, const struct open_how_kernel *how)
 {
-	u32 mode = how->mode & ~fs_context_umask(current_process()->fs);
+	u32 mode = how->mode & ~fs_context_umask(current->fs);
 	struct dentry *d = NULL;
 	bool created = false;
 	struct path p;
@@ -259,7 +259,7 @@ fail:
 
 static struct file *open_tmpfile(int dirfd, const char *path, const struct open_how_kernel *how)
 {
-	u32 mode = how->mode & ~fs_context_umask(current_process()->fs);
+	u32 mode = how->mode & ~fs_context_umask(current->fs);
 	struct path dir, p;
 	struct file *f;
 	struct inode *di, *i;

@@ -114,7 +114,7 @@ char *path_text(const struct path *p, char *buf, size_t size)
 			return ERR_PTR(-ENAMETOOLONG);
 		room -= sizeof deleted - 1;
 	}
-	if (fs_context_root(current_process() ? current_process()->fs : NULL, &root))
+	if (fs_context_root(current->fs, &root))
 		return ERR_PTR(-ENOENT);
 	pos = path_text_at(p, &root, buf, room, NULL);
 	path_put(&root);

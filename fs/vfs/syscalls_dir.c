@@ -22,7 +22,7 @@ int app_paths_get(const char __app *a, const char __app *b, char **ka, char **kb
 SYSCALL_DEFINE2(getcwd, char __app *, buf, size_t, size)
 {
 	static const char prefix[] = "(unreachable)";
-	struct fs_context *c = current_process()->fs;
+	struct fs_context *c = current->fs;
 	struct path cwd, root;
 	bool reachable;
 	char *page, *s;
@@ -67,7 +67,7 @@ static long change_dir(const struct path *p)
 	int err = dentry_is_dir(p->dentry) ? inode_permission(p->dentry->inode, MAY_EXEC) : -ENOTDIR;
 
 	if (!err)
-		fs_context_set_cwd(current_process()->fs, p);
+		fs_context_set_cwd(current->fs, p);
 	return err;
 }
 
@@ -106,7 +106,7 @@ SYSCALL_DEFINE1(chroot, const char __app *, name)
 	if (!err && !process_capable(CAP_SYS_CHROOT))
 		err = -EPERM;
 	if (!err)
-		fs_context_set_root(current_process()->fs, &p);
+		fs_context_set_root(current->fs, &p);
 	path_put(&p);
 	return err;
 }

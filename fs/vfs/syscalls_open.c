@@ -151,7 +151,7 @@ SYSCALL_DEFINE4(mknodat, int, dirfd, const char __app *, name, u32, mode, u32, d
 
 SYSCALL_DEFINE1(umask, u32, mask)
 {
-	struct fs_context *c = current_process()->fs;
+	struct fs_context *c = current->fs;
 
 	return atomic_exchange_explicit(&c->umask, mask & 0777, memory_order_relaxed);
 }

@@ -51,7 +51,7 @@ static bool dentry_stale(struct dentry *dir, struct dentry *d)
 /* The fast walk: 0 with references in *OUT; -ENOENT; WALK_UNDECIDED: do the full one. */
 static int walk_fast(const char *path, u32 flags, struct path *out)
 {
-	struct fs_context *fs = current_process()->fs;
+	struct fs_context *fs = current->fs;
 	struct creds creds = flags & WALK_REAL_IDS ? creds_real() : creds_fs();
 	struct path root, at;
 	u32 seq;
@@ -433,9 +433,9 @@ static int start_path(int dirfd, const char *path, u32 flags, struct path *out)
 	int err = 0;
 
 	if (*path == '/' && !(flags & WALK_SCOPED))
-		return fs_context_root(current_process()->fs, out);
+		return fs_context_root(current->fs, out);
 	if (dirfd == AT_FDCWD)
-		return fs_context_cwd(current_process()->fs, out);
+		return fs_context_cwd(current->fs, out);
 	f = fd_get_raw(dirfd);
 	if (!f)
 		return -EBADF;
@@ -465,7 +465,7 @@ int walk_start(struct walk *w, int dirfd, const char *path, u32 flags)
 		w->root = w->path;
 		path_get(&w->root);
 	} else {
-		err = fs_context_root(current_process()->fs, &w->root);
+		err = fs_context_root(current->fs, &w->root);
 		if (err) {
 			path_put(&w->path);
 			return err;

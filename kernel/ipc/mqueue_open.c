@@ -140,7 +140,6 @@ static int mq_attr_check(const struct mq_attr *a)
 /* With names_lock held. ERR_PTR. */
 static struct mq *mq_create(const char *name, u32 mode, const struct mq_attr *attr)
 {
-	struct process *p = current_process();
 	struct mq *q;
 	int err = mq_attr_check(attr);
 
@@ -153,7 +152,7 @@ static struct mq *mq_create(const char *name, u32 mode, const struct mq_attr *at
 		return ERR_PTR(-ENOMEM);
 	refcount_set(&q->ref, 1);
 	str_copy(q->name, name, sizeof q->name);
-	q->mode = mode & 0777 & ~(p->fs ? fs_context_umask(p->fs) : 0);
+	q->mode = mode & 0777 & ~fs_context_umask(current->fs);
 	q->uid = current_cred()->fsuid;
 	q->gid = current_cred()->fsgid;
 	q->max_messages = attr->mq_maxmsg;

@@ -143,7 +143,7 @@ static long select_common(int nfds, u64 __app *in, u64 __app *out, u64 __app *ex
 
 	if (nfds < 0)
 		return -EINVAL;
-	fdtable_count(current_process()->files, &room);
+	fdtable_count(current->files, &room);
 	n = min((unsigned)nfds, room);
 	s.words = DIV_ROUND_UP(n, 64);
 	size = NSETS * s.words * sizeof(u64);

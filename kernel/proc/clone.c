@@ -3,9 +3,8 @@
  * anybody can see it; then it is linked and started, and nothing can fail any more. clone(2), fork(2),
  * vfork(2).
  *
- * Differences from Linux: the threads of one process always share descriptors and working directory
- * (CLONE_THREAD without CLONE_FILES and CLONE_FS is EINVAL), there are no namespaces (EINVAL), and set_tid is
- * refused (EPERM). */
+ * Differences from Linux: there are no namespaces (EINVAL), and one control group, which CLONE_INTO_CGROUP may
+ * name. */
 #include "base/string.h"
 #include "fs/file.h"
 #include "fs/vfs.h"
@@ -14,6 +13,7 @@
 #include "kernel/syscall.h"
 #include "ptrace.h"
 #include <linux/capability.h>
+#include <linux/magic.h>
 #include <linux/sched.h>
 
 DEFINE_COUNTER(threads_created, "threads created by clone");
@@ -24,6 +24,7 @@ DEFINE_COUNTER(clone_no_memory, "clone failed for lack of memory");
 	(CLONE_NEWTIME | CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | \
 	 CLONE_NEWPID | CLONE_NEWNET)
 #define CLONE_LEGACY_FLAGS 0xffffffffull
+#define PID_NS_LEVEL_MAX   32 /* Linux's MAX_PID_NS_LEVEL */
 
 struct clone_request {
 	u64 flags; /* without the exit signal */
@@ -31,27 +32,31 @@ struct clone_request {
 	int __app *pidfd;
 	u32 __app *child_tid, *parent_tid;
 	u64 sp, tls;
+	u32 tid; /* the id that it shall have, or 0 */
 };
 
 static int check_flags(const struct clone_request *r)
 {
 	u64 f = r->flags;
 
-	if (f & CLONE_NAMESPACES)
-		return process_capable(CAP_SYS_ADMIN) ? -EINVAL : -EPERM;
+	if ((f & CLONE_FS) && (f & (CLONE_NEWNS | CLONE_NEWUSER)))
+		return -EINVAL;
 	if ((f & CLONE_THREAD) && !(f & CLONE_SIGHAND))
 		return -EINVAL;
 	if ((f & CLONE_SIGHAND) && !(f & CLONE_VM))
 		return -EINVAL;
 	if ((f & CLONE_SIGHAND) && (f & CLONE_CLEAR_SIGHAND))
 		return -EINVAL;
-	if ((f & CLONE_THREAD) && (!(f & CLONE_FILES) || !(f & CLONE_FS)))
-		return -EINVAL;
 	if ((f & CLONE_PARENT) && current->proc == init_process)
 		return -EINVAL;
 	if ((f & CLONE_PIDFD) && (f & (CLONE_THREAD | CLONE_DETACHED)))
 		return -EINVAL;
-	return 0;
+	if ((f & CLONE_PIDFD) && (f & CLONE_PARENT_SETTID) && (u32 __app *)r->pidfd == r->parent_tid)
+		return -EINVAL;
+	/* As a kernel built without them. */
+	if (f & CLONE_NEWUSER || (f & CLONE_THREAD && f & CLONE_NEWPID))
+		return -EINVAL;
+	return f & CLONE_NAMESPACES ? process_capable(CAP_SYS_ADMIN) ? -EINVAL : -EPERM : 0;
 }
 
 /* What a new process gets by value. */
@@ -93,13 +98,12 @@ static int copy_sighand(struct process *new, struct process *from, u64 flags)
 	return 0;
 }
 
-static int copy_files(struct process *new, struct process *from, u64 flags)
+static int copy_files(struct thread *new, struct thread *from, u64 flags)
 {
 	struct fdtable *t = from->files;
 
 	if (flags & CLONE_FILES) {
-		fdtable_get(t);
-		new->files_shared = from->files_shared = true;
+		fdtable_join(t);
 	} else {
 		t = fdtable_copy(t);
 		if (IS_ERR(t))
@@ -109,7 +113,7 @@ static int copy_files(struct process *new, struct process *from, u64 flags)
 	return 0;
 }
 
-static int copy_fs(struct process *new, struct process *from, u64 flags)
+static int copy_fs(struct thread *new, struct thread *from, u64 flags)
 {
 	struct fs_context *c = from->fs;
 
@@ -146,10 +150,6 @@ static void process_discard(struct process *p)
 		vmspace_put(p->vm);
 	if (p->exe)
 		exe_put(p->exe);
-	if (p->fs)
-		fs_context_put(p->fs);
-	if (p->files)
-		fdtable_put(p->files);
 	if (p->sighand)
 		sighand_put(p->sighand);
 	process_put(p);
@@ -168,15 +168,18 @@ static struct process *process_copy(struct process *from, u64 flags)
 		exe_get(p->exe);
 	err = copy_sighand(p, from, flags);
 	if (!err)
-		err = copy_files(p, from, flags);
-	if (!err)
-		err = copy_fs(p, from, flags);
-	if (!err)
 		err = copy_vm(p, from, flags);
 	if (!err)
 		return p;
 	process_discard(p);
 	return ERR_PTR(err);
+}
+
+/* Undo thread_copy. */
+static void discard(struct thread *t)
+{
+	thread_drop_files(t);
+	thread_discard(t);
 }
 
 /* A thread of P that will return to the application as the child of the current one. */
@@ -188,8 +191,12 @@ static struct thread *thread_copy(struct process *p, const struct clone_request 
 	if (IS_ERR(t))
 		return t;
 	err = arch_thread_init_app(t, current_regs(), r->sp, r->flags & CLONE_SETTLS, r->tls);
+	if (!err)
+		err = copy_files(t, me, r->flags);
+	if (!err)
+		err = copy_fs(t, me, r->flags);
 	if (err) {
-		thread_discard(t);
+		discard(t);
 		return ERR_PTR(err);
 	}
 	arch_ptrace_child(t, me);
@@ -330,7 +337,7 @@ static long clone(const struct clone_request *r)
 		err = (int)PTR_ERR(t);
 		goto fail_process;
 	}
-	tid = pid_alloc();
+	tid = r->tid ? pid_alloc_this(r->tid) : pid_alloc();
 	if (tid < 0) {
 		err = tid;
 		goto fail_thread;
@@ -385,7 +392,7 @@ fail_vfork:
 fail_tid:
 	pid_unuse((u32)tid);
 fail_thread:
-	thread_discard(t);
+	discard(t);
 fail_process:
 	if (!thread)
 		process_discard(p);
@@ -408,9 +415,7 @@ SYSCALL_DEFINE5(clone, u64, flags, void __app *, stack, u32 __app *, parent_tid,
 		.tls = tls,
 	};
 
-	if ((flags & CLONE_PIDFD) && (flags & CLONE_PARENT_SETTID))
-		return -EINVAL; /* both would go to parent_tid */
-	return clone(&r);	/* an exit signal that does not exist is not sent */
+	return clone(&r); /* an exit signal that does not exist is not sent */
 }
 
 SYSCALL_DEFINE0(fork)
@@ -434,7 +439,19 @@ static int clone3_stack(const struct clone_args *a, u64 *sp)
 	return 0;
 }
 
-static int clone3_check(const struct clone_args *a)
+/* Is FD a directory of the control groups? All of them are the one group. */
+static int check_cgroup(int fd)
+{
+	struct file *f = fd_get_raw(fd);
+	const struct inode *i = f && f->path.dentry ? f->path.dentry->inode : NULL;
+	bool group = i && i->super->magic == CGROUP2_SUPER_MAGIC && S_ISDIR(i->mode);
+
+	if (f)
+		file_put(f);
+	return group ? 0 : -EBADF;
+}
+
+static int clone3_check(const struct clone_args *a, size_t size)
 {
 	if (a->flags & ~(CLONE_LEGACY_FLAGS | CLONE_CLEAR_SIGHAND | CLONE_INTO_CGROUP))
 		return -EINVAL;
@@ -444,12 +461,30 @@ static int clone3_check(const struct clone_args *a)
 		return -EINVAL;
 	if ((a->flags & (CLONE_THREAD | CLONE_PARENT)) && a->exit_signal)
 		return -EINVAL;
-	if (!a->set_tid != !a->set_tid_size || a->set_tid_size > 32)
+	if (!a->set_tid != !a->set_tid_size || a->set_tid_size > PID_NS_LEVEL_MAX)
 		return -EINVAL;
-	if (a->set_tid_size)
+	if (a->flags & CLONE_INTO_CGROUP && (a->cgroup > INT32_MAX || size < CLONE_ARGS_SIZE_VER2))
+		return -EINVAL;
+	return a->flags & CLONE_INTO_CGROUP ? check_cgroup((int)a->cgroup) : 0;
+}
+
+/* The id that the caller wants: there is one level of ids, so one. */
+static int clone3_tid(const struct clone_args *a, u32 *tid)
+{
+	int want;
+
+	*tid = 0;
+	if (!a->set_tid_size)
+		return 0;
+	if (a->set_tid_size > 1)
+		return -EINVAL;
+	if (get_app(want, (const int __app *)a->set_tid))
+		return -EFAULT;
+	if (want < 1 || want >= PID_MAX)
+		return -EINVAL;
+	if (!process_capable(CAP_SYS_ADMIN) && !process_capable(CAP_CHECKPOINT_RESTORE))
 		return -EPERM;
-	if (a->flags & CLONE_INTO_CGROUP)
-		return -EBADF; /* there is one cgroup, and no directory of it to open */
+	*tid = (u32)want;
 	return 0;
 }
 
@@ -485,9 +520,11 @@ SYSCALL_DEFINE2(clone3, struct clone_args __app *, args, size_t, size)
 
 	err = copy_clone_args(&a, args, size);
 	if (!err)
-		err = clone3_check(&a);
+		err = clone3_check(&a, size);
 	if (!err)
 		err = clone3_stack(&a, &r.sp);
+	if (!err)
+		err = clone3_tid(&a, &r.tid);
 	if (err)
 		return err;
 	r.flags = a.flags;

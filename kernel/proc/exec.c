@@ -65,20 +65,19 @@ static int exec_commit(struct exec *x)
 		if (!own)
 			return -ENOMEM;
 	}
-	if (p->files_shared) {
-		err = fdtable_unshare();
-		if (err)
-			goto fail;
-		p->files_shared = false;
-	}
-	err = process_become_single();
+	/* With threads beside this one it is not known yet who else will still share the table. */
+	err = p->nthreads == 1 ? fdtable_unshare() : 0;
+	if (!err)
+		err = process_become_single();
 	if (err)
 		goto fail;
+	if (fdtable_unshare())
+		process_exit_group(SIGKILL); /* the other threads are gone: there is no way back */
 
 	posix_timers_exec(p);
 	switch_vm(x);
 	reset_signals(p, own);
-	fdtable_close_on_exec(p->files);
+	fdtable_close_on_exec(current->files);
 	exec_adopt(x, p, current);
 	p->execed = true;
 	p->exit_signal = SIGCHLD;
@@ -145,7 +144,7 @@ static long exec_at(int dirfd, const char __app *upath, const char __app *const 
 		goto out;
 	x->filename = path;
 	if (dirfd != AT_FDCWD && path[0] != '/') {
-		struct fdtable *files = current->proc->files;
+		struct fdtable *files = current->files;
 
 		ret = -ENOMEM;
 		name = descriptor_name(dirfd, path);

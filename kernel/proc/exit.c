@@ -57,6 +57,24 @@ static void leave_address_space(struct thread *t)
 	arch_irq_restore(flags);
 }
 
+void thread_drop_files(struct thread *t)
+{
+	struct fdtable *files;
+	struct fs_context *fs;
+	u64 flags;
+
+	flags = spin_lock_irqsave(&t->proc->lock);
+	files = t->files;
+	t->files = NULL;
+	fs = t->fs;
+	t->fs = NULL;
+	spin_unlock_irqrestore(&t->proc->lock, flags);
+	if (files)
+		fdtable_leave(files);
+	if (fs)
+		fs_context_put(fs);
+}
+
 /* Take T out of its process. True: it was the last. */
 static bool leave_process(struct thread *t)
 {
@@ -97,8 +115,6 @@ static bool leave_process(struct thread *t)
 static void release_resources(struct process *p, struct vmspace *vm)
 {
 	struct sighand *sighand;
-	struct fs_context *fs;
-	struct fdtable *files;
 	struct file *exe;
 	u64 flags;
 
@@ -109,17 +125,11 @@ static void release_resources(struct process *p, struct vmspace *vm)
 	p->max_rss = max(p->max_rss, vm_peak_rss(vm));
 	flags = spin_lock_irqsave(&p->lock);
 	p->vm = NULL;
-	files = p->files;
-	p->files = NULL;
-	fs = p->fs;
-	p->fs = NULL;
 	exe = p->exe;
 	p->exe = NULL;
 	spin_unlock_irqrestore(&p->lock, flags);
 
 	vmspace_put(vm);
-	fdtable_put(files);
-	fs_context_put(fs);
 	if (exe)
 		exe_put(exe);
 
@@ -249,6 +259,7 @@ void thread_exit(int code)
 	stop_taking_signals(t);
 	thread_leave_vm();
 	leave_address_space(t);
+	thread_drop_files(t);
 	if (ptrace_traced(t) && t != p->leader) {
 		spin_lock(&process_tree_lock);
 		ptrace_tracee_ends(t, t->exit_code);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* kcmp(2): do two processes share a resource? Objects are put in an order that tells nothing of their
+/* kcmp(2): do two threads share a resource? Objects are put in an order that tells nothing of their
  * addresses. */
 #include "fs/file.h"
 #include "kernel/init.h"
@@ -25,10 +25,10 @@ static long order(const void *a, const void *b)
 	return x == y ? 0 : x < y ? 1 : 2;
 }
 
-/* The open file behind descriptor FD of P, with a reference; NULL: none. */
-static struct file *file_of(struct process *p, u64 fd)
+/* The open file behind descriptor FD of T, with a reference; NULL: none. */
+static struct file *file_of(struct thread *t, u64 fd)
 {
-	struct fdtable *files = process_get_files(p);
+	struct fdtable *files = thread_get_files(t);
 	struct file *f = files && fd <= INT32_MAX ? fdtable_lookup(files, (int)fd) : NULL;
 
 	if (files)
@@ -36,7 +36,7 @@ static struct file *file_of(struct process *p, u64 fd)
 	return f;
 }
 
-static long compare_files(struct process *a, struct process *b, u64 fd1, u64 fd2)
+static long compare_files(struct thread *a, struct thread *b, u64 fd1, u64 fd2)
 {
 	struct file *f = file_of(a, fd1), *g = file_of(b, fd2);
 	long ret = f && g ? order(f, g) : -EBADF;
@@ -48,49 +48,40 @@ static long compare_files(struct process *a, struct process *b, u64 fd1, u64 fd2
 	return ret;
 }
 
-static long compare(struct process *a, struct process *b, int type, u64 idx1, u64 idx2)
+static long compare(struct thread *a, struct thread *b, int type, u64 idx1, u64 idx2)
 {
 	switch (type) {
 	case KCMP_FILE:
 		return compare_files(a, b, idx1, idx2);
 	case KCMP_VM:
-		return order(READ_ONCE(a->vm), READ_ONCE(b->vm));
+		return order(READ_ONCE(a->proc->vm), READ_ONCE(b->proc->vm));
 	case KCMP_FILES:
 		return order(READ_ONCE(a->files), READ_ONCE(b->files));
 	case KCMP_FS:
 		return order(READ_ONCE(a->fs), READ_ONCE(b->fs));
 	case KCMP_SIGHAND:
-		return order(READ_ONCE(a->sighand), READ_ONCE(b->sighand));
+		return order(READ_ONCE(a->proc->sighand), READ_ONCE(b->proc->sighand));
 	case KCMP_IO:
 	case KCMP_SYSVSEM:
-		return order(a, b); /* a process's own */
+		return order(a->proc, b->proc); /* a process's own */
 	default:
 		return -EINVAL;
 	}
 }
 
-static struct process *find(int pid)
-{
-	struct thread *t = thread_find((u32)pid);
-	struct process *p = t ? t->proc : NULL;
-
-	if (!p)
-		return NULL;
-	process_get(p);
-	thread_put(t);
-	return p;
-}
-
 SYSCALL_DEFINE5(kcmp, int, pid1, int, pid2, int, type, u64, idx1, u64, idx2)
 {
-	struct process *a = find(pid1), *b = find(pid2);
+	struct thread *a = thread_find((u32)pid1), *b = thread_find((u32)pid2);
 	long ret = -ESRCH;
 
 	if (a && b)
-		ret = ptrace_may_access(a, PTRACE_BY_REAL_IDS) && ptrace_may_access(b, PTRACE_BY_REAL_IDS) ? compare(a, b, type, idx1, idx2) : -EPERM;
+		ret = ptrace_may_access_thread(a, PTRACE_BY_REAL_IDS) &&
+				      ptrace_may_access_thread(b, PTRACE_BY_REAL_IDS)
+			      ? compare(a, b, type, idx1, idx2)
+			      : -EPERM;
 	if (a)
-		process_put(a);
+		thread_put(a);
 	if (b)
-		process_put(b);
+		thread_put(b);
 	return ret;
 }

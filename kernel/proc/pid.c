@@ -84,6 +84,18 @@ int pid_alloc(void)
 	return ret;
 }
 
+int pid_alloc_this(u32 id)
+{
+	int ret;
+
+	spin_lock(&pid_lock);
+	ret = claim(id);
+	if (ret > 0 && id > highest_id)
+		WRITE_ONCE(highest_id, id);
+	spin_unlock(&pid_lock);
+	return ret > 0 ? (int)id : ret ? ret : -EEXIST;
+}
+
 void pid_use(u32 id)
 {
 	struct pid_slot *s = slot_of(id);

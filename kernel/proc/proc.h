@@ -35,6 +35,7 @@ void process_add_thread(struct process *p, struct thread *t);
 
 /* A free id, with one use counted; -EAGAIN when all are in use, -ENOMEM. */
 int pid_alloc(void);
+int pid_alloc_this(u32 id); /* below PID_MAX; -EEXIST, -ENOMEM */
 void pid_set_thread(u32 id, struct thread *t); /* NULL: gone from look-ups */
 void pid_set_process(u32 id, struct process *p);
 /* An id stays taken while it names a thread, a process group or a session: one use for each thread and
@@ -53,6 +54,8 @@ void vfork_release(struct thread *t); /* the child execs or ends */
 /* What exec and exit both do when the current thread leaves its address space: robust futexes, child_tid,
  * vfork. */
 void thread_leave_vm(void);
+/* T gives up its descriptors and its place in the tree: it ends, or never ran. */
+void thread_drop_files(struct thread *t);
 /* End the other threads of the current process and wait until they are gone; take over the leader's id.
  * -EAGAIN when the process is being killed meanwhile. */
 int process_become_single(void);
@@ -104,7 +107,7 @@ int futex_wake_addr(struct vmspace *vm, u64 addr, int n); /* kernel/sched/ */
 void posix_timers_exit(struct process *p);		  /* kernel/time/: process.timers goes */
 
 void posix_timers_exec(struct process *p); /* execve: timer_create's go, setitimer's stay (alarm(2)) */
-int fdtable_unshare(void);		   /* fs/vfs/: the current process gets a table of its own */
+int fdtable_unshare(void);		   /* fs/vfs/: the current thread gets a table of its own */
 
 struct path;
 void fs_context_set_cwd(struct fs_context *c,

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* Processes: their life as objects, and what others may ask of them.
  *
- * THEORY. A process owns an address space, descriptors and signal actions; its threads share them all, and have
- * credentials each of its own (cred.c). The tree of parents and children, groups and sessions is guarded by one spin lock,
+ * THEORY. A process owns an address space and signal actions; its threads share them, and have credentials (cred.c),
+ * descriptors and a working directory that they share or do not, as clone(2) was told. The tree of parents and children, groups and sessions is guarded by one spin lock,
  * process_tree_lock: fork, exit and wait are rare next to what runs inside a process, and each holds it for a
  * bounded walk. Everything inside one process is guarded by its own process.lock, which interrupt handlers
  * take too (timers send signals).
  *
  * Life: process_alloc -> process_link (findable, child of its parent) -> threads come and go -> the last
- * thread gives up vm, files and fs (exit.c) -> zombie -> the parent waits (wait.c), or nobody cares ->
+ * thread gives up the vm (exit.c) -> zombie -> the parent waits (wait.c), or nobody cares ->
  * process_release: out of the tree, ids free -> the last reference goes -> freed after an RCU grace period.
  * Each thread holds a reference until it is itself freed, so thread->proc is valid whenever the thread is. */
 #include "base/string.h"
@@ -148,26 +148,39 @@ struct vmspace *process_get_vm(struct process *p)
 	return vm;
 }
 
-struct fdtable *process_get_files(struct process *p)
+struct fdtable *thread_get_files(struct thread *t)
 {
-	u64 flags = spin_lock_irqsave(&p->lock);
-	struct fdtable *files = p->files;
+	u64 flags = spin_lock_irqsave(&t->proc->lock);
+	struct fdtable *files = t->files;
 
 	if (files)
 		fdtable_get(files);
-	spin_unlock_irqrestore(&p->lock, flags);
+	spin_unlock_irqrestore(&t->proc->lock, flags);
 	return files;
 }
 
-struct fs_context *process_get_fs(struct process *p)
+struct fs_context *thread_get_fs(struct thread *t)
 {
-	u64 flags = spin_lock_irqsave(&p->lock);
-	struct fs_context *fs = p->fs;
+	u64 flags = spin_lock_irqsave(&t->proc->lock);
+	struct fs_context *fs = t->fs;
 
 	if (fs)
 		fs_context_get(fs);
-	spin_unlock_irqrestore(&p->lock, flags);
+	spin_unlock_irqrestore(&t->proc->lock, flags);
 	return fs;
+}
+
+struct fdtable *process_get_files(struct process *p)
+{
+	struct fdtable *files = NULL;
+	struct thread *t;
+
+	rcu_read_lock();
+	t = rcu_dereference(p->leader); /* NULL once the process is reaped */
+	if (t)
+		files = thread_get_files(t);
+	rcu_read_unlock();
+	return files;
 }
 
 struct file *process_get_exe(struct process *p)

@@ -37,16 +37,16 @@ bool syscall_absent_by_design(unsigned nr)
 	}
 }
 
-static int unshare_fs(struct process *p)
+static int unshare_fs(void)
 {
-	struct fs_context *old = p->fs, *new = fs_context_copy(old);
+	struct fs_context *old = current->fs, *new = fs_context_copy(old);
 	u64 flags;
 
 	if (!new || IS_ERR(new))
 		return new ? (int)PTR_ERR(new) : -ENOMEM;
-	flags = spin_lock_irqsave(&p->lock);
-	p->fs = new;
-	spin_unlock_irqrestore(&p->lock, flags);
+	flags = spin_lock_irqsave(&current->proc->lock);
+	current->fs = new;
+	spin_unlock_irqrestore(&current->proc->lock, flags);
 	fs_context_put(old);
 	return 0;
 }
@@ -54,22 +54,24 @@ static int unshare_fs(struct process *p)
 SYSCALL_DEFINE1(unshare, u64, flags)
 {
 	struct process *p = current->proc;
-	int err;
+	int err = 0;
 
 	if (flags & ~(u64)(UNSHARE_NAMESPACES | UNSHARE_OTHERS))
 		return -EINVAL;
+	/* These the threads of a process share: only one that is alone has them to itself. */
+	if (flags & (CLONE_THREAD | CLONE_SIGHAND | CLONE_VM | CLONE_NEWUSER) && p->nthreads > 1)
+		return -EINVAL;
+	if (flags & (CLONE_SIGHAND | CLONE_VM) && refcount_read(&p->sighand->ref) > 1)
+		return -EINVAL;
+	if (flags & CLONE_VM && refcount_read(&current->vm->ref) > 1)
+		return -EINVAL;
+	if (flags & CLONE_NEWUSER)
+		return -EINVAL; /* as a kernel built without them */
 	if (flags & UNSHARE_NAMESPACES)
 		return process_capable(CAP_SYS_ADMIN) ? -EINVAL : -EPERM;
-	/* The threads of a process stay together: only one that is alone can part with what it shares. */
-	if ((flags & (CLONE_THREAD | CLONE_SIGHAND | CLONE_VM | CLONE_FILES | CLONE_FS)) && p->nthreads > 1)
-		return -EINVAL;
-	if ((flags & CLONE_FILES) && p->files_shared) {
+	if (flags & CLONE_FILES)
 		err = fdtable_unshare();
-		if (err)
-			return err;
-		p->files_shared = false;
-	}
-	return flags & CLONE_FS ? unshare_fs(p) : 0;
+	return !err && flags & CLONE_FS ? unshare_fs() : err;
 }
 
 SYSCALL_DEFINE2(setns, int, fd, int, nstype)

@@ -34,12 +34,12 @@ static void default_limits(struct process *p)
 	p->rlim[RLIMIT_CORE].rlim_cur = 0;
 }
 
-static int give_descriptors(struct process *p, struct file *stdio[3])
+static int give_descriptors(struct thread *t, struct file *stdio[3])
 {
 	int ret = 0;
 
-	/* Descriptors are installed in the current process's table: at boot nobody else of pid 0 uses one. */
-	kernel_process.files = p->files;
+	/* Descriptors are installed in the current thread's table. */
+	current->files = t->files;
 	for (int i = 0; i < 3 && !ret; i++) {
 		int fd = fd_reserve(i, false);
 
@@ -52,13 +52,15 @@ static int give_descriptors(struct process *p, struct file *stdio[3])
 			fd_release(fd);
 		}
 	}
-	kernel_process.files = NULL;
+	current->files = NULL;
 	return ret;
 }
 
+/* The process with its first thread, which is in no list yet. */
 static struct process *create_process(struct file *stdio[3])
 {
 	struct process *p = process_alloc();
+	struct thread *t;
 
 	if (!p)
 		return NULL;
@@ -69,9 +71,13 @@ static struct process *create_process(struct file *stdio[3])
 	p->timer_slack_ns = 50000;
 	p->mce_kill = PR_MCE_KILL_DEFAULT;
 	p->sighand = sighand_create();
-	p->files = fdtable_create();
-	p->fs = fs_context_create();
-	if (p->sighand && p->files && p->fs && !give_descriptors(p, stdio))
+	t = p->leader = thread_create(p, "init");
+	if (IS_ERR(t))
+		return NULL;
+	thread_get(t);
+	t->files = fdtable_create();
+	t->fs = fs_context_create();
+	if (p->sighand && t->files && t->fs && !give_descriptors(t, stdio))
 		return p;
 	return NULL; /* boot fails: nothing to clean up for */
 }
@@ -88,7 +94,7 @@ static void enter_directory(struct process *p)
 	err = vfs_lookup(dir, true, &path);
 	if (!err) {
 		if (S_ISDIR(path.dentry->inode->mode))
-			fs_context_set_cwd(p->fs, &path);
+			fs_context_set_cwd(p->leader->fs, &path);
 		else
 			err = -ENOTDIR;
 		path_put(&path);
@@ -99,12 +105,10 @@ static void enter_directory(struct process *p)
 
 static int start(struct exec *x, struct process *p)
 {
-	struct thread *t = thread_create(p, "init");
+	struct thread *t = p->leader;
 	struct regs regs;
 	int err, pid;
 
-	if (IS_ERR(t))
-		return (int)PTR_ERR(t);
 	memset(&regs, 0, sizeof(regs));
 	arch_start_app(&regs, x->entry, x->sp);
 	err = arch_thread_init_app(t, &regs, x->sp, false, 0);
@@ -116,8 +120,6 @@ static int start(struct exec *x, struct process *p)
 	t->tid = p->pid = p->pgid = p->sid = (u32)pid;
 	t->vm = p->vm = x->vm;
 	x->vm = NULL;
-	p->leader = t;
-	thread_get(t);
 	init_process = p;
 	exec_adopt(x, p, t);
 	spin_lock(&process_tree_lock);

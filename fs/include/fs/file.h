@@ -151,6 +151,10 @@ struct fdtable *fdtable_create(void);
 struct fdtable *fdtable_copy(struct fdtable *from); /* fork; ERR_PTR */
 void fdtable_get(struct fdtable *t);
 void fdtable_put(struct fdtable *t);
+/* A thread has T as its own, or no longer; do several? fdtable_create and fdtable_copy count one. */
+void fdtable_join(struct fdtable *t);
+void fdtable_leave(struct fdtable *t);
+bool fdtable_shared(struct fdtable *t);
 void fdtable_close_on_exec(struct fdtable *t);
 /* For /proc/PID/fd: the smallest open descriptor >= FD, its file with a reference; -1 at the end. */
 int fdtable_next(struct fdtable *t, int fd, struct file **file);

@@ -11,8 +11,6 @@
 #include "kernel/wait.h"
 #include <linux/resource.h>
 
-struct fdtable;	   /* fs/: open files */
-struct fs_context; /* fs/: root, working directory, umask */
 struct sighand;	   /* kernel/proc/: signal actions, shared by CLONE_SIGHAND */
 struct file;
 
@@ -20,15 +18,14 @@ struct process {
 	u32 pid;
 	struct refcount ref; /* 1 until reaped, 1 for each thread not yet freed, 1 per look-up */
 	struct rcu_head rcu;
-	struct spinlock lock;	  /* guards threads, exit fields, vm/files/fs/exe pointers, all signal queues.
+	struct spinlock lock;	  /* guards threads, exit fields, vm/exe pointers and the threads' files and fs,
+				     all signal queues.
 				     Taken by interrupts */
 	struct list_head threads; /* thread.proc_node: those that have not ended */
 	u32 nthreads;
 	struct thread *leader; /* tid == pid; may be a zombie while others run */
 
 	struct vmspace *vm; /* NULL once it is exiting and for kernel_process */
-	struct fdtable *files;
-	struct fs_context *fs;
 	struct sighand *sighand;
 	struct file *exe; /* for /proc/PID/exe */
 	u64 arg_start, arg_end, env_start, env_end, start_stack,
@@ -47,7 +44,6 @@ struct process {
 	struct thread *exec_thread; /* execve ends the other threads */
 	struct waitq exec_wait;	    /* it sleeps here */
 	bool execed;		    /* has called execve since fork (setpgid's EACCES) */
-	bool files_shared;	    /* CLONE_FILES with another process: execve takes a copy */
 	u8 stop_signal;		    /* job control: a stop is under way or done because of it; 0: running */
 	u32 stop_serial;	    /* counts the stops that were begun */
 	struct list_head tracees,
@@ -99,10 +95,12 @@ struct process *process_next(u32 pid);
 /* The thread of P with the smallest tid >= TID, with a reference; NULL at the end. */
 struct thread *process_thread_next(struct process *p, u32 tid);
 
-/* What another process may look at: each with a reference, or NULL once the process gave it up. */
+/* What another process may look at: each with a reference, or NULL once it was given up. A process's files are
+ * its leader's. */
 struct vmspace *process_get_vm(struct process *p);
 struct fdtable *process_get_files(struct process *p);
-struct fs_context *process_get_fs(struct process *p);
+struct fdtable *thread_get_files(struct thread *t);
+struct fs_context *thread_get_fs(struct thread *t);
 struct file *process_get_exe(struct process *p);
 static inline u32 process_ppid(struct process *p)
 {

@@ -51,6 +51,8 @@ struct process;
 struct vmspace;
 struct robust_list_head;
 struct cred;
+struct fdtable;    /* fs/: open files */
+struct fs_context; /* fs/: root, working directory, umask */
 
 struct thread {
 	_Atomic u32 flags;
@@ -74,6 +76,10 @@ struct thread {
 	bool nofault;		    /* it touches application memory and must not sleep; own thread */
 	bool no_new_privs;	    /* execve gives it no rights; proc->lock guards other threads' changes */
 	struct cred *cred;	    /* kernel/cred.h; replaced by the thread itself, read by others under RCU */
+	/* References, shared with other threads as clone(2) was told; NULL for kernel threads and after the
+	 * end. Changed by the thread itself, under proc->lock, which others take to look. */
+	struct fdtable *files;
+	struct fs_context *fs;
 
 	struct thread_signals sig;
 	struct thread_ptrace ptrace;

@@ -58,19 +58,19 @@ static void test_descriptors(void **state)
 	for (n = 3; n < 4000; n++)
 		if (n != 9 && n != 10 && n != 700)
 			assert_int_equal(SYS(dup, 0), n);
-	assert_int_equal(fdtable_count(p->files, NULL), 4000);
+	assert_int_equal(fdtable_count(current->files, NULL), 4000);
 	assert_int_equal(SYS(close_range, 3, 100, CLOSE_RANGE_CLOEXEC), 0);
 	assert_int_equal(SYS(fcntl, 50, F_GETFD), 1);
 	assert_int_equal(SYS(close_range, 101, ~0u, 0), 0);
-	assert_int_equal(fdtable_count(p->files, NULL), 101);
-	assert_int_equal(fdtable_next(p->files, 99, &f), 99);
+	assert_int_equal(fdtable_count(current->files, NULL), 101);
+	assert_int_equal(fdtable_next(current->files, 99, &f), 99);
 	file_put(f);
-	assert_int_equal(fdtable_next(p->files, 101, &f), -1);
+	assert_int_equal(fdtable_next(current->files, 101, &f), -1);
 	assert_int_equal(SYS(close_range, 5, 4, 0), -EINVAL);
 	assert_int_equal(SYS(close_range, 5, 4, 8), -EINVAL);
 	/* fork and exec. */
 	{
-		struct fdtable *mine = p->files, *copy = fdtable_copy(mine);
+		struct fdtable *mine = current->files, *copy = fdtable_copy(mine);
 
 		assert_int_equal(fdtable_count(copy, NULL), 101);
 		fdtable_close_on_exec(copy);
@@ -119,8 +119,8 @@ static struct flock probe(long fd, short type, s64 begin, s64 len)
 /* Another process, as far as locks go: a table of its own. */
 static struct fdtable *other_table(struct fdtable **mine)
 {
-	*mine = current_process()->files;
-	return current_process()->files = fdtable_copy(*mine);
+	*mine = current->files;
+	return current->files = fdtable_copy(*mine);
 }
 
 static void test_record_locks(void **state)
@@ -133,11 +133,11 @@ static void test_record_locks(void **state)
 	start();
 	fd = SYS(open, "/lk", O_CREAT | O_RDWR, 0600);
 	b = other_table(&a);
-	current_process()->files = a;
+	current->files = a;
 	assert_int_equal(lock(fd, F_SETLK, F_WRLCK, 0, 100), 0);
 	assert_int_equal(lock(fd, F_SETLK, F_RDLCK, 20, 10), 0); /* splits */
 	assert_int_equal(lock(fd, F_SETLK, F_UNLCK, 50, 10), 0); /* and a hole */
-	current_process()->files = b;
+	current->files = b;
 	fl = probe(fd, F_RDLCK, 0, 0);
 	assert_int_equal(fl.l_type, F_WRLCK);
 	assert_int_equal(fl.l_start, 0);
@@ -152,13 +152,13 @@ static void test_record_locks(void **state)
 	fl = probe(fd, F_WRLCK, 60, 0);
 	assert_int_equal(fl.l_start, 60);
 	assert_int_equal(fl.l_len, 40);
-	current_process()->files = a;
+	current->files = a;
 	fl = probe(fd, F_WRLCK, 200, 1);
 	assert_int_equal(fl.l_start, 100);
 	assert_int_equal(fl.l_len, 0);
 	/* Joined again, one lock. */
 	assert_int_equal(lock(fd, F_SETLK, F_WRLCK, 0, 50), 0);
-	current_process()->files = b;
+	current->files = b;
 	fl = probe(fd, F_RDLCK, 0, 0);
 	assert_int_equal(fl.l_len, 50);
 	assert_true(vfs_locks_text(text, sizeof text) > 0);
@@ -176,12 +176,12 @@ static void test_record_locks(void **state)
 		/* Closing any descriptor of the file drops all of the process's locks. */
 		SYS(close, ro);
 	}
-	current_process()->files = a;
+	current->files = a;
 	assert_int_equal(probe(fd, F_WRLCK, 100, 0).l_type, F_UNLCK);
 	assert_int_equal(lock(fd, F_SETLK, F_UNLCK, 0, 0), 0);
-	current_process()->files = b;
+	current->files = b;
 	assert_int_equal(probe(fd, F_WRLCK, 0, 0).l_type, F_UNLCK);
-	current_process()->files = a;
+	current->files = a;
 	fdtable_put(b);
 	SYS(close, fd);
 	SYS(unlink, "/lk");
@@ -220,18 +220,20 @@ static void test_ofd_and_flock(void **state)
 
 /* Waiting: a thread of another process sleeps until the lock is given up, and a circle of two is refused. */
 static struct process other;
+static struct fdtable *others_files;
 static long wait_fd, wait_result;
 
 static void waiter(void *arg)
 {
 	current->proc = &other;
+	current->files = others_files;
 	wait_result = lock(wait_fd, F_SETLKW, F_WRLCK, (s64)(uintptr_t)arg, 10);
 }
 
 static void other_start(void)
 {
 	other = *current_process();
-	other.files = fdtable_copy(current_process()->files);
+	others_files = fdtable_copy(current->files);
 	other.pid = 77;
 }
 
@@ -265,7 +267,7 @@ static void test_waiting(void **state)
 	thread_wake_state(t, ~0u);
 	host_thread_join(t);
 	assert_int_equal(wait_result, -ERESTARTSYS);
-	fdtable_put(other.files);
+	fdtable_put(others_files);
 	SYS(close, wait_fd);
 	SYS(unlink, "/wait");
 }

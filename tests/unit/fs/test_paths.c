@@ -371,7 +371,7 @@ static void test_chroot(void **state)
 	struct path root;
 
 	make_tree();
-	fs_context_root(current_process()->fs, &root);
+	fs_context_root(current->fs, &root);
 	assert_int_equal(SYS(chroot, "/w/f"), -ENOTDIR);
 	assert_int_equal(SYS(chroot, "/w/a"), 0);
 	assert_int_equal(SYS(access, "/b/c/file", 0), 0);
@@ -386,8 +386,8 @@ static void test_chroot(void **state)
 	{
 		struct fs_context *c = fs_context_create();
 
-		fs_context_put(current_process()->fs);
-		current_process()->fs = c;
+		fs_context_put(current->fs);
+		current->fs = c;
 	}
 	assert_int_equal(SYS(chdir, "/w/a"), 0);
 	path_put(&root);

@@ -184,7 +184,7 @@ static void race(const char *type, const char *options)
 	stop = true;
 	host_thread_join(t[THREADS]);
 	assert_int_equal(unexpected, 0);
-	assert_int_equal(fdtable_count(current_process()->files, NULL), 1);
+	assert_int_equal(fdtable_count(current->files, NULL), 1);
 	assert_int_equal(SYS(chdir, "/race"), 0);
 	remove_all();
 	assert_int_equal(SYS(chdir, "/"), 0);

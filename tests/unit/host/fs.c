@@ -39,8 +39,8 @@ void fs_host_start(const char *root_type, const char *source)
 		if (host_run_initcalls(INIT_CORE) || host_run_initcalls(INIT_FS) ||
 		    vfs_mount(source, "/", root_type, 0, ""))
 			abort();
-		p->files = fdtable_create();
-		p->fs = fs_context_create();
+		current->files = fdtable_create();
+		current->fs = fs_context_create();
 	}
 	host_rcu_defer(true);
 	p->rlim[RLIMIT_NOFILE].rlim_cur = 1024;

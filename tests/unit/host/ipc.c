@@ -24,7 +24,7 @@ static int file_table; /* what process.files points to: only its address counts 
 
 __attribute__((constructor(103))) static void ipc_setup(void)
 {
-	kernel_process.files = (struct fdtable *)&file_table;
+	current->files = (struct fdtable *)&file_table;
 }
 
 __weak struct file *file_create_anon(const char *name, const struct file_ops *ops, void *priv, u32 flags)
