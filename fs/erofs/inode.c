@@ -2,6 +2,7 @@
 /* EROFS inodes: reading them, and the operations of files and links. An inode never changes once it is made.
  */
 #include "erofs.h"
+#include "../vfs/acl.h"
 #include "base/string.h"
 #include "kernel/clock.h"
 
@@ -147,6 +148,11 @@ struct inode *erofs_iget(struct super *s, u64 nid)
 	ei->sb = s->priv;
 	mutex_init(&ei->z_lock);
 	err = read_inode(s->priv, i, ei);
+	if (!err && ei->xattr_size && !S_ISLNK(i->mode)) {
+		err = inode_load_acls(i);
+		if (err == -EIO)
+			err = erofs_corrupt(&erofs_bad_xattr, s->priv, nid, "an access control list makes no sense");
+	}
 	if (err) {
 		inode_put(i);
 		return ERR_PTR(err);

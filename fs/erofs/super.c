@@ -169,6 +169,7 @@ static size_t erofs_show_options(struct super *s, char *buf, size_t size)
 }
 
 static const struct super_ops erofs_super_ops = {
+	.inode_get = erofs_iget,
 	.evict = erofs_evict,
 	.statfs = erofs_statfs,
 	.unmount = erofs_unmount,
@@ -195,6 +196,7 @@ static struct super *erofs_mount(const struct fs_type *t, const char *source, u3
 	s->priv = sb;
 	s->read_only = true;
 	s->cache_negative = true;
+	s->acl = true;
 	sb->bd = bd;
 	sb->mem = ramblock_memory(bd);
 	err = meta_create(sb);

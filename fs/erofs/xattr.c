@@ -133,6 +133,8 @@ static int list_one(struct erofs_sb *sb, const struct entry *e, void *arg)
 	struct list *l = arg;
 	size_t plen = strlen(e->prefix), nlen = strlen(e->name) + 1;
 
+	if (!strncmp(e->prefix, "system.", 7))
+		return 0; /* access control lists are the VFS's */
 	if (l->size) {
 		if (l->len + plen + nlen > l->size)
 			return -ERANGE;

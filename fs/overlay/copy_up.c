@@ -132,6 +132,7 @@ static struct inode *make_copy(struct super *upper, struct inode *low, bool data
 		return ERR_PTR(err);
 	}
 	copy_attributes(low, up);
+	inode_share_acls(up, low);
 	return up;
 }
 

@@ -17,6 +17,7 @@ void ovl_sync_attributes(struct inode *i)
 	i->mtime = real->mtime;
 	i->ctime = real->ctime;
 	i->btime = real->btime;
+	inode_share_acls(i, real);
 }
 
 static void set_ops(struct inode *i)
@@ -190,6 +191,21 @@ int ovl_removexattr(struct inode *i, const char *name)
 	return err;
 }
 
+int ovl_set_acl(struct inode *i, bool dflt, struct posix_acl *a)
+{
+	int err = ovl_copy_up(i, true);
+	struct inode *up;
+
+	if (err)
+		return err;
+	up = ovl_upper(i);
+	mutex_lock(&up->lock);
+	inode_set_acl(up, dflt, a);
+	mutex_unlock(&up->lock);
+	ovl_sync_attributes(i);
+	return 0;
+}
+
 static ssize_t ovl_readlink(struct inode *i, char *buf, size_t size)
 {
 	struct inode *real = ovl_real(i);
@@ -231,6 +247,7 @@ const struct inode_ops ovl_dir_ops = {
 	.setxattr = ovl_setxattr,
 	.listxattr = ovl_listxattr,
 	.removexattr = ovl_removexattr,
+	.set_acl = ovl_set_acl,
 };
 
 const struct inode_ops ovl_file_ops = {
@@ -241,6 +258,7 @@ const struct inode_ops ovl_file_ops = {
 	.setxattr = ovl_setxattr,
 	.listxattr = ovl_listxattr,
 	.removexattr = ovl_removexattr,
+	.set_acl = ovl_set_acl,
 };
 
 const struct inode_ops ovl_link_ops = {
@@ -251,6 +269,7 @@ const struct inode_ops ovl_link_ops = {
 	.setxattr = ovl_setxattr,
 	.listxattr = ovl_listxattr,
 	.removexattr = ovl_removexattr,
+	.set_acl = ovl_set_acl,
 };
 
 const struct inode_ops ovl_special_ops = {
@@ -260,6 +279,7 @@ const struct inode_ops ovl_special_ops = {
 	.setxattr = ovl_setxattr,
 	.listxattr = ovl_listxattr,
 	.removexattr = ovl_removexattr,
+	.set_acl = ovl_set_acl,
 };
 
 const struct file_ops ovl_dir_fops = {

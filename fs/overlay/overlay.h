@@ -3,6 +3,7 @@
 #pragma once
 
 #include "../tmpfs/tmpfs.h"
+#include "../vfs/acl.h"
 #include "../vfs/internal.h"
 
 /* A lower file with several names that was copied up, or lost a name: all names lead to the copy, and have
@@ -78,6 +79,7 @@ ssize_t ovl_getxattr(struct inode *i, const char *name, void *buf, size_t size);
 int ovl_setxattr(struct inode *i, const char *name, const void *buf, size_t size, int flags);
 ssize_t ovl_listxattr(struct inode *i, char *buf, size_t size);
 int ovl_removexattr(struct inode *i, const char *name);
+int ovl_set_acl(struct inode *i, bool dflt, struct posix_acl *a);
 
 /* copy_up.c: give I, and the directories above it, an upper inode. DATA: contents too. */
 int ovl_copy_up(struct inode *i, bool data);

@@ -103,6 +103,7 @@ struct super *ovl_super_make(const struct fs_type *t, struct super *lower, struc
 	list_init(&os->index);
 	s->priv = os;
 	s->cache_negative = true;
+	s->acl = true;
 	super_get(lower);
 	inode_get(lower_root);
 	os->lower_super = lower;

@@ -11,6 +11,7 @@
  * each limit. */
 #include "base/format.h"
 #include "base/string.h"
+#include "../vfs/acl.h"
 #include "tmpfs.h"
 #include "kernel/clock.h"
 #include "kernel/counter.h"
@@ -180,7 +181,16 @@ static int tmpfs_remount(struct super *s, u32 flags, const char *options)
 	return 0;
 }
 
+/* Numbers are not used again, and whatever has a handle is in the inode cache. */
+static struct inode *tmpfs_inode_get(struct super *s, u64 ino)
+{
+	struct inode *i = inode_cache_find(s, ino);
+
+	return i ? i : ERR_PTR(-ESTALE);
+}
+
 static const struct super_ops tmpfs_super_ops = {
+	.inode_get = tmpfs_inode_get,
 	.evict = tmpfs_evict,
 	.statfs = tmpfs_statfs,
 	.unmount = tmpfs_unmount,
@@ -213,6 +223,11 @@ struct inode *tmpfs_inode_new(struct super *s, const struct inode *dir, u32 mode
 	i->priv = ti;
 	list_init(&ti->xattrs);
 	inode_init_owner(i, dir, mode);
+	if (inode_init_acl(i, dir)) {
+		i->mode = 0; /* nothing of a directory's to let go of yet */
+		inode_put(i);
+		return ERR_PTR(-ENOMEM);
+	}
 	i->ino = atomic_fetch_add_explicit(&ts->next_ino, 1, memory_order_relaxed);
 	i->atime = i->mtime = i->ctime = i->btime = clock_realtime();
 	i->rdev = rdev;
@@ -276,6 +291,7 @@ struct super *tmpfs_super_make(const struct fs_type *t, const char *options, boo
 	}
 	s->priv = ts;
 	s->cache_negative = true;
+	s->acl = !ts->huge;
 	root = tmpfs_inode_new(s, NULL, S_IFDIR | o.mode, 0);
 	if (!IS_ERR(root)) {
 		root->uid = o.uid;

@@ -2,7 +2,7 @@
 /* Attributes: reading them for stat, changing them with the checks of chmod, chown, utimensat and truncate,
  * and the times that reading and writing leave behind. Changes hold the inode's lock. */
 #include "base/string.h"
-#include "internal.h"
+#include "acl.h"
 #include "kernel/clock.h"
 #include "kernel/signal.h"
 #include <linux/inotify.h>
@@ -88,8 +88,11 @@ void inode_apply_attr(struct inode *i, const struct inode_attr *a)
 		i->uid = a->uid;
 	if (a->valid & ATTR_GID)
 		i->gid = a->gid;
-	if (a->valid & ATTR_MODE)
+	if (a->valid & ATTR_MODE) {
 		i->mode = (i->mode & S_IFMT) | (a->mode & 07777);
+		if (unlikely(i->acl))
+			acl_chmod(i->acl, a->mode);
+	}
 	if (a->valid & ATTR_ATIME)
 		i->atime = a->atime;
 	if (a->valid & ATTR_MTIME)

@@ -20,6 +20,7 @@
 #include "kernel/counter.h"
 #include "kernel/kthread.h"
 #include "kernel/random.h"
+#include "kernel/sched.h"
 #include <linux/inotify.h>
 
 #define CHAIN_LOCKS  64
@@ -160,6 +161,26 @@ struct dentry *dcache_find(struct dentry *parent, const char *name, size_t len, 
 	if (d && !(d->flags & DENTRY_ACCESSED))
 		d->flags |= DENTRY_ACCESSED;
 	return d;
+}
+
+struct dentry *dcache_find_alias(struct inode *i)
+{
+	for (u32 n = 0; n <= bucket_mask; n++) {
+		struct dentry *d;
+
+		spin_lock(chain_lock(n));
+		for (d = buckets[n]; d; d = d->hash_next)
+			if (d->inode == i && refcount_get_unless_zero(&d->ref))
+				break;
+		spin_unlock(chain_lock(n));
+		if (d)
+			return d;
+		cond_resched();
+	}
+	if (i->super->root->inode != i)
+		return NULL;
+	dentry_get(i->super->root);
+	return i->super->root;
 }
 
 struct dentry *dentry_alloc(struct dentry *parent, const char *name, size_t len)

@@ -4,7 +4,7 @@
  * The last reference takes the inode out of its cache, has the file system free its part (super_ops.evict),
  * and frees the structure after an RCU grace period, since path walks look at inodes without references. */
 #include "base/string.h"
-#include "internal.h"
+#include "acl.h"
 #include "kernel/counter.h"
 
 #define INODE_BUCKETS 256
@@ -54,7 +54,11 @@ void inode_get(struct inode *i)
 
 static void inode_free_rcu(struct rcu_head *head)
 {
-	slab_free(inode_slab(), container_of(head, struct inode, rcu));
+	struct inode *i = container_of(head, struct inode, rcu);
+
+	acl_put(i->acl);
+	acl_put(i->default_acl);
+	slab_free(inode_slab(), i);
 }
 
 void inode_put(struct inode *i)

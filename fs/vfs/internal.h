@@ -32,6 +32,7 @@ struct dentry *dcache_find_rcu(struct dentry *parent, const char *name, size_t l
 struct dentry *dcache_find(struct dentry *parent, const char *name, size_t len, u32 hash);
 /* A new unhashed negative entry with one reference. NULL on no memory. PARENT NULL: its own parent. */
 struct dentry *dentry_alloc(struct dentry *parent, const char *name, size_t len);
+struct dentry *dcache_find_alias(struct inode *i); /* any name of I in the cache, with a reference; NULL */
 void dcache_insert(struct dentry *d);
 void dcache_drop(struct dentry *d);   /* out of the hash, if it is there; the caller holds a reference */
 void dcache_unlink(struct dentry *d); /* drop, and mark as unlinked */
@@ -187,6 +188,8 @@ int may_create(struct inode *dir);
 int may_delete(struct inode *dir, struct dentry *victim, bool is_dir);
 
 /* namei.c: operations on names. All arguments are looked up already; errors as the system calls give them. */
+/* The permissions that a file made with MODE in DIR begins with: a default list takes the umask's place. */
+u32 apply_umask(const struct inode *dir, u32 mode);
 int vfs_create_at(struct walk *w, u32 mode, u64 rdev, struct dentry **out);
 int namei_mknod(int dirfd, const char *path, u32 mode, u64 rdev, struct path *out);
 int namei_mkdir(int dirfd, const char *path, u32 mode);

@@ -63,9 +63,9 @@ static void end_create(struct walk *w, struct dentry *d, int err)
 	dentry_put(d);
 }
 
-static u32 apply_umask(u32 mode)
+u32 apply_umask(const struct inode *dir, u32 mode)
 {
-	return mode & ~fs_context_umask(current->fs);
+	return dir->default_acl ? mode : mode & ~fs_context_umask(current->fs);
 }
 
 int namei_mknod(int dirfd, const char *path, u32 mode, u64 rdev, struct path *out)
@@ -100,7 +100,7 @@ int namei_mknod(int dirfd, const char *path, u32 mode, u64 rdev, struct path *ou
 	}
 	err = 0;
 	ops = w.path.dentry->inode->ops;
-	mode = (mode & S_IFMT) | apply_umask(mode & 07777);
+	mode = (mode & S_IFMT) | apply_umask(w.path.dentry->inode, mode & 07777);
 	if (!S_ISCHR(mode) && !S_ISBLK(mode))
 		rdev = 0;
 	else if (!process_capable(CAP_MKNOD))
@@ -137,7 +137,7 @@ int namei_mkdir(int dirfd, const char *path, u32 mode)
 		goto out;
 	}
 	ops = w.path.dentry->inode->ops;
-	mode = S_IFDIR | apply_umask(mode & 01777);
+	mode = S_IFDIR | apply_umask(w.path.dentry->inode, mode & 01777);
 	err = ops && ops->mkdir ? ops->mkdir(w.path.dentry->inode, d, mode) : -EPERM;
 	end_create(&w, d, err);
 out:

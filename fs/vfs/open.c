@@ -140,7 +140,7 @@ static int create_in(struct walk *w, struct dentry *d, u32 mode)
 	if (!err)
 		err = may_create(dir);
 	if (!err)
-		err = dir->ops->create ? dir->ops->create(dir, d, S_IFREG | (mode & 07777), 0) : -EACCES;
+		err = dir->ops->create ? dir->ops->create(dir, d, S_IFREG | apply_umask(dir, mode & 07777), 0) : -EACCES;
 	if (!err && !(d->flags & DENTRY_HASHED))
 		dcache_insert(d);
 	return err;
@@ -202,7 +202,6 @@ static int sticky_trap(struct inode *dir, struct inode *i)
 /* open with O_CREAT. */
 static struct file *open_create(int dirfd, const char *path, const struct open_how_kernel *how)
 {
-	u32 mode = how->mode & ~fs_context_umask(current->fs);
 	struct dentry *d = NULL;
 	bool created = false;
 	struct path p;
@@ -228,7 +227,7 @@ static struct file *open_create(int dirfd, const char *path, const struct open_h
 		err = -EISDIR;
 		if (w.last_type != LAST_NORMAL || w.trailing)
 			goto fail;
-		err = look_or_create(&w, how->flags, mode, &d, &created);
+		err = look_or_create(&w, how->flags, how->mode, &d, &created);
 		if (err)
 			goto fail;
 		if (!S_ISLNK(d->inode->mode)) {
@@ -259,7 +258,6 @@ fail:
 
 static struct file *open_tmpfile(int dirfd, const char *path, const struct open_how_kernel *how)
 {
-	u32 mode = how->mode & ~fs_context_umask(current->fs);
 	struct path dir, p;
 	struct file *f;
 	struct inode *di, *i;
@@ -278,7 +276,7 @@ static struct file *open_tmpfile(int dirfd, const char *path, const struct open_
 	if (err)
 		goto out;
 	mutex_lock(&di->lock);
-	i = di->ops->tmpfile(di, S_IFREG | (mode & 07777));
+	i = di->ops->tmpfile(di, S_IFREG | apply_umask(di, how->mode & 07777));
 	mutex_unlock(&di->lock);
 	f = (struct file *)i;
 	if (IS_ERR(i))

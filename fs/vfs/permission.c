@@ -2,7 +2,7 @@
 /* Who may do what: mode bits against the thread's file system identity, as POSIX 4.7 says, and the
  * capabilities that override them (capabilities(7)): all but the lack of any x bit. Fields of the inode are
  * sampled without its lock: a change that races takes effect before or after. */
-#include "internal.h"
+#include "acl.h"
 #include <linux/securebits.h>
 
 struct creds creds_fs(void)
@@ -45,7 +45,14 @@ static int permission_override(const struct creds *c, u32 mode, u32 mask)
 int permission_as(const struct creds *c, struct inode *i, u32 mask)
 {
 	u32 mode = READ_ONCE(i->mode), bits;
+	int err;
 
+	/* Without a group bit no entry of a list, which is masked by them, can grant anything. */
+	if (unlikely(i->acl) && c->uid != i->uid && mode & 070) {
+		err = acl_permission(c, i, mask & 7);
+		if (err != -EAGAIN)
+			return err ? permission_override(c, mode, mask) : 0;
+	}
 	if (c->uid == i->uid)
 		bits = mode >> 6;
 	else if (creds_in_group(c, i->gid))

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* mount(2), umount2(2), and the calls that this kernel answers with a fixed error because it has nothing of
- * the kind: swap areas, file handles, moving the root. */
+ * the kind: swap areas. */
 #include "syscalls.h"
 #include "base/string.h"
 #include <linux/mount.h>
@@ -115,10 +115,4 @@ SYSCALL_DEFINE2(swapon, const char __app *, name, int, flags)
 SYSCALL_DEFINE1(swapoff, const char __app *, name)
 {
 	return -EPERM;
-}
-
-SYSCALL_DEFINE5(name_to_handle_at, int, dirfd, const char __app *, name, void __app *, handle, int __app *,
-		mount_id, int, flags)
-{
-	return -EOPNOTSUPP;
 }

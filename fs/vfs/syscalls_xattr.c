@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Extended attributes: the getxattr, setxattr, listxattr and removexattr families. The file system's part
  * runs with the inode's lock held. */
+#include "acl.h"
 #include "syscalls.h"
 #include "base/string.h"
 #include "kernel/clock.h"
@@ -34,14 +35,49 @@ static bool has_prefix(const char *name, const char *prefix)
 	return !strncmp(name, prefix, strlen(prefix));
 }
 
+/* Is NAME one of the attributes that stand for access control lists? */
+static bool is_acl(const char *name, bool *dflt)
+{
+	*dflt = !strcmp(name, XATTR_NAME_POSIX_ACL_DEFAULT);
+	return *dflt || !strcmp(name, XATTR_NAME_POSIX_ACL_ACCESS);
+}
+
+static ssize_t do_get(struct inode *i, const char *name, void *buf, size_t size)
+{
+	bool dflt;
+
+	if (is_acl(name, &dflt))
+		return acl_xattr_get(i, dflt, buf, size);
+	return i->ops && i->ops->getxattr ? i->ops->getxattr(i, name, buf, size) : -EOPNOTSUPP;
+}
+
+static int do_set(struct inode *i, const char *name, const void *buf, size_t size, int flags)
+{
+	bool dflt;
+
+	if (is_acl(name, &dflt))
+		return acl_xattr_set(i, dflt, buf, size);
+	return i->ops && i->ops->setxattr ? i->ops->setxattr(i, name, buf, size, flags) : -EOPNOTSUPP;
+}
+
+static int do_remove(struct inode *i, const char *name)
+{
+	bool dflt;
+
+	if (is_acl(name, &dflt))
+		return acl_xattr_set(i, dflt, NULL, 0);
+	return i->ops && i->ops->removexattr ? i->ops->removexattr(i, name) : -EOPNOTSUPP;
+}
+
 /* May the process see or change attribute NAME? In the order of Linux: permission first, then whether there
  * is such a name space. */
 static int allowed(struct inode *i, const char *name, bool write)
 {
+	bool dflt;
 	int err;
 
 	if (has_prefix(name, XATTR_SYSTEM_PREFIX))
-		return -EOPNOTSUPP;
+		return is_acl(name, &dflt) ? 0 : -EOPNOTSUPP; /* whoever sets them is checked there */
 	if (has_prefix(name, XATTR_SECURITY_PREFIX))
 		return write && !process_capable(strcmp(name, XATTR_NAME_CAPS) ? CAP_SYS_ADMIN : CAP_SETFCAP)
 			       ? -EPERM
@@ -100,7 +136,7 @@ static long xattr_set(const struct path *p, const char __app *uname, const void 
 	mutex_lock(&i->lock);
 	err = allowed(i, name, true);
 	if (!err)
-		err = i->ops && i->ops->setxattr ? i->ops->setxattr(i, name, buf, size, flags) : -EOPNOTSUPP;
+		err = do_set(i, name, buf, size, flags);
 	if (!err)
 		i->ctime = clock_realtime();
 	mutex_unlock(&i->lock);
@@ -127,11 +163,29 @@ static long xattr_get(const struct path *p, const char __app *uname, void __app 
 	mutex_lock(&i->lock);
 	n = allowed(i, name, false);
 	if (!n)
-		n = i->ops && i->ops->getxattr ? i->ops->getxattr(i, name, buf, size) : -EOPNOTSUPP;
+		n = do_get(i, name, buf, size);
 	mutex_unlock(&i->lock);
 	if (n > 0 && size && copy_to_app(value, buf, (size_t)n))
 		n = -EFAULT;
 	kfree(buf);
+	return n;
+}
+
+/* The names of the access control lists that I has, behind N bytes of others. */
+static ssize_t list_acls(struct inode *i, char *buf, ssize_t n)
+{
+	if (i->acl) {
+		if (n + (ssize_t)sizeof XATTR_NAME_POSIX_ACL_ACCESS > XATTR_LIST_MAX)
+			return -ERANGE;
+		memcpy(buf + n, XATTR_NAME_POSIX_ACL_ACCESS, sizeof XATTR_NAME_POSIX_ACL_ACCESS);
+		n += (ssize_t)sizeof XATTR_NAME_POSIX_ACL_ACCESS;
+	}
+	if (i->default_acl) {
+		if (n + (ssize_t)sizeof XATTR_NAME_POSIX_ACL_DEFAULT > XATTR_LIST_MAX)
+			return -ERANGE;
+		memcpy(buf + n, XATTR_NAME_POSIX_ACL_DEFAULT, sizeof XATTR_NAME_POSIX_ACL_DEFAULT);
+		n += (ssize_t)sizeof XATTR_NAME_POSIX_ACL_DEFAULT;
+	}
 	return n;
 }
 
@@ -163,6 +217,8 @@ static long xattr_list(const struct path *p, char __app *list, size_t size)
 	mutex_lock(&i->lock);
 	if (i->ops && i->ops->listxattr)
 		n = i->ops->listxattr(i, buf, XATTR_LIST_MAX);
+	if (n >= 0)
+		n = list_acls(i, buf, n);
 	mutex_unlock(&i->lock);
 	if (n > 0 && !process_capable(CAP_SYS_ADMIN))
 		n = hide_trusted(buf, n);
@@ -189,7 +245,7 @@ static long xattr_remove(const struct path *p, const char __app *uname)
 	mutex_lock(&i->lock);
 	err = allowed(i, name, true);
 	if (!err)
-		err = i->ops && i->ops->removexattr ? i->ops->removexattr(i, name) : -EOPNOTSUPP;
+		err = do_remove(i, name);
 	if (!err)
 		i->ctime = clock_realtime();
 	mutex_unlock(&i->lock);

@@ -8,6 +8,7 @@
 #include <linux/stat.h>
 
 struct super;
+struct posix_acl; /* fs/vfs/acl.c */
 struct inode_attr;
 struct statfs;
 struct page_cache;
@@ -49,6 +50,8 @@ struct inode_ops {
 	/* revalidate says that D, which is positive, is stale: ask again, under DIR's lock; may sleep. 1: it is right after all
 	 * (and its inode up to date); 0: look it up anew. -errno. NULL: always anew. */
 	int (*recheck)(struct inode *dir, struct dentry *d);
+	/* Access control lists (NULL: none) and the mode that follows; permission is checked. NULL: generic. */
+	int (*set_acl)(struct inode *, bool dflt, struct posix_acl *);
 	/* O_TMPFILE: an inode without a name, nlink 0, with a reference. ERR_PTR */
 	struct inode *(*tmpfile)(struct inode *dir, u32 mode);
 };
@@ -76,6 +79,7 @@ struct inode {
 	u64 ino;
 	u32 mode; /* S_IFMT and permissions */
 	u32 nlink, uid, gid;
+	struct posix_acl *acl, *default_acl; /* NULL: the mode says all; replaced under lock, read under RCU */
 	u64 rdev;
 	u64 size;			/* bytes; guarded by lock */
 	u64 blocks;			/* 512-byte units */
@@ -126,6 +130,9 @@ static inline void dentry_instantiate(struct dentry *d, struct inode *i)
 }
 
 struct super_ops {
+	/* The inode of a number that it had, with a reference: file handles are made of it. NULL: no handles.
+	 * ERR_PTR(-ESTALE) */
+	struct inode *(*inode_get)(struct super *, u64 ino);
 	/* The last reference went: free the file system's part (priv, cache). The VFS frees the inode itself.
 	 */
 	void (*evict)(struct inode *);
@@ -146,6 +153,7 @@ struct super {
 	u64 dev; /* st_dev */
 	u32 block_size;
 	bool read_only;
+	bool acl; /* its inodes have access control lists */
 	void *priv;
 	u64 magic;	     /* f_type of statfs */
 	bool cache_negative; /* remember names that do not exist: only when every change comes through the VFS
