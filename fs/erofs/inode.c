@@ -151,7 +151,8 @@ struct inode *erofs_iget(struct super *s, u64 nid)
 	if (!err && ei->xattr_size && !S_ISLNK(i->mode)) {
 		err = inode_load_acls(i);
 		if (err == -EIO)
-			err = erofs_corrupt(&erofs_bad_xattr, s->priv, nid, "an access control list makes no sense");
+			err = erofs_corrupt(&erofs_bad_xattr, s->priv, nid,
+					    "an access control list makes no sense");
 	}
 	if (err) {
 		inode_put(i);

@@ -66,10 +66,9 @@ static int text_show(struct seq *s, const struct pseudo_ctx *ctx)
 
 /* Settings that are only remembered. */
 static u32 kept_randomize = 2, kept_panic, kept_perf_paranoid = 2, kept_dmesg_restrict, kept_kptr_restrict,
-	   kept_sysrq = 16, kept_swappiness = 60,
-	   kept_dirty_ratio = 20, kept_dirty_background = 10, kept_cache_pressure = 100, kept_panic_on_oom,
-	   kept_oom_allocating, kept_hugetlb_group, kept_protected_hardlinks = 1, kept_protected_symlinks = 1,
-	   kept_compact, kept_zone_reclaim,
+	   kept_sysrq = 16, kept_swappiness = 60, kept_dirty_ratio = 20, kept_dirty_background = 10,
+	   kept_cache_pressure = 100, kept_panic_on_oom, kept_oom_allocating, kept_hugetlb_group,
+	   kept_protected_hardlinks = 1, kept_protected_symlinks = 1, kept_compact, kept_zone_reclaim,
 	   kept_dirty_expire = 3000, kept_dirty_writeback = 500;
 static u64 kept_file_max = 0x7fffffffffffffff, kept_pipe_soft = 16384, kept_pipe_hard;
 static const u32 pid_max = PID_MAX, ngroups_max = 65536, cap_last_cap = CAP_LAST_CAP, overflow_id = 65534,

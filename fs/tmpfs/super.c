@@ -90,9 +90,18 @@ static size_t tmpfs_show_options(struct super *s, char *buf, size_t size)
 
 	if (size)
 		*buf = 0;
-	if (ts->max_blocks)
-		n += (size_t)scnprintf(buf, size, ",size=%lluk",
+	if (ts->max_blocks != ts->usual)
+		n += (size_t)scnprintf(buf + n, size - n, ",size=%lluk",
 				       (unsigned long long)ts->max_blocks * (PAGE_SIZE / 1024));
+	if (ts->max_inodes != ts->usual)
+		n += (size_t)scnprintf(buf + n, size - n, ",nr_inodes=%llu",
+				       (unsigned long long)ts->max_inodes);
+	if (ts->mode != 01777)
+		n += (size_t)scnprintf(buf + n, size - n, ",mode=%03o", ts->mode);
+	if (ts->uid)
+		n += (size_t)scnprintf(buf + n, size - n, ",uid=%u", ts->uid);
+	if (ts->gid)
+		n += (size_t)scnprintf(buf + n, size - n, ",gid=%u", ts->gid);
 	return n;
 }
 
@@ -265,11 +274,12 @@ struct super *tmpfs_super_make(const struct fs_type *t, const char *options, boo
 	struct tmpfs_super *ts;
 	struct super *s;
 	struct inode *root;
+	u64 usual = 0;
 	int err;
 
 	memory_stats(&m);
 	if (!memfd && t != &hugetlbfs_type)
-		o.blocks = o.inodes = max(m.total / 2, 16ull);
+		o.blocks = o.inodes = usual = max(m.total / 2, 16ull);
 	err = parse_options(options, m.total, &o);
 	if (err)
 		return ERR_PTR(err);
@@ -278,6 +288,10 @@ struct super *tmpfs_super_make(const struct fs_type *t, const char *options, boo
 		return ERR_PTR(-ENOMEM);
 	ts->max_blocks = o.blocks;
 	ts->max_inodes = o.inodes;
+	ts->usual = usual;
+	ts->mode = o.mode;
+	ts->uid = o.uid;
+	ts->gid = o.gid;
 	ts->memfd = memfd;
 	ts->huge = t == &hugetlbfs_type;
 	ts->next_ino = 1;

@@ -13,6 +13,8 @@ struct tmpfs_super {
 	u64 max_blocks; /* pages; 0: no limit */
 	_Atomic u64 used_blocks;
 	u64 max_inodes; /* 0: no limit */
+	u64 usual;	/* both limits where no option says otherwise */
+	u32 mode, uid, gid; /* of the root, as mounted: for /proc/mounts */
 	_Atomic u64 used_inodes;
 	_Atomic u64 next_ino;
 	bool memfd;		     /* an internal instance */

@@ -22,8 +22,8 @@ struct fdarray {
 
 struct fdtable {
 	struct rcu_head rcu; /* first: rcu_kfree */
-	struct refcount ref;  /* users, and who looks into it for a moment */
-	_Atomic u32 users;    /* threads that have it as theirs */
+	struct refcount ref; /* users, and who looks into it for a moment */
+	_Atomic u32 users;   /* threads that have it as theirs */
 	struct spinlock lock; /* guards all changes */
 	struct fdarray *arr;  /* read under RCU */
 	u32 next;

@@ -71,7 +71,9 @@ struct mount {
 	struct mount *hash_next;   /* chain of (parent, mountpoint); guarded by mount_lock, read under RCU */
 	struct refcount ref;	   /* the tree's, children's, paths' */
 	u32 id, flags;
-	bool attached; /* in the tree; guarded by mount_lock */
+	bool attached;	    /* in a tree; guarded by mount_lock, as is the next */
+	struct mount *copy; /* while a tree is copied */
+	bool expiring;	    /* MNT_EXPIRE marked it, and nobody used it since */
 	char *source;
 	struct list_head node; /* all mounts in order of mounting; guarded by mount_lock */
 	struct rcu_head rcu;
@@ -86,11 +88,20 @@ static inline void mount_get(struct mount *m)
 	refcount_get(&m->ref);
 }
 void mount_put(struct mount *m);
+void mount_put_quietly(struct mount *m); /* which does not count as a use */
 /* May names and contents below P change? -EROFS. */
 int path_want_write(const struct path *p);
 int mount_bind(const struct path *from, const struct path *to, bool recursive);
 int mount_remount(const struct path *p, u32 flags, const char *options, bool bind);
+int super_reconfigure(struct super *s, u32 flags, const char *options);
 int mount_move(const struct path *from, const struct path *to);
+/* Trees that hang nowhere, with one reference, which mount_tree_drop gives back unless mount_move made it the
+ * tree's; it is called either way. */
+struct mount *mount_tree_copy(const struct path *from, bool recursive);	      /* ERR_PTR */
+struct mount *mount_detached(struct super *s, const char *source, u32 flags); /* NULL: no memory */
+void mount_tree_drop(struct mount *m);
+int mount_set_flags(const struct path *p, u32 set, u32 clear, bool recursive);
+struct super *type_mount(const char *type, const char *source, u32 flags, const char *options); /* ERR_PTR */
 int mount_new(const struct path *at, const char *source, const char *type, u32 flags, const char *options);
 int mount_detach(const struct path *p, u32 umount_flags);
 struct mount *

@@ -14,6 +14,7 @@
 #define MOUNT_BUCKETS 64
 #define MNT_FORCE     1 /* umount2 flags: not in the UAPI headers */
 #define MNT_DETACH    2
+#define MNT_EXPIRE    4
 
 static DEFINE_COUNTER(vfs_mount_failures, "mounts that failed");
 
@@ -73,6 +74,13 @@ static void mount_free_rcu(struct rcu_head *head)
 }
 
 void mount_put(struct mount *m)
+{
+	if (m && unlikely(READ_ONCE(m->expiring)))
+		WRITE_ONCE(m->expiring, false);
+	mount_put_quietly(m);
+}
+
+void mount_put_quietly(struct mount *m)
 {
 	struct mount *parent;
 
@@ -205,7 +213,7 @@ static int attach_locked(struct mount *m, const struct path *at)
 	return err;
 }
 
-static struct super *type_mount(const char *type, const char *source, u32 flags, const char *options)
+struct super *type_mount(const char *type, const char *source, u32 flags, const char *options)
 {
 	struct fs_type *t = fs_find(type, strlen(type));
 
@@ -289,64 +297,121 @@ int vfs_mount(const char *source, const char *path, const char *type, u32 flags,
 	return err;
 }
 
-/* A copy of M's tree position below TOP is wanted for MS_REC: bind each child onto the same place in the new
- * mount. */
-static int bind_children(struct mount *from, struct mount *top, struct dentry *root)
+static bool is_below(const struct dentry *d, const struct dentry *root)
 {
-	struct mount *m, *copy, *next;
+	for (; d != root; d = d->parent)
+		if (d == d->parent)
+			return false;
+	return true;
+}
+
+/* Give TOP, a copy of FROM that begins at ROOT, copies of all that is mounted below, at the same places.
+ * Parents come before their children, in as many rounds as that takes. mount_lock is held. */
+static int copy_children(struct mount *from, struct mount *top, struct dentry *root)
+{
+	struct mount *m, *copy;
+	bool again = true;
 	int err = 0;
 
-	mutex_lock(&mount_lock);
-	list_for_each_entry_safe (m, next, &mounts, node) {
-		struct path at = {top, m->mountpoint};
-		struct dentry *d;
+	from->copy = top;
+	while (again && !err) {
+		again = false;
+		list_for_each_entry (m, &mounts, node) {
+			struct path at = {m->parent->copy, m->mountpoint};
 
-		if (m->parent != from || m == from || m == top)
-			continue;
-		for (d = m->mountpoint; d != root && d != d->parent; d = d->parent)
-			;
-		if (d != root)
-			continue;
-		copy = mount_alloc(m->super, m->root, m->source, m->flags);
-		if (!copy) {
-			err = -ENOMEM;
-			break;
+			if (m->copy || !at.mnt || m->parent == m || m == top ||
+			    (m->parent == from && !is_below(m->mountpoint, root)))
+				continue;
+			copy = mount_alloc(m->super, m->root, m->source, m->flags);
+			if (!copy) {
+				err = -ENOMEM;
+				break;
+			}
+			m->copy = copy;
+			mount_attach(copy, &at);
+			again = true;
 		}
-		mount_attach(copy, &at);
 	}
-	mutex_unlock(&mount_lock);
+	from->copy = NULL;
+	list_for_each_entry (m, &mounts, node)
+		m->copy = NULL;
 	return err;
+}
+
+struct mount *mount_tree_copy(const struct path *from, bool recursive)
+{
+	struct mount *m = mount_alloc(from->mnt->super, from->dentry, from->mnt->source, from->mnt->flags);
+	int err = 0;
+
+	if (!m)
+		return ERR_PTR(-ENOMEM);
+	mutex_lock(&mount_lock);
+	m->attached = true; /* what hangs below it stays */
+	if (recursive)
+		err = copy_children(from->mnt, m, from->dentry);
+	mutex_unlock(&mount_lock);
+	if (!err)
+		return m;
+	mount_tree_drop(m);
+	return ERR_PTR(err);
+}
+
+struct mount *mount_detached(struct super *s, const char *source, u32 flags)
+{
+	struct mount *m = mount_alloc(s, s->root, source, flags);
+
+	if (m)
+		m->attached = true;
+	return m;
 }
 
 int mount_bind(const struct path *from, const struct path *to, bool recursive)
 {
-	struct mount *m = mount_alloc(from->mnt->super, from->dentry, from->mnt->source, from->mnt->flags);
-	int err = -ENOMEM;
+	struct mount *m = mount_tree_copy(from, recursive);
+	int err;
 
-	if (!m)
-		return err;
+	if (IS_ERR(m))
+		return (int)PTR_ERR(m);
 	err = attach_locked(m, to);
-	if (err) {
-		mount_put(m);
-		return err;
-	}
-	return recursive ? bind_children(from->mnt, m, from->dentry) : 0;
+	if (err)
+		mount_tree_drop(m);
+	return err;
+}
+
+/* mount_lock is held. */
+static int reconfigure(struct super *s, u32 flags, const char *options)
+{
+	int err;
+
+	if (!s->ops || !s->ops->remount)
+		return s->read_only && !(flags & MS_RDONLY) ? -EROFS : 0;
+	err = s->ops->remount(s, flags, options);
+	if (!err)
+		s->read_only = flags & MS_RDONLY;
+	return err;
+}
+
+int super_reconfigure(struct super *s, u32 flags, const char *options)
+{
+	int err;
+
+	mutex_lock(&mount_lock);
+	err = reconfigure(s, flags, options);
+	mutex_unlock(&mount_lock);
+	if (!err)
+		mounts_changed();
+	return err;
 }
 
 int mount_remount(const struct path *p, u32 flags, const char *options, bool bind)
 {
-	struct super *s = p->mnt->super;
 	int err = 0;
 
 	if (p->dentry != p->mnt->root)
 		return -EINVAL;
 	mutex_lock(&mount_lock);
-	if (!bind) {
-		if (s->ops && s->ops->remount)
-			err = s->ops->remount(s, flags, options);
-		else if (s->read_only && !(flags & MS_RDONLY))
-			err = -EROFS;
-	}
+	if (!bind)
+		err = reconfigure(p->mnt->super, flags, options);
 	if (!err)
 		p->mnt->flags = flags & MOUNT_FLAGS;
 	mutex_unlock(&mount_lock);
@@ -368,7 +433,7 @@ int mount_move(const struct path *from, const struct path *to)
 	path_get(&top);
 	mutex_lock(&mount_lock);
 	path_follow_mounts(&top);
-	if (!m->attached || m->parent == m)
+	if (!m->attached || m == root_mount)
 		goto out;
 	if (!same_kind(m->root, top.dentry)) {
 		err = -ENOTDIR;
@@ -378,6 +443,11 @@ int mount_move(const struct path *from, const struct path *to)
 	for (up = top.mnt; up->parent != up; up = up->parent)
 		if (up == m)
 			goto out;
+	err = 0;
+	if (m->parent == m) { /* it hangs nowhere yet */
+		mount_attach(m, &top);
+		goto out;
+	}
 	old_point = m->mountpoint;
 	old_parent = m->parent;
 	mount_unhash(m);
@@ -387,7 +457,6 @@ int mount_move(const struct path *from, const struct path *to)
 	mount_attach(m, &top);
 	dentry_put(old_point);
 	mount_put(old_parent);
-	err = 0;
 out:
 	mutex_unlock(&mount_lock);
 	path_put(&top);
@@ -418,20 +487,67 @@ static void detach_tree(struct mount *m, struct list_head *gone)
 	}
 }
 
+/* Let go of the tree's references on what left it. */
+static void put_detached(struct list_head *gone)
+{
+	while (!list_empty(gone)) {
+		struct mount *m = list_first_entry(gone, struct mount, node);
+
+		list_del_init(&m->node);
+		if (m->super->ops && m->super->ops->sync)
+			m->super->ops->sync(m->super);
+		mount_put(m);
+	}
+}
+
+static void clear_mounted(struct list_head *gone)
+{
+	struct mount *m;
+
+	list_for_each_entry (m, gone, node)
+		if (m->mountpoint && !mounted_somewhere(m->mountpoint))
+			m->mountpoint->flags &= ~(u32)DENTRY_MOUNTED;
+}
+
+void mount_tree_drop(struct mount *m)
+{
+	LIST_HEAD(gone);
+
+	mutex_lock(&mount_lock);
+	if (m->parent == m) { /* else it was moved into the tree meanwhile */
+		detach_tree(m, &gone);
+		clear_mounted(&gone);
+	}
+	mutex_unlock(&mount_lock);
+	if (!list_empty(&gone)) {
+		rcu_synchronize();
+		put_detached(&gone);
+	}
+}
+
 int mount_detach(const struct path *p, u32 umount_flags)
 {
-	struct mount *m = p->mnt, *next;
+	struct mount *m = p->mnt;
 	LIST_HEAD(gone);
 	int err = -EINVAL;
 
 	if (p->dentry != m->root)
 		return err;
 	mutex_lock(&mount_lock);
-	if (!m->attached)
+	if (!m->attached || (m->parent == m && m != root_mount))
 		goto out;
-	err = -EBUSY;
+	err = umount_flags & MNT_EXPIRE ? -EINVAL : -EBUSY;
 	if (m->parent == m)
 		goto out;
+	if (umount_flags & MNT_EXPIRE) {
+		err = refcount_read(&m->ref) > 2 || mount_has_children(m) ? -EBUSY
+		      : m->expiring					  ? 0
+									  : -EAGAIN;
+		m->expiring |= err == -EAGAIN;
+		if (err)
+			goto out;
+	}
+	err = -EBUSY;
 	mount_unhash(m);
 	rcu_synchronize();
 	/* References left: the tree's and the caller's path. */
@@ -440,22 +556,36 @@ int mount_detach(const struct path *p, u32 umount_flags)
 		goto out;
 	}
 	detach_tree(m, &gone);
-	list_for_each_entry (next, &gone, node)
-		if (!mounted_somewhere(next->mountpoint))
-			next->mountpoint->flags &= ~(u32)DENTRY_MOUNTED;
+	clear_mounted(&gone);
 	err = 0;
 out:
 	mutex_unlock(&mount_lock);
-	while (!list_empty(&gone)) {
-		next = list_first_entry(&gone, struct mount, node);
-		list_del_init(&next->node);
-		if (next->super->ops && next->super->ops->sync)
-			next->super->ops->sync(next->super);
-		mount_put(next);
-	}
+	put_detached(&gone);
 	if (!err)
 		mounts_changed();
 	return err;
+}
+
+int mount_set_flags(const struct path *p, u32 set, u32 clear, bool recursive)
+{
+	struct mount *m;
+
+	if (p->dentry != p->mnt->root)
+		return -EINVAL;
+	mutex_lock(&mount_lock);
+	p->mnt->flags = (p->mnt->flags & ~clear) | set;
+	if (recursive)
+		list_for_each_entry (m, &mounts, node) {
+			struct mount *up = m;
+
+			while (up != p->mnt && up->parent != up)
+				up = up->parent;
+			if (up == p->mnt && m != up)
+				m->flags = (m->flags & ~clear) | set;
+		}
+	mutex_unlock(&mount_lock);
+	mounts_changed();
+	return 0;
 }
 
 int path_want_write(const struct path *p)

@@ -140,7 +140,8 @@ static int create_in(struct walk *w, struct dentry *d, u32 mode)
 	if (!err)
 		err = may_create(dir);
 	if (!err)
-		err = dir->ops->create ? dir->ops->create(dir, d, S_IFREG | apply_umask(dir, mode & 07777), 0) : -EACCES;
+		err = dir->ops->create ? dir->ops->create(dir, d, S_IFREG | apply_umask(dir, mode & 07777), 0)
+				       : -EACCES;
 	if (!err && !(d->flags & DENTRY_HASHED))
 		dcache_insert(d);
 	return err;

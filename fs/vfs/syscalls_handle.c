@@ -49,10 +49,9 @@ SYSCALL_DEFINE5(name_to_handle_at, int, dirfd, const char __app *, name, void __
 
 	if (flags & ~(AT_SYMLINK_FOLLOW | AT_EMPTY_PATH))
 		return -EINVAL;
-	err = walk_app_path(dirfd, name,
-			    (flags & AT_SYMLINK_FOLLOW ? WALK_FOLLOW : 0) |
-				    (flags & AT_EMPTY_PATH ? WALK_EMPTY : 0),
-			    &p);
+	err = walk_app_path(
+		dirfd, name,
+		(flags & AT_SYMLINK_FOLLOW ? WALK_FOLLOW : 0) | (flags & AT_EMPTY_PATH ? WALK_EMPTY : 0), &p);
 	if (err)
 		return err;
 	err = give_handle(&p, handle, mount_id);

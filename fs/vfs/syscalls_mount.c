@@ -2,10 +2,13 @@
 /* mount(2), umount2(2), and the calls that this kernel answers with a fixed error because it has nothing of
  * the kind: swap areas. */
 #include "syscalls.h"
+#include "base/bits.h"
 #include "base/string.h"
 #include <linux/mount.h>
 
 #define UMOUNT_FLAGS	0x0f /* MNT_FORCE, MNT_DETACH, MNT_EXPIRE, UMOUNT_NOFOLLOW */
+#define MNT_FORCE	0x01
+#define MNT_DETACH	0x02
 #define MNT_EXPIRE	0x04
 #define UMOUNT_NOFOLLOW 0x08
 #define TYPE_MAX	64
@@ -36,10 +39,10 @@ static long do_mount(const char *source, const struct path *at, const char *type
 
 	if (flags & MS_REMOUNT)
 		return mount_remount(at, flags, options, flags & MS_BIND);
-	if (flags & PROPAGATION)
-		return at->dentry == at->mnt->root
+	if (flags & PROPAGATION) /* one name space: there is nobody to propagate to */
+		return at->dentry == at->mnt->root && is_power_of_2(flags & ~(u32)(MS_REC | MS_SILENT))
 			       ? 0
-			       : -EINVAL; /* one name space: there is nobody to propagate to */
+			       : -EINVAL;
 	if (flags & (MS_BIND | MS_MOVE)) {
 		err = walk_path(AT_FDCWD, source, WALK_FOLLOW, &from);
 		if (err)
@@ -93,12 +96,12 @@ SYSCALL_DEFINE2(umount2, const char __app *, name, u32, flags)
 		return err;
 	if (!process_capable(CAP_SYS_ADMIN))
 		err = -EPERM;
-	else if (flags & MNT_EXPIRE)
-		err = flags & 3 ? -EINVAL
-				: -EAGAIN; /* the mark that a first call sets; nothing expires here */
+	else if (flags & MNT_EXPIRE && flags & (MNT_FORCE | MNT_DETACH))
+		err = -EINVAL;
 	else
 		err = mount_detach(&p, flags);
-	path_put(&p);
+	dentry_put(p.dentry);
+	mount_put_quietly(p.mnt);
 	return err;
 }
 

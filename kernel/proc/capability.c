@@ -100,7 +100,7 @@ SYSCALL_DEFINE2(capset, cap_user_header_t __app, header, const cap_user_data_t _
 	new->cap_effective = effective;
 	new->cap_permitted = permitted;
 	new->cap_inheritable = inheritable;
-	new->cap_ambient &= permitted & inheritable;
+	new->cap_ambient &= permitted &inheritable;
 	cred_commit(new);
 	return 0;
 }

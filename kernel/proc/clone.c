@@ -3,8 +3,8 @@
  * anybody can see it; then it is linked and started, and nothing can fail any more. clone(2), fork(2),
  * vfork(2).
  *
- * Differences from Linux: there are no namespaces (EINVAL), and one control group, which CLONE_INTO_CGROUP may
- * name. */
+ * Differences from Linux: there are no namespaces (EINVAL), and one control group, which CLONE_INTO_CGROUP
+ * may name. */
 #include "base/string.h"
 #include "fs/file.h"
 #include "fs/vfs.h"

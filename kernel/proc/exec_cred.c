@@ -129,7 +129,8 @@ void exec_cred_commit(struct thread *t, struct exec_cred *x)
 	struct process *p = t->proc;
 	const struct cred *old = t->cred;
 
-	bool differ = cred_rights_differ(old, x->new), set_id = old->uid != old->euid || old->gid != old->egid;
+	bool differ = cred_rights_differ(old, x->new),
+	     set_id = old->uid != old->euid || old->gid != old->egid;
 
 	p->dumpable = differ || set_id || x->unreadable ? (u8)suid_dumpable : 1;
 	if (differ || x->secure)

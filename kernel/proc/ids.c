@@ -59,7 +59,7 @@ static void fix_capabilities(struct cred *new, const struct cred *old)
 	if (new->securebits & SECBIT_NO_SETUID_FIXUP)
 		return;
 	if (any_root(old) && !any_root(new)) {
-		if (!(new->securebits & SECBIT_KEEP_CAPS))
+		if (!(new->securebits &SECBIT_KEEP_CAPS))
 			new->cap_permitted = new->cap_effective = 0;
 		new->cap_ambient = 0;
 	}
@@ -206,7 +206,7 @@ static void fix_fs_capabilities(struct cred *new, const struct cred *old)
 	if (!old->fsuid && new->fsuid)
 		new->cap_effective &= ~CAP_FS;
 	else if (old->fsuid && !new->fsuid)
-		new->cap_effective |= new->cap_permitted & CAP_FS;
+		new->cap_effective |= new->cap_permitted &CAP_FS;
 }
 
 /* Both return the old id whether they change it or not. */

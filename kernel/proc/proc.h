@@ -35,7 +35,7 @@ void process_add_thread(struct process *p, struct thread *t);
 
 /* A free id, with one use counted; -EAGAIN when all are in use, -ENOMEM. */
 int pid_alloc(void);
-int pid_alloc_this(u32 id); /* below PID_MAX; -EEXIST, -ENOMEM */
+int pid_alloc_this(u32 id);		       /* below PID_MAX; -EEXIST, -ENOMEM */
 void pid_set_thread(u32 id, struct thread *t); /* NULL: gone from look-ups */
 void pid_set_process(u32 id, struct process *p);
 /* An id stays taken while it names a thread, a process group or a session: one use for each thread and

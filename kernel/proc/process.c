@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* Processes: their life as objects, and what others may ask of them.
  *
- * THEORY. A process owns an address space and signal actions; its threads share them, and have credentials (cred.c),
- * descriptors and a working directory that they share or do not, as clone(2) was told. The tree of parents and children, groups and sessions is guarded by one spin lock,
- * process_tree_lock: fork, exit and wait are rare next to what runs inside a process, and each holds it for a
- * bounded walk. Everything inside one process is guarded by its own process.lock, which interrupt handlers
- * take too (timers send signals).
+ * THEORY. A process owns an address space and signal actions; its threads share them, and have credentials
+ * (cred.c), descriptors and a working directory that they share or do not, as clone(2) was told. The tree of
+ * parents and children, groups and sessions is guarded by one spin lock, process_tree_lock: fork, exit and
+ * wait are rare next to what runs inside a process, and each holds it for a bounded walk. Everything inside
+ * one process is guarded by its own process.lock, which interrupt handlers take too (timers send signals).
  *
  * Life: process_alloc -> process_link (findable, child of its parent) -> threads come and go -> the last
  * thread gives up the vm (exit.c) -> zombie -> the parent waits (wait.c), or nobody cares ->

@@ -131,7 +131,8 @@ long ptrace_attach(struct thread *t, bool seize, u32 options)
 	struct ptrace_death *death;
 	int err;
 
-	if (t->proc == current->proc || thread_test_flag(t, THREAD_KERNEL) || !ptrace_may_access_thread(t, PTRACE_BY_REAL_IDS))
+	if (t->proc == current->proc || thread_test_flag(t, THREAD_KERNEL) ||
+	    !ptrace_may_access_thread(t, PTRACE_BY_REAL_IDS))
 		return -EPERM;
 	death = kzalloc(sizeof(*death));
 	if (!death)

@@ -5,7 +5,8 @@
 
 int signal_check_permission(struct process *p, struct thread *t, int sig)
 {
-	if ((t ? thread_may_signal(t) : process_may_signal(p)) || (sig == SIGCONT && p->sid == current->proc->sid))
+	if ((t ? thread_may_signal(t) : process_may_signal(p)) ||
+	    (sig == SIGCONT && p->sid == current->proc->sid))
 		return 0;
 	return -EPERM;
 }

@@ -79,7 +79,8 @@ struct inode {
 	u64 ino;
 	u32 mode; /* S_IFMT and permissions */
 	u32 nlink, uid, gid;
-	struct posix_acl *acl, *default_acl; /* NULL: the mode says all; replaced under lock, read under RCU */
+	struct posix_acl *acl,
+		*default_acl; /* NULL: the mode says all; replaced under lock, read under RCU */
 	u64 rdev;
 	u64 size;			/* bytes; guarded by lock */
 	u64 blocks;			/* 512-byte units */

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Credentials: who a thread is and what it may do (credentials(7), capabilities(7)). Owner: kernel/proc/cred.c.
+/* Credentials: who a thread is and what it may do (credentials(7), capabilities(7)). Owner:
+ * kernel/proc/cred.c.
  *
- * A struct cred is constant once a thread has it. Threads share one; who changes something makes a copy, edits
- * that and puts it in place of his own (cred_prepare, cred_commit). The current thread reads its own without
- * lock or reference, for as long as it does not change it; others' are read under RCU, or with a reference.
- * process.cred is the leader's: what others judge the process by. */
+ * A struct cred is constant once a thread has it. Threads share one; who changes something makes a copy,
+ * edits that and puts it in place of his own (cred_prepare, cred_commit). The current thread reads its own
+ * without lock or reference, for as long as it does not change it; others' are read under RCU, or with a
+ * reference. process.cred is the leader's: what others judge the process by. */
 #pragma once
 
 #include "base/bits.h"
@@ -34,7 +35,8 @@ extern struct cred kernel_cred; /* of kernel threads: root, with all capabilitie
 
 /* A copy of the current thread's to edit, or NULL; then one of: */
 struct cred *cred_prepare(void);
-void cred_commit(struct cred *new); /* make it the current thread's, with what follows from a change of rights */
+void cred_commit(
+	struct cred *new); /* make it the current thread's, with what follows from a change of rights */
 void cred_abort(struct cred *new);
 /* The same for T, which is the current thread or does not run yet, without what follows. */
 void cred_install(struct thread *t, struct cred *new);

@@ -18,9 +18,9 @@ struct process {
 	u32 pid;
 	struct refcount ref; /* 1 until reaped, 1 for each thread not yet freed, 1 per look-up */
 	struct rcu_head rcu;
-	struct spinlock lock;	  /* guards threads, exit fields, vm/exe pointers and the threads' files and fs,
-				     all signal queues.
-				     Taken by interrupts */
+	struct spinlock lock; /* guards threads, exit fields, vm/exe pointers and the threads' files and fs,
+				 all signal queues.
+				 Taken by interrupts */
 	struct list_head threads; /* thread.proc_node: those that have not ended */
 	u32 nthreads;
 	struct thread *leader; /* tid == pid; may be a zombie while others run */
@@ -95,8 +95,8 @@ struct process *process_next(u32 pid);
 /* The thread of P with the smallest tid >= TID, with a reference; NULL at the end. */
 struct thread *process_thread_next(struct process *p, u32 tid);
 
-/* What another process may look at: each with a reference, or NULL once it was given up. A process's files are
- * its leader's. */
+/* What another process may look at: each with a reference, or NULL once it was given up. A process's files
+ * are its leader's. */
 struct vmspace *process_get_vm(struct process *p);
 struct fdtable *process_get_files(struct process *p);
 struct fdtable *thread_get_files(struct thread *t);

@@ -51,7 +51,7 @@ struct process;
 struct vmspace;
 struct robust_list_head;
 struct cred;
-struct fdtable;    /* fs/: open files */
+struct fdtable;	   /* fs/: open files */
 struct fs_context; /* fs/: root, working directory, umask */
 
 struct thread {
@@ -75,7 +75,7 @@ struct thread {
 	struct vmspace *vm;	    /* address space it runs in: proc->vm, NULL for kernel threads */
 	bool nofault;		    /* it touches application memory and must not sleep; own thread */
 	bool no_new_privs;	    /* execve gives it no rights; proc->lock guards other threads' changes */
-	struct cred *cred;	    /* kernel/cred.h; replaced by the thread itself, read by others under RCU */
+	struct cred *cred; /* kernel/cred.h; replaced by the thread itself, read by others under RCU */
 	/* References, shared with other threads as clone(2) was told; NULL for kernel threads and after the
 	 * end. Changed by the thread itself, under proc->lock, which others take to look. */
 	struct fdtable *files;

@@ -327,9 +327,9 @@ static void test_mounts(void **state)
 	assert_int_equal(SYS(rename, "/w/m/top", "/w/top"), -EXDEV);
 	assert_int_equal(SYS(link, "/w/m/top", "/w/top"), -EXDEV);
 	assert_true(vfs_mounts_text(text, sizeof text, MOUNTS_MTAB) < sizeof text);
-	assert_non_null(strstr(text, "none /w/m tmpfs rw,nosuid,relatime,size=64k 0 0\n"));
+	assert_non_null(strstr(text, "none /w/m tmpfs rw,nosuid,relatime,size=64k,mode=700 0 0\n"));
 	vfs_mounts_text(text, sizeof text, MOUNTS_INFO);
-	assert_non_null(strstr(text, " / /w/m rw,nosuid,relatime - tmpfs none rw,size=64k\n"));
+	assert_non_null(strstr(text, " / /w/m rw,nosuid,relatime - tmpfs none rw,size=64k,mode=700\n"));
 	/* A second mount on the same place covers the first. */
 	assert_int_equal(SYS(chdir, "/w/a"), 0);
 	assert_int_equal(SYS(mount, "two", "/w/m", "tmpfs", 0, 0), 0);
