@@ -26,6 +26,11 @@
 		.name = n, .mode = S_IFREG | 0444, .show = text_show, .arg = t \
 	}
 
+#define PRESSURE(n, r)                                                                \
+	{                                                                             \
+		.name = n, .mode = S_IFREG | 0644, .open = pressure_open, .arg = &(r) \
+	}
+
 typedef unsigned long long ull;
 
 DECLARE_COUNTER(vm_minor_faults);
@@ -192,9 +197,6 @@ static int pids_current(struct seq *s, const struct pseudo_ctx *ctx)
 	return 0;
 }
 
-static const char no_pressure[] =
-	"some avg10=0.00 avg60=0.00 avg300=0.00 total=0\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=0\n";
-
 static const struct pseudo_entry entries[] = {
 	VALUE("cgroup.controllers", "cpuset cpu io memory pids\n"),
 	VALUE("cgroup.events", "populated 1\nfrozen 0\n"),
@@ -209,7 +211,7 @@ static const struct pseudo_entry entries[] = {
 	VALUE("cpu.idle", "0\n"),
 	VALUE("cpu.max", "max 100000\n"),
 	VALUE("cpu.max.burst", "0\n"),
-	VALUE("cpu.pressure", no_pressure),
+	PRESSURE("cpu.pressure", pressure_cpu),
 	FILE("cpu.stat", cpu_stat),
 	VALUE("cpu.weight", "100\n"),
 	VALUE("cpu.weight.nice", "0\n"),
@@ -217,7 +219,7 @@ static const struct pseudo_entry entries[] = {
 	FILE("cpuset.cpus.effective", cpus_show),
 	VALUE("cpuset.mems", "0\n"),
 	VALUE("cpuset.mems.effective", "0\n"),
-	VALUE("io.pressure", no_pressure),
+	PRESSURE("io.pressure", pressure_io),
 	VALUE("io.stat", ""),
 	FILE("memory.current", memory_current),
 	FILE("memory.events", memory_events),
@@ -227,7 +229,7 @@ static const struct pseudo_entry entries[] = {
 	FILE("memory.max", memory_max),
 	VALUE("memory.min", "0\n"),
 	VALUE("memory.oom.group", "0\n"),
-	VALUE("memory.pressure", no_pressure),
+	PRESSURE("memory.pressure", pressure_memory),
 	FILE("memory.stat", memory_stat),
 	VALUE("memory.swap.current", "0\n"),
 	VALUE("memory.swap.events", "high 0\nmax 0\nfail 0\n"),

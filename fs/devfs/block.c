@@ -176,7 +176,7 @@ static int blknode_fsync(struct file *f, bool data_only __maybe_unused)
 	fr->request = (struct block_request){.op = BLOCK_FLUSH, .done = flush_done};
 	err = bd->ops->submit(bd, &fr->request);
 	if (!err) {
-		wait_event(&fr->waitq, READ_ONCE(fr->done));
+		wait_event_io(&fr->waitq, READ_ONCE(fr->done));
 		/* The waker may still be inside waitq_wake. */
 		rcu_synchronize();
 		err = fr->err;

@@ -31,9 +31,9 @@ static ssize_t text_link(const struct pseudo_ctx *ctx, char *buf, size_t size)
 	}
 
 static const struct pseudo_entry pressure_entries[] = {
-	PROC_FILE("cpu", 0444, proc_pressure),
-	PROC_FILE("io", 0444, proc_pressure),
-	PROC_FILE("memory", 0444, proc_pressure),
+	{.name = "cpu", .mode = S_IFREG | 0666, .open = pressure_open, .arg = &pressure_cpu},
+	{.name = "io", .mode = S_IFREG | 0666, .open = pressure_open, .arg = &pressure_io},
+	{.name = "memory", .mode = S_IFREG | 0666, .open = pressure_open, .arg = &pressure_memory},
 	{0},
 };
 static const struct pseudo_dir pressure_dir = {.entries = pressure_entries};

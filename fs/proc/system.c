@@ -246,14 +246,6 @@ int proc_consoles(struct seq *s, const struct pseudo_ctx *ctx __maybe_unused)
 	return 0;
 }
 
-/* Stalls are not measured; the arg tells whether the resource has a "full" line. */
-int proc_pressure(struct seq *s, const struct pseudo_ctx *ctx __maybe_unused)
-{
-	seq_puts(s, "some avg10=0.00 avg60=0.00 avg300=0.00 total=0\nfull avg10=0.00 avg60=0.00 avg300=0.00 "
-		    "total=0\n");
-	return 0;
-}
-
 /* /proc/kmsg: the log as a stream of "<level>[time] text" lines; readers share nothing, each begins with the
  * oldest. */
 

@@ -100,7 +100,7 @@ static struct waitq *page_queue(struct page *p)
 
 void pagecache_wait(struct page *p)
 {
-	wait_event(page_queue(p), !(atomic_load_explicit(&p->flags, memory_order_acquire) & PAGE_LOCKED));
+	wait_event_io(page_queue(p), !(atomic_load_explicit(&p->flags, memory_order_acquire) & PAGE_LOCKED));
 }
 
 void pagecache_page_done(struct page *p, int err)

@@ -95,7 +95,7 @@ static int submit_and_wait(struct block_device *bd, enum block_op op, u64 off, u
 	err = bd->ops->submit(bd, &s.r);
 	if (err)
 		return err;
-	wait_event(&sync_wait, atomic_load_explicit(&s.finished, memory_order_acquire));
+	wait_event_io(&sync_wait, atomic_load_explicit(&s.finished, memory_order_acquire));
 	return s.err;
 }
 

@@ -9,6 +9,7 @@
 #include "kernel/counter.h"
 #include "kernel/log.h"
 #include "kernel/process.h"
+#include "kernel/psi.h"
 #include "kernel/sched.h"
 #include "kernel/signal.h"
 #include "vm_internal.h"
@@ -295,6 +296,8 @@ static int fault_once(struct vmspace *vm, u64 addr, u32 flags)
 
 bool vm_wait_for_memory(unsigned round)
 {
+	bool stall;
+
 	if (fatal_signal_pending(current))
 		return false;
 	/* Some allocations on the way (read-ahead) do not reclaim themselves. But do not go round for ever on
@@ -305,7 +308,9 @@ bool vm_wait_for_memory(unsigned round)
 	oom_kill();
 	if (fatal_signal_pending(current))
 		return false;
+	stall = psi_memstall_enter();
 	schedule(); /* let the victim go */
+	psi_memstall_leave(stall);
 	return true;
 }
 

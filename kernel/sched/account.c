@@ -149,9 +149,13 @@ void account_nr_running(struct runqueue *rq, u64 now)
 {
 	u64 since = atomic_load_explicit(&rq->nr_since, memory_order_relaxed);
 
+	if (unlikely(psi_stalled(rq)))
+		psi_catch_up(rq, now);
 	if ((s64)(now - since) <= 0)
 		return;
 	add(&rq->load_integral, rq->nr_running * (now - since));
+	if (rq->nr_running > 1)
+		add(&rq->wait_ns, now - since);
 	atomic_store_explicit(&rq->nr_since, now, memory_order_relaxed);
 }
 

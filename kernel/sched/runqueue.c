@@ -61,7 +61,8 @@ static void rq_add(struct runqueue *rq, struct thread *t, u64 now)
 	struct sched_entity *se = &t->se;
 
 	account_nr_running(rq, now);
-	rq->nr_running++;
+	if (rq->nr_running++)
+		psi_keep_ticking();
 	if (is_rt(t)) {
 		rq->nr_rt++;
 		rt_add(&rq->rt, t, false);
@@ -113,6 +114,8 @@ void rq_enqueue(struct runqueue *rq, struct thread *t, u64 now, bool wakeup)
 	/* What curr ran since it was charged last is nothing to the average that T joins, if it is short. */
 	if (now - atomic_load_explicit(&rq->curr->se.exec_start, memory_order_relaxed) > SCHED_CHARGE_NS)
 		rq_update_curr(rq, now);
+	if (unlikely(se->psi_state))
+		psi_wake(rq, t, now);
 	rq_add(rq, t, now);
 	if (rq->slice_end == SCHED_NEVER)
 		rq_set_slice(rq, now);

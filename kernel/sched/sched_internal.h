@@ -8,6 +8,7 @@
 #include "base/format.h"
 #include "kernel/clock.h"
 #include "kernel/mpsc.h"
+#include "kernel/psi.h"
 #include "kernel/sched.h"
 #include "kernel/smp.h"
 #include <linux/sched.h>
@@ -39,6 +40,20 @@ struct rt_queue {
 	u64 bitmap[2]; /* bit p: list p is not empty */
 	struct list_head
 		lists[RT_PRIORITIES]; /* waiting threads, by priority 1-99; the running one is on none */
+};
+
+/* Stalls of the threads that a CPU counts: psi.c. */
+struct psi_cpu {
+	_Atomic bool stalled; /* io or memory is not 0; set by this CPU alone */
+	bool memory_on_cpu;   /* curr is one of memory_running */
+	struct spinlock lock; /* guards all but `stalled`, which changes with it held */
+	u32 io;				    /* threads asleep until I/O is done */
+	u32 memory, memory_running;	    /* threads short of memory; of those, runnable */
+	u64 since;			    /* up to when the times are right */
+	u64 time[PSI_STATES], stalled_idle; /* ns in each state; ns with a stall and nothing to run */
+	/* What the totals have of it, and what they are about to get: psi.c's lock. */
+	u64 seen[PSI_STATES], seen_busy, delta[PSI_STATES];
+	u32 weight;
 };
 
 enum sched_msg_kind { SCHED_MSG_WAKE, SCHED_MSG_ATTR, SCHED_MSG_PULL };
@@ -75,6 +90,9 @@ struct runqueue {
 	_Atomic u64 load_integral; /* sum of nr_running * ns, up to nr_since */
 	_Atomic u64 nr_since;	   /* when nr_running changed last */
 	_Atomic u64 system_ns, switches;
+	_Atomic u64 wait_ns; /* time with two threads or more in nr_running, up to nr_since */
+
+	struct psi_cpu psi;
 
 	struct mpsc_list inbox __cacheline; /* from everyone: threads to queue, changes, requests */
 };
@@ -170,6 +188,24 @@ void account_switch_in(struct thread *t, u64 now);
 void account_init(struct runqueue *rq, u64 now);
 void account_nr_running(struct runqueue *rq, u64 now); /* before nr_running changes */
 void load_average_update(u64 now);
+
+/* psi.c: interrupts off, RQ is this CPU's */
+extern _Atomic bool psi_ticking;
+void psi_start_ticking(void);
+void psi_catch_up(struct runqueue *rq, u64 now);		    /* before nr_running changes */
+void psi_switch(struct runqueue *rq, struct thread *next, u64 now); /* NEXT gets the CPU */
+void psi_sleep(struct runqueue *rq, struct thread *t, u64 now);	    /* T leaves the queue to sleep */
+void psi_wake(struct runqueue *rq, struct thread *t, u64 now);	    /* T is about to be queued */
+/* Somebody stalls: the totals are to be kept. */
+static inline void psi_keep_ticking(void)
+{
+	if (unlikely(!atomic_load_explicit(&psi_ticking, memory_order_relaxed)))
+		psi_start_ticking();
+}
+static inline bool psi_stalled(struct runqueue *rq)
+{
+	return atomic_load_explicit(&rq->psi.stalled, memory_order_relaxed);
+}
 
 /* switch.c */
 void sched_reap(void); /* free threads that ended on this CPU. Thread context, interrupts on */

@@ -88,6 +88,8 @@ static void leave_queue(struct runqueue *rq, struct thread *prev, u64 now)
 			sched_note_sleep(prev, now);
 			prev->se.rt_run = 0;
 			rq_dequeue(rq, prev, now);
+			if (unlikely(prev->se.stall))
+				psi_sleep(rq, prev, now);
 			return;
 		}
 	}
@@ -104,6 +106,8 @@ static void switch_to(struct runqueue *rq, struct thread *prev, struct thread *n
 	count_switch(&rq->switches);
 	account_switch_out(prev, now);
 	account_switch_in(next, now);
+	if (unlikely(psi_stalled(rq)))
+		psi_switch(rq, next, now);
 	atomic_store_explicit(&next->se.on_cpu, true, memory_order_relaxed);
 	if (next->vm != prev->vm) /* NULL: keeps it loaded, but is told of no change */
 		vmspace_activate(next->vm);

@@ -12,6 +12,7 @@
 
 #include "base/types.h"
 #include "fs/vfs.h"
+#include "kernel/psi.h"
 
 /* Text that grows. A failed allocation is remembered, and the read gives -ENOMEM. */
 struct seq {
@@ -116,6 +117,10 @@ struct process *proc_file_process(struct file *f);
 /* Operations of generated text files, for open functions that need more than show: set F up for ENTRY's show
  * and store. */
 int pseudo_open_text(struct file *f, const struct pseudo_entry *entry, const struct pseudo_ctx *ctx);
+
+/* The open function of a pressure file; its entry's argument is one of the constants. */
+int pressure_open(const struct pseudo_ctx *ctx, struct file *f);
+extern const enum psi_resource pressure_io, pressure_memory, pressure_cpu;
 
 /* Run-time registration: files below /proc/net and /proc/sys, read-only, or writable when STORE is given.
  * PATH is relative to them, as "tcp" or "net/ipv4/tcp_fin_timeout"; kept, not copied. SHOW writes like

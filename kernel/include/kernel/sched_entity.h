@@ -40,6 +40,12 @@ struct sched_request {
 	u32 slice;	 /* ns; 0: the default */
 };
 
+/* What a thread's time is lost for. */
+enum stall_flag {
+	STALL_IO = 1,	  /* it sleeps until a transfer is done: wait_event_io() */
+	STALL_MEMORY = 2, /* psi_memstall_enter() */
+};
+
 struct sched_entity {
 	/* Touched only by the CPU that `cpu` names, interrupts off. */
 	struct eevdf_entity fair;
@@ -53,6 +59,10 @@ struct sched_entity {
 	u64 picked_at;		   /* when it last got the CPU */
 	u64 last_wake;		   /* when it last woke another thread; 0: not since it slept */
 	u8 handoffs;		   /* how often in a row it slept right after it woke somebody */
+
+	u8 stall;		   /* STALL_*; own thread writes */
+	u8 psi_state;		   /* what it counts as in the pressure of psi_cpu: kernel/sched/psi.c */
+	u32 psi_cpu;
 
 	_Atomic u32 cpu;	   /* where it runs, is queued, or last was */
 	_Atomic bool on_rq;	   /* running or queued on `cpu`; written by that CPU */

@@ -79,6 +79,13 @@ bool schedule_until_realtime(u64 deadline); /* the same by the wall clock, steps
 	})
 /* Each returns 0, -ERESTARTSYS (a signal) or -ETIMEDOUT. COND is evaluated several times, without the queue's lock. */
 #define wait_event(q, cond)		     ((void)wait_event_state_(q, cond, THREAD_UNINTERRUPTIBLE, WAIT_FOREVER, false))
+/* The same until a transfer is done: the time counts as lost for I/O. */
+#define wait_event_io(q, cond)                                                                                       \
+	do {                                                                                                         \
+		current->se.stall |= STALL_IO;                                                                       \
+		wait_event(q, cond);                                                                                 \
+		current->se.stall = (u8)(current->se.stall & ~STALL_IO);                                             \
+	} while (0)
 #define wait_event_until(q, cond, d)	     wait_event_state_(q, cond, THREAD_UNINTERRUPTIBLE, d, false)
 #define wait_event_killable(q, cond)	     wait_event_state_(q, cond, THREAD_KILLABLE, WAIT_FOREVER, false)
 #define wait_event_interruptible(q, cond)    wait_event_state_(q, cond, THREAD_INTERRUPTIBLE, WAIT_FOREVER, false)

@@ -11,6 +11,7 @@
 #include "host_private.h"
 #include "kernel/kthread.h"
 #include "kernel/process.h"
+#include "kernel/psi.h"
 #include "kernel/sched.h"
 
 #define MAX_CPUS 256
@@ -83,6 +84,20 @@ __weak bool group_list_has(const struct group_list *g, u32 gid)
 }
 
 __weak void cred_put(struct cred *c)
+{
+}
+
+__weak size_t percpu_size(void)
+{
+	return (size_t)(__stop_percpu - __start_percpu);
+}
+
+__weak bool psi_memstall_enter(void)
+{
+	return false;
+}
+
+__weak void psi_memstall_leave(bool entered)
 {
 }
 
