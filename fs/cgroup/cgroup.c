@@ -35,6 +35,15 @@ typedef unsigned long long ull;
 
 DECLARE_COUNTER(vm_minor_faults);
 DECLARE_COUNTER(vm_major_faults);
+DECLARE_COUNTER(pagecache_scanned);
+DECLARE_COUNTER(pagecache_reclaimed);
+DECLARE_COUNTER(pagecache_scanned_background);
+DECLARE_COUNTER(pagecache_reclaimed_background);
+DECLARE_COUNTER(workingset_refaults);
+DECLARE_COUNTER(workingset_activations);
+DECLARE_COUNTER(workingset_restores);
+DECLARE_COUNTER(thp_faults);
+DECLARE_COUNTER(thp_collapses);
 
 static int text_show(struct seq *s, const struct pseudo_ctx *ctx)
 {
@@ -141,10 +150,27 @@ static int memory_stat(struct seq *s, const struct pseudo_ctx *ctx)
 		{"slab", m.slab},
 		{"balloon", m.ballooned},
 	};
+	static const struct {
+		const char *name;
+		const struct counter *counter;
+	} events[] = {
+		{"pgscan_kswapd", &pagecache_scanned_background},
+		{"pgscan_direct", &pagecache_scanned},
+		{"pgsteal_kswapd", &pagecache_reclaimed_background},
+		{"pgsteal_direct", &pagecache_reclaimed},
+		{"workingset_refault_file", &workingset_refaults},
+		{"workingset_activate_file", &workingset_activations},
+		{"workingset_restore_file", &workingset_restores},
+		{"thp_fault_alloc", &thp_faults},
+		{"thp_collapse_alloc", &thp_collapses},
+	};
+
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
 		seq_printf(s, "%s %llu\n", rows[i].name, (ull)rows[i].pages << PAGE_SHIFT);
 	seq_printf(s, "pgfault %llu\npgmajfault %llu\n", (ull)(counter_read(&vm_minor_faults) + major),
 		   (ull)major);
+	for (size_t i = 0; i < ARRAY_SIZE(events); i++)
+		seq_printf(s, "%s %llu\n", events[i].name, (ull)counter_read(events[i].counter));
 	return 0;
 }
 

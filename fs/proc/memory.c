@@ -12,7 +12,13 @@ DECLARE_COUNTER(vm_minor_faults);
 DECLARE_COUNTER(vm_major_faults);
 DECLARE_COUNTER(pagecache_scanned);
 DECLARE_COUNTER(pagecache_reclaimed);
+DECLARE_COUNTER(pagecache_scanned_background);
+DECLARE_COUNTER(pagecache_reclaimed_background);
+DECLARE_COUNTER(workingset_refaults);
+DECLARE_COUNTER(workingset_activations);
+DECLARE_COUNTER(workingset_restores);
 DECLARE_COUNTER(page_reclaim_runs);
+DECLARE_COUNTER(reclaim_background_runs);
 DECLARE_COUNTER(oom_kills);
 DECLARE_COUNTER(hugetlb_allocs);
 DECLARE_COUNTER(hugetlb_failures);
@@ -165,6 +171,16 @@ int proc_vmstat(struct seq *s, const struct pseudo_ctx *ctx __maybe_unused)
 		{"pgmajfault", counter_read(&vm_major_faults)},
 		{"pgscan_direct", counter_read(&pagecache_scanned)},
 		{"pgsteal_direct", counter_read(&pagecache_reclaimed)},
+		{"pgscan_kswapd", counter_read(&pagecache_scanned_background)},
+		{"pgscan_direct", counter_read(&pagecache_scanned)},
+		{"pgscan_file",
+		 counter_read(&pagecache_scanned_background) + counter_read(&pagecache_scanned)},
+		{"pgsteal_file",
+		 counter_read(&pagecache_reclaimed_background) + counter_read(&pagecache_reclaimed)},
+		{"workingset_refault_file", counter_read(&workingset_refaults)},
+		{"workingset_activate_file", counter_read(&workingset_activations)},
+		{"workingset_restore_file", counter_read(&workingset_restores)},
+		{"pageoutrun", counter_read(&reclaim_background_runs)},
 		{"allocstall_normal", counter_read(&page_reclaim_runs)},
 		{"oom_kill", counter_read(&oom_kills)},
 		{"htlb_buddy_alloc_success", counter_read(&hugetlb_allocs)},
@@ -182,10 +198,8 @@ int proc_vmstat(struct seq *s, const struct pseudo_ctx *ctx __maybe_unused)
 int proc_zoneinfo(struct seq *s, const struct pseudo_ctx *ctx __maybe_unused)
 {
 	struct memory_stats m;
-	u64 low;
 
 	memory_stats(&m);
-	low = m.total >> 7;
 	seq_printf(s,
 		   "Node 0, zone   Normal\n  per-node stats\n      nr_inactive_anon %llu\n      "
 		   "nr_active_anon %llu\n",

@@ -267,12 +267,40 @@ static int drop_caches_show(struct seq *s, const struct pseudo_ctx *ctx __maybe_
 	return 0;
 }
 
+static u32 min_free_kb; /* as it was written, before it became pages */
+
 static int min_free_show(struct seq *s, const struct pseudo_ctx *ctx __maybe_unused)
 {
-	struct memory_stats m;
+	seq_printf(s, "%u\n", min_free_kb ? min_free_kb : (u32)(page_reserve << (PAGE_SHIFT - 10)));
+	return 0;
+}
 
-	memory_stats(&m);
-	seq_printf(s, "%llu\n", (unsigned long long)(m.total >> 7) << (PAGE_SHIFT - 10));
+static int min_free_store(const struct pseudo_ctx *ctx __maybe_unused, const char *text,
+			  size_t n __maybe_unused)
+{
+	s64 kb;
+
+	if (proc_parse(text, 0, 0x7fffffff, &kb))
+		return -EINVAL;
+	min_free_kb = (u32)kb;
+	page_set_watermarks(max((u64)kb >> (PAGE_SHIFT - 10), 8ull), page_scale_factor);
+	return 0;
+}
+
+static int scale_factor_store(const struct pseudo_ctx *ctx __maybe_unused, const char *text,
+			      size_t n __maybe_unused)
+{
+	s64 v;
+
+	if (proc_parse(text, 1, 3000, &v))
+		return -EINVAL;
+	page_set_watermarks(READ_ONCE(page_reserve), (u32)v);
+	return 0;
+}
+
+static int scale_factor_show(struct seq *s, const struct pseudo_ctx *ctx __maybe_unused)
+{
+	seq_printf(s, "%u\n", page_scale_factor);
 	return 0;
 }
 
@@ -287,7 +315,8 @@ static const struct pseudo_entry vm_entries[] = {
 	NUMBER("hugetlb_shm_group", 0644, kept_hugetlb_group, 0, 0x7fffffff),
 	NUMBER("swappiness", 0644, kept_swappiness, 0, 200),
 	PROC_RW("drop_caches", 0200, drop_caches_show, drop_caches_store),
-	PROC_FILE("min_free_kbytes", 0444, min_free_show),
+	PROC_RW("min_free_kbytes", 0644, min_free_show, min_free_store),
+	PROC_RW("watermark_scale_factor", 0644, scale_factor_show, scale_factor_store),
 	NUMBER("dirty_ratio", 0644, kept_dirty_ratio, 0, 100),
 	NUMBER("dirty_background_ratio", 0644, kept_dirty_background, 0, 100),
 	NUMBER("dirty_expire_centisecs", 0644, kept_dirty_expire, 0, 0x7fffffff),

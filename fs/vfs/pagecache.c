@@ -20,6 +20,7 @@
 #include "base/string.h"
 #include "radix.h"
 #include "kernel/counter.h"
+#include "kernel/psi.h"
 #include "kernel/sched.h"
 #include "kernel/wait.h"
 
@@ -236,7 +237,8 @@ static int enter_run(struct page_cache *c, u64 *index, u64 end, u64 must, struct
 		} else {
 			p = page_alloc(0, PAGE_MOVABLE | PAGE_NORETRY);
 		}
-		err = p ? enter_locked(c, p, i, PAGE_LOCKED) : -ENOMEM;
+		err = p ? enter_locked(c, p, i, PAGE_LOCKED | workingset_flags(c, i, pagecache_lru_pages()))
+			: -ENOMEM;
 		if (err) {
 			if (p)
 				page_put(p);
@@ -253,6 +255,23 @@ static int enter_run(struct page_cache *c, u64 *index, u64 end, u64 must, struct
 		return n;
 	}
 	return err;
+}
+
+/* Is one of the N pages only read because memory is short? */
+static bool any_workingset(struct page **pages, int n)
+{
+	while (n--)
+		if (atomic_load_explicit(&pages[n]->flags, memory_order_relaxed) & PAGE_WORKINGSET)
+			return true;
+	return false;
+}
+
+static void read_run(struct page_cache *c, struct page **pages, int n)
+{
+	bool stall = any_workingset(pages, n) && psi_memstall_enter();
+
+	c->ops->read_pages(c, pages[0]->index, pages, (unsigned)n);
+	psi_memstall_leave(stall);
 }
 
 int pagecache_fill(struct page_cache *c, u64 first, u64 n, u64 must)
@@ -272,7 +291,7 @@ int pagecache_fill(struct page_cache *c, u64 first, u64 n, u64 must)
 		int got = enter_run(c, &first, end, must, &spare, batch);
 
 		if (got > 0) {
-			c->ops->read_pages(c, batch[0]->index, batch, (unsigned)got);
+			read_run(c, batch, got);
 		} else if (got < 0 && first < must && must < end) {
 			first = must; /* memory is short: that one alone */
 			end = must + 1;
@@ -291,9 +310,11 @@ int pagecache_fill(struct page_cache *c, u64 first, u64 n, u64 must)
 struct page *pagecache_settle(struct page_cache *c, struct page *p)
 {
 	for (int attempt = 0; attempt < 2; attempt++) {
+		bool stall = any_workingset(&p, 1) && psi_memstall_enter();
 		u32 flags;
 
 		pagecache_wait(p);
+		psi_memstall_leave(stall);
 		flags = atomic_load_explicit(&p->flags, memory_order_acquire);
 		if (flags & PAGE_UPTODATE)
 			return p;

@@ -20,6 +20,12 @@ int pagecache_add_memory(struct page_cache *c, struct page *p, u64 index);
 /* Free P if nobody uses or maps it; the cache's lock is held. */
 bool pagecache_evict_locked(struct page_cache *c, struct page *p);
 
+/* workingset.c: reclaim took C's page at INDEX; ACTIVE: it had been used more than once. Flags for that page
+ * when it enters anew, the list being RESIDENT pages long: PAGE_ACCESSED, PAGE_WORKINGSET. */
+void workingset_evicted(const struct page_cache *c, u64 index, bool active);
+u32 workingset_flags(const struct page_cache *c, u64 index, u64 resident);
+u64 pagecache_lru_pages(void);
+
 void pagecache_lru_add(struct page **pages, unsigned n);
 void pagecache_lru_del(struct page *p);
 

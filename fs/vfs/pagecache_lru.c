@@ -10,13 +10,20 @@
 #include "pagecache_internal.h"
 #include "kernel/counter.h"
 
-DEFINE_COUNTER(pagecache_reclaimed, "page cache pages freed to make room");
-DEFINE_COUNTER(pagecache_scanned, "page cache pages that reclaim looked at");
+DEFINE_COUNTER(pagecache_reclaimed, "page cache pages freed by who needed room");
+DEFINE_COUNTER(pagecache_scanned, "page cache pages that they looked at");
+DEFINE_COUNTER(pagecache_reclaimed_background, "page cache pages freed by background reclaim");
+DEFINE_COUNTER(pagecache_scanned_background, "page cache pages that it looked at");
 static DEFINE_COUNTER(pagecache_reclaim_short, "reclaim runs that freed less than was asked");
 
 static struct spinlock lru_lock;
 static LIST_HEAD(lru); /* oldest first; guarded by lru_lock */
 static u64 lru_pages;  /* guarded by lru_lock */
+
+u64 pagecache_lru_pages(void)
+{
+	return READ_ONCE(lru_pages);
+}
 
 void pagecache_lru_add(struct page **pages, unsigned n)
 {
@@ -50,10 +57,11 @@ static struct page *take_candidate(u64 *scan)
 
 		--*scan;
 		list_move_tail(&p->lru, &lru);
-		if (flags & PAGE_ACCESSED)
+		if (flags & PAGE_ACCESSED) {
 			atomic_fetch_and_explicit(&p->flags, ~(u32)PAGE_ACCESSED, memory_order_relaxed);
-		else if (!(flags & (PAGE_LOCKED | PAGE_DIRTY)) && refcount_read(&p->ref) == 1 &&
-			 mutex_trylock(&p->cache->lock)) {
+			atomic_fetch_or_explicit(&p->flags, PAGE_WORKINGSET, memory_order_relaxed);
+		} else if (!(flags & (PAGE_LOCKED | PAGE_DIRTY)) && refcount_read(&p->ref) == 1 &&
+			   mutex_trylock(&p->cache->lock)) {
 			spin_unlock(&lru_lock);
 			return p;
 		}
@@ -64,6 +72,7 @@ static struct page *take_candidate(u64 *scan)
 u64 pagecache_reclaim(u64 n)
 {
 	u64 freed = 0, scan, start;
+	bool background;
 	struct page *p;
 
 	spin_lock(&lru_lock);
@@ -71,9 +80,13 @@ u64 pagecache_reclaim(u64 n)
 	while (freed < n && (p = take_candidate(&scan))) {
 		/* On the list with its cache's lock held it cannot leave the cache. */
 		struct page_cache *c = p->cache;
+		bool active = p->flags & PAGE_WORKINGSET;
+		u64 index = p->index;
 
-		if (pagecache_evict_locked(c, p))
+		if (pagecache_evict_locked(c, p)) {
+			workingset_evicted(c, index, active);
 			freed++;
+		}
 		mutex_unlock(&c->lock);
 		spin_lock(&lru_lock);
 	}
@@ -82,7 +95,8 @@ u64 pagecache_reclaim(u64 n)
 		counter_inc(&pagecache_reclaim_short);
 		dcache_pressure();
 	}
-	counter_add(&pagecache_reclaimed, freed);
-	counter_add(&pagecache_scanned, start - scan);
+	background = page_reclaim_in_background();
+	counter_add(background ? &pagecache_reclaimed_background : &pagecache_reclaimed, freed);
+	counter_add(background ? &pagecache_scanned_background : &pagecache_scanned, start - scan);
 	return freed;
 }

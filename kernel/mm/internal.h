@@ -88,8 +88,9 @@ u64 buddy_unbacked_pages(void);	       /* of those: not backed by the host */
 u64 buddy_free_blocks(unsigned order); /* blocks of exactly ORDER; lock taken */
 
 /* kernel/mm/page_alloc.c */
-extern u64 page_reserve; /* pages that only PAGE_NORECLAIM callers may take */
 void page_alloc_init(void);
+/* Shrink caches alone by about N pages; returns how many pages came free. Interrupts on; does not sleep. */
+u64 reclaim_caches(u64 n);
 /* Shrink caches by about N pages, then the balloon; returns how many pages came free. Interrupts on; does not
  * sleep. */
 u64 page_reclaim(u64 n);
@@ -99,6 +100,10 @@ u64 balloon_deflate(u64 pages);
 /* A backed block of 2 MiB or more is free. Buddy lock held */
 void balloon_block_freed(void);
 void page_drain_cpu(void); /* this CPU's lists go back to the buddy */
+
+/* kernel/mm/kswapd.c */
+void kswapd_wake(void);	      /* free memory is below page_low. Any context */
+void kswapd_found_some(void); /* somebody else could reclaim */
 
 /* kernel/mm/slab.c */
 void slab_init(void);

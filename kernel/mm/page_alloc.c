@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* page_alloc() and page_free(): single pages through per-CPU stacks (interrupts off, no lock), the rest
- * straight from the buddy allocator. A failing allocation first shrinks caches, then asks the balloon to
- * deflate. A small reserve is left to callers that cannot reclaim (PAGE_NORECLAIM: interrupt context, reclaim
- * itself). */
+ * straight from the buddy allocator. Whoever leaves less than the low watermark wakes background reclaim
+ * (kswapd.c). A failing allocation shrinks caches itself, then asks the balloon to deflate. A small reserve
+ * is left to callers that cannot reclaim (PAGE_NORECLAIM: interrupt context, reclaim itself). */
 #include "arch/pgtable.h"
 #include "base/bits.h"
 #include "base/string.h"
@@ -12,6 +12,7 @@
 #include "kernel/counter.h"
 #include "kernel/fail.h"
 #include "kernel/log.h"
+#include "kernel/psi.h"
 #include "kernel/vm.h"
 
 DEFINE_COUNTER(page_alloc_failed, "page allocations that failed after reclaim");
@@ -24,13 +25,26 @@ struct pcp {
 };
 static DEFINE_PER_CPU(struct pcp, page_pcp);
 
-u64 page_reserve;
+/* Watermarks. Below page_reserve only PAGE_NORECLAIM callers are served. */
+u64 page_reserve, page_low, page_high;
+u32 page_scale_factor = 10;
 static unsigned pcp_high = PCP_MAX, pcp_batch = PCP_MAX / 2;
 static struct page *low_page; /* kept for PAGE_LOW; guarded by buddy_lock */
 
+void page_set_watermarks(u64 min_pages, u32 scale_factor)
+{
+	/* Far enough apart for the thread to come in between, also where RAM is small. */
+	u64 step = max(max(min_pages, min(managed_pages / 128, 64ul)), managed_pages * scale_factor / 10000);
+
+	WRITE_ONCE(page_scale_factor, scale_factor);
+	WRITE_ONCE(page_reserve, min_pages);
+	WRITE_ONCE(page_low, min_pages + step);
+	WRITE_ONCE(page_high, min_pages + 2 * step);
+}
+
 void page_alloc_init(void)
 {
-	page_reserve = clamp(managed_pages / 256, 8ul, 1024ul);
+	page_set_watermarks(clamp(managed_pages / 256, 8ul, 1024ul), page_scale_factor);
 	if (managed_pages < MIB(64) >> PAGE_SHIFT) {
 		pcp_high = 16;
 		pcp_batch = 8;
@@ -77,11 +91,21 @@ static inline void check_poison(struct page *p, unsigned order)
 }
 #endif
 
+static inline u64 free_now(void)
+{
+	return buddy_free_pages() + READ_ONCE(offline_free_pages);
+}
+
 /* May a request for N pages with FLAGS be served now? The reserve is for kernel memory that cannot wait. */
 static inline bool above_reserve(u64 n, u32 flags)
 {
-	return (flags & (PAGE_NORECLAIM | PAGE_MOVABLE)) == PAGE_NORECLAIM ||
-	       buddy_free_pages() + READ_ONCE(offline_free_pages) >= page_reserve + n;
+	return (flags & (PAGE_NORECLAIM | PAGE_MOVABLE)) == PAGE_NORECLAIM || free_now() >= page_reserve + n;
+}
+
+static inline void check_low(void)
+{
+	if (unlikely(free_now() < READ_ONCE(page_low)))
+		kswapd_wake();
 }
 
 /* Take up to WANT single pages from the buddy into OUT, leaving the reserve alone. irqs off. */
@@ -95,6 +119,7 @@ static unsigned take_singles(enum migrate mt, u32 flags, struct page **out, unsi
 	if (want)
 		n = buddy_take_singles(mt, out, want);
 	spin_unlock(&buddy_lock);
+	check_low();
 	return n;
 }
 
@@ -172,6 +197,7 @@ static struct page *block_take(unsigned order, enum migrate mt, u32 flags)
 		p = buddy_take(order, mt, flags & PAGE_DMA32 ? GIB(4) : 0);
 	}
 	spin_unlock_irqrestore(&buddy_lock, irq);
+	check_low();
 	return p;
 }
 
@@ -184,7 +210,7 @@ static struct page *try_alloc(unsigned order, u32 flags)
 	return block_take(order, mt, flags);
 }
 
-u64 page_reclaim(u64 n)
+u64 reclaim_caches(u64 n)
 {
 	u64 got = pagecache_reclaim(n);
 
@@ -192,9 +218,22 @@ u64 page_reclaim(u64 n)
 		got += pagecache_reclaim(n - got);
 	if (got < n)
 		got += slab_shrink();
-	if (got < n)
-		got += balloon_deflate(n - got);
 	page_drain_cpu();
+	return got;
+}
+
+u64 page_reclaim(u64 n)
+{
+	bool stall = psi_memstall_enter();
+	u64 got = reclaim_caches(n);
+
+	if (got)
+		kswapd_found_some();
+	if (got < n) {
+		got += balloon_deflate(n - got);
+		page_drain_cpu();
+	}
+	psi_memstall_leave(stall);
 	return got;
 }
 

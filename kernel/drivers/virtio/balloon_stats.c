@@ -25,6 +25,8 @@ DECLARE_COUNTER(oom_kills);
 DECLARE_COUNTER(page_reclaim_runs);
 DECLARE_COUNTER(pagecache_scanned);
 DECLARE_COUNTER(pagecache_reclaimed);
+DECLARE_COUNTER(pagecache_scanned_background);
+DECLARE_COUNTER(pagecache_reclaimed_background);
 DECLARE_COUNTER(hugetlb_allocs);
 DECLARE_COUNTER(hugetlb_failures);
 
@@ -50,9 +52,9 @@ static void give(struct virtio_balloon *vb)
 	STAT(VIRTIO_BALLOON_S_HTLB_PGFAIL, counter_read(&hugetlb_failures));
 	STAT(STAT_OOM_KILL, counter_read(&oom_kills));
 	STAT(STAT_ALLOC_STALL, counter_read(&page_reclaim_runs));
-	STAT(STAT_ASYNC_SCAN, 0); /* nothing reclaims in the background */
+	STAT(STAT_ASYNC_SCAN, counter_read(&pagecache_scanned_background));
 	STAT(STAT_DIRECT_SCAN, counter_read(&pagecache_scanned));
-	STAT(STAT_ASYNC_RECLAIM, 0);
+	STAT(STAT_ASYNC_RECLAIM, counter_read(&pagecache_reclaimed_background));
 	STAT(STAT_DIRECT_RECLAIM, counter_read(&pagecache_reclaimed));
 #undef STAT
 	seg = (struct vq_segment){virt_to_phys(stats), n * (u32)sizeof *stats};

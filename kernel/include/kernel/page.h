@@ -24,6 +24,7 @@ enum page_flag {
 	PAGE_UNBACKED = 1 << 11, /* the host holds no memory for it: reported free or ballooned */
 	PAGE_ERROR = 1 << 12,	 /* page cache: the read failed */
 	PAGE_UNEVICTABLE = 1 << 13, /* tmpfs/memfd contents: not reclaimable */
+	PAGE_WORKINGSET = 1 << 14,  /* page cache: used repeatedly; who waits for it again is short of memory */
 };
 
 struct page {
@@ -76,6 +77,13 @@ static inline struct page *virt_to_page(const void *v)
 {
 	return phys_to_page(virt_to_phys(v));
 }
+
+/* Watermarks of free memory, in pages: below page_reserve callers have to reclaim, below page_low
+ * kernel/mm/kswapd.c does so until there is page_high. */
+extern u64 page_reserve, page_low, page_high;
+extern u32 page_scale_factor; /* their distance, in 10,000ths of RAM, unless page_reserve is more */
+void page_set_watermarks(u64 min_pages, u32 scale_factor);
+bool page_reclaim_in_background(void); /* this thread is the one that reclaims for others */
 
 /* Memory figures, in pages. Any context; a snapshot. */
 struct memory_stats {

@@ -92,6 +92,8 @@ DEFINE_COUNTER(oom_kills, "");
 DEFINE_COUNTER(page_reclaim_runs, "");
 DEFINE_COUNTER(pagecache_scanned, "");
 DEFINE_COUNTER(pagecache_reclaimed, "");
+DEFINE_COUNTER(pagecache_scanned_background, "");
+DEFINE_COUNTER(pagecache_reclaimed_background, "");
 DEFINE_COUNTER(hugetlb_allocs, "");
 DEFINE_COUNTER(hugetlb_failures, "");
 

@@ -124,3 +124,8 @@ u64 host_pages_live(void)
 {
 	return live;
 }
+
+__weak bool page_reclaim_in_background(void)
+{
+	return false;
+}

@@ -99,6 +99,14 @@ __weak u64 vm_reclaim_mapped(u64 want)
 	return 0;
 }
 
+__weak void kswapd_wake(void)
+{
+}
+
+__weak void kswapd_found_some(void)
+{
+}
+
 __weak void vm_add_stats(struct memory_stats *out)
 {
 }
