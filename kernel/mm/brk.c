@@ -20,7 +20,7 @@ static int grow_heap(struct vmspace *vm, u64 from, u64 to)
 
 	if (from < MMAP_MIN_ADDR || to > APP_LIMIT || (next && next->start < to + guard))
 		return -ENOMEM;
-	if (vm_check_limits(vm, flags, PAGES(to - from)))
+	if (vm->nvmas > vm_max_map_count || vm_check_limits(vm, flags, PAGES(to - from)))
 		return -ENOMEM;
 	if (flags & VMA_LOCKED && !process_capable(CAP_IPC_LOCK) &&
 	    vm->locked_vm + PAGES(to - from) > current_process()->rlim[RLIMIT_MEMLOCK].rlim_cur >> PAGE_SHIFT)
@@ -31,7 +31,7 @@ static int grow_heap(struct vmspace *vm, u64 from, u64 to)
 		vma_set_bounds(v, v->start, to, v->pgoff);
 		rwlock_write_unlock(&v->lock);
 	} else {
-		v = vm->nvmas < vm_max_map_count ? vma_alloc(vm) : NULL;
+		v = vma_alloc(vm);
 		if (!v)
 			return -ENOMEM;
 		vm_store(v->start, from);

@@ -182,9 +182,7 @@ static int advise_flags(struct vmspace *vm, u64 start, u64 end, int advice)
 		e = min(v->end, end);
 		flags = advised_flags(v, advice);
 		if (flags >= 0 && (u32)flags != v->flags) {
-			bool full = vm->nvmas + 2 > vm_max_map_count;
-
-			v = full ? ERR_PTR(-ENOMEM) : vma_isolate(vm, a, e);
+			v = vma_isolate(vm, a, e);
 			if (IS_ERR(v)) {
 				result = PTR_ERR(v) == -EINVAL ? -EINVAL : -EAGAIN;
 				break;

@@ -22,8 +22,6 @@ int vm_mlock_flags(struct vmspace *vm, u64 start, u64 end, u32 set)
 			return -ENOMEM;
 		e = min(v->end, end);
 		if ((v->flags & LOCK_FLAGS) != set && !(v->flags & (VMA_SPECIAL | VMA_IO | VMA_HUGETLB))) {
-			if (vm->nvmas + 2 > vm_max_map_count)
-				return -ENOMEM;
 			v = vma_isolate(vm, a, e);
 			if (IS_ERR(v))
 				return -ENOMEM;

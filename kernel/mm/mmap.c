@@ -177,8 +177,6 @@ static int map_new(struct vmspace *vm, u64 addr, u64 len, u32 f, struct file *fi
 			return 0;
 		}
 	}
-	if (vm->nvmas >= vm_max_map_count)
-		return -ENOMEM;
 	v = vma_alloc(vm);
 	if (!v)
 		return -ENOMEM;
@@ -213,6 +211,10 @@ static long map_locked(struct vmspace *vm, u64 addr, u64 len, u32 prot, u32 flag
 	long at = (long)addr;
 	int err;
 
+	/* As on Linux: whether or not the mapping will need a VMA of its own, and one more than the limit may
+	 * exist. */
+	if (vm->nvmas > vm_max_map_count)
+		return -ENOMEM;
 	if (f < 0)
 		return f;
 	if (!fixed)

@@ -135,8 +135,6 @@ static struct vma *protect_part(struct vma *v, u64 a, u64 e, u32 rights)
 	vm_account(vm, new, (s64)pages);
 	if (move_border(v, a, e, new))
 		return vma_find(vm, e - 1);
-	if (((a > v->start) + (e < v->end)) + vm->nvmas > vm_max_map_count)
-		goto undo;
 	v = vma_isolate(vm, a, e);
 	if (IS_ERR(v))
 		goto undo;

@@ -135,7 +135,7 @@ static long move_vma(struct vma *v, u64 addr, u64 old, u64 new, u64 at, bool kee
 	struct vma *nv;
 	int err;
 
-	if (vm->nvmas + 2 > vm_max_map_count)
+	if (vm->nvmas + 3 >= vm_max_map_count) /* the new place, and what is left on both sides of the old */
 		return -ENOMEM;
 	nv = clone_at(v, addr, at, new);
 	if (!nv)

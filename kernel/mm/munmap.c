@@ -48,11 +48,8 @@ static int prepare(struct vmspace *vm, struct vma *first, u64 start, u64 end)
 	    !IS_ALIGNED(end, HUGE_SIZE))
 		return -EINVAL;
 	if (first->start < start && first->end > end) {
-		struct vma *rest;
+		struct vma *rest = vma_split(first, end);
 
-		if (vm->nvmas >= vm_max_map_count)
-			return -ENOMEM;
-		rest = vma_split(first, end);
 		if (IS_ERR(rest))
 			return (int)PTR_ERR(rest);
 	}

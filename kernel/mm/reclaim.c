@@ -13,6 +13,8 @@
 #include "kernel/log.h"
 #include "vm_internal.h"
 
+#define LOOK_VMAS 4096 /* of one space at a time: there may be hundreds of thousands */
+
 DEFINE_COUNTER(reclaim_unmapped, "mapped file pages whose mapping was dropped to make room");
 
 static struct spinlock all_lock;
@@ -105,6 +107,7 @@ static u64 scan_vma(struct tlb_batch *b, struct vma *v, u64 start, u64 want)
 
 static u64 scan_space(struct vmspace *vm, u64 want)
 {
+	unsigned look = LOOK_VMAS;
 	struct tlb_batch b;
 	struct vma *v;
 	u64 n = 0;
@@ -112,12 +115,14 @@ static u64 scan_space(struct vmspace *vm, u64 want)
 	if (!rwlock_read_trylock(&vm->lock))
 		return 0;
 	tlb_batch_begin(&b, vm, 0);
-	for (v = vma_find(vm, vm->reclaim_at); v && n < want; v = vma_next(v))
+	for (v = vma_find(vm, vm->reclaim_at); v && n < want && look; v = vma_next(v), look--)
 		if (v->file && v->file->inode && v->file->inode->cache &&
 		    !(v->flags & (VMA_LOCKED | VMA_HUGETLB)))
 			n += scan_vma(&b, v, max(v->start, vm->reclaim_at), want - n);
 	if (!v)
 		vm->reclaim_at = 0;
+	else if (!look)
+		vm->reclaim_at = v->start;
 	tlb_batch_end(&b);
 	rwlock_read_unlock(&vm->lock);
 	return n;

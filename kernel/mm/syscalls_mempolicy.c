@@ -186,7 +186,7 @@ SYSCALL_DEFINE6(mbind, u64, start, u64, len, u64, mode, const u64 __app *, mask,
 		u64 e = min(v->end, end);
 
 		if (v->policy != p.mode || (p.mode && v->policy_nodes != p.nodes)) {
-			v = vm->nvmas + 2 > vm_max_map_count ? ERR_PTR(-ENOMEM) : vma_isolate(vm, a, e);
+			v = vma_isolate(vm, a, e);
 			if (IS_ERR(v)) {
 				err = -ENOMEM;
 				break;

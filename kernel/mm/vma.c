@@ -316,6 +316,8 @@ struct vma *vma_split(struct vma *v, u64 addr)
 
 	if (v->flags & VMA_HUGETLB && !IS_ALIGNED(addr, HUGE_SIZE))
 		return ERR_PTR(-EINVAL);
+	if (v->vm->nvmas >= vm_max_map_count)
+		return ERR_PTR(-ENOMEM);
 	upper = vma_alloc(v->vm);
 	if (!upper)
 		return ERR_PTR(-ENOMEM);

@@ -9,6 +9,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 
 #ifndef MAP_FIXED_NOREPLACE
@@ -330,6 +331,132 @@ TEST(many_areas)
 		p[i * 4096l] = 1;
 	EXPECT_EQ(touch(p, true), SIGSEGV);
 	EXPECT_EQ(munmap(p, 4000 * 4096), 0);
+}
+
+// Lines of /proc/self/maps, the page that Linux shows for old programs' vsyscalls apart. No allocation.
+static long areas(void)
+{
+	static char text[65536 + 32];
+	int fd = open("/proc/self/maps", O_RDONLY);
+	long n = 0;
+	ssize_t got;
+
+	while ((got = read(fd, text + 32, 65536)) > 0) {
+		for (ssize_t i = 0; i < got; i++)
+			n += text[32 + i] == '\n';
+		memcpy(text, text + got, 32); // the end of it, before the next piece
+	}
+	close(fd);
+	return n - !!memmem(text, 32, "[vsyscall]", 10);
+}
+
+static bool is_ours(void)
+{
+	struct utsname u;
+
+	return !uname(&u) && strstr(u.release, "cortado");
+}
+
+static long map_limit(long set)
+{
+	int fd = open("/proc/sys/vm/max_map_count", set ? O_RDWR : O_RDONLY);
+	char text[32];
+	ssize_t n;
+
+	if (set && dprintf(fd, "%ld\n", set) < 0)
+		set = 0;
+	n = pread(fd, text, sizeof text - 1, 0);
+	close(fd);
+	text[n > 0 ? n : 0] = 0;
+	return atol(text);
+}
+
+// Room for N pages, and N areas in it as far as they can be had: no two neighbours are alike, the first of
+// each pair may be written. *GOT: how many.
+static char *map_alternating(long n, long *got)
+{
+	char *base = mmap(NULL, n * 4096, PROT_NONE, ANON | MAP_NORESERVE, -1, 0);
+
+	for (*got = 0; base != MAP_FAILED && *got < n; ++*got)
+		if (mmap(base + *got * 4096, 4096, *got & 1 ? PROT_READ : RW,
+			 ANON | MAP_NORESERVE | MAP_FIXED, -1, 0) == MAP_FAILED)
+			break;
+	return base;
+}
+
+// 200,000 areas, where the system allows them: each operation still takes its usual time, or this takes for
+// ever.
+TEST(very_many_areas)
+{
+	long limit = map_limit(0), n = limit - 1000 < 200000 ? limit - 1000 : 200000, before = areas(), got;
+	char *p = map_alternating(n, &got), *at = p + n / 2 / 2 * 2 * 4096;
+	int status;
+	pid_t pid;
+
+	EXPECT_EQ(got, n);
+	EXPECT(areas() >= before + n);
+	for (int i = 0; i < 1000; i++)
+		at[i * 8192l] = (char)i;
+	pid = fork();
+	if (!pid) {
+		bool good = true;
+
+		for (int i = 0; i < 1000; i++) {
+			good &= at[i * 8192l] == (char)i;
+			at[i * 8192l] = 1;
+		}
+		_exit(!good);
+	}
+	EXPECT_EQ(waitpid(pid, &status, 0), pid);
+	EXPECT_EQ(status, 0);
+	for (int i = 0; i < 1000; i++)
+		EXPECT_EQ(at[i * 8192l], (char)i);
+	EXPECT_EQ(munmap(p, n * 4096l), 0);
+	EXPECT_EQ(areas(), before);
+}
+
+// As many areas as the limit says, and one, as on Linux; then nothing that needs another.
+TEST(area_limit)
+{
+	long limit = map_limit(0), old = limit, n, count;
+	char *three = mmap(NULL, 3 * 4096, PROT_READ, ANON, -1, 0), *p;
+
+	if (is_ours())
+		limit = map_limit(2000);
+	p = map_alternating(limit + 10, &n);
+	EXPECT(p != MAP_FAILED && n < limit);
+	count = areas();
+	EXPECT(count == limit + 1 || (!is_ours() && count == limit));
+	EXPECT_ERR(mprotect(three + 4096, 4096, PROT_NONE), ENOMEM);
+	EXPECT_ERR(madvise(three + 4096, 4096, MADV_DONTFORK), EAGAIN);
+	EXPECT(mremap(three, 4096, 2 * 4096, MREMAP_MAYMOVE) == MAP_FAILED && errno == ENOMEM);
+	EXPECT_ERR(munmap(three + 4096, 4096), ENOMEM);
+	EXPECT_EQ(munmap(three + 2 * 4096, 4096), 0);
+	EXPECT_EQ(munmap(p, 100 * 4096l), 0);
+	EXPECT_EQ(mprotect(three, 4096, PROT_NONE), 0);
+	EXPECT_EQ(munmap(p, (limit + 10) * 4096l), 0);
+	EXPECT_EQ(munmap(three, 2 * 4096), 0);
+	if (is_ours())
+		EXPECT_EQ(map_limit(old), old);
+}
+
+// Reservations cost nothing, however large.
+TEST(reservation_of_16_tib)
+{
+	size_t size = 16ul << 40;
+
+	for (int i = 0; i < 1000; i++) {
+		char *p = mmap(NULL, size, RW, ANON | MAP_NORESERVE, -1, 0);
+
+		if (p == MAP_FAILED && !is_ours())
+			SKIP("this system counts reservations, or has less room");
+		EXPECT(p != MAP_FAILED);
+		p[size / 2] = 1;
+		EXPECT_EQ(madvise(p, size, MADV_DONTNEED), 0);
+		EXPECT_EQ(p[size / 2], 0);
+		EXPECT_EQ(mprotect(p, size, PROT_NONE), 0);
+		EXPECT_EQ(munmap(p, size), 0);
+	}
 }
 
 TEST(program_break)
