@@ -8,7 +8,12 @@
  * are lazy CPUs interrupted too, for hardware may walk tables at any time. Fences: (1) a CPU sets its bit
  * (full fence by the atomic) before it reads tlb_gen and loads the root; a flusher changes entries, then
  * raises tlb_gen (full fence) and reads the mask: one of the two sees the other. (2) A CPU clears `lazy`,
- * full fence, reads tlb_gen; a flusher raises tlb_gen (full fence), then reads `lazy`: the same. */
+ * full fence, reads tlb_gen; a flusher raises tlb_gen (full fence), then reads `lazy`: the same.
+ *
+ * Where the CPU tags translations (PCID), a root that is left keeps a tag of its CPU, and its translations
+ * stay until the tag is needed for another. Its bit in vm->cpus is cleared all the same, so nobody interrupts
+ * the CPU for it: when it is loaded again fence (1) applies, and the generation that goes with the tag tells
+ * whether the tag's translations are still good. Hardware walks no tables of a tag that is not loaded. */
 #include "base/string.h"
 #include "internal.h"
 #include "kernel/counter.h"
@@ -20,10 +25,19 @@
 
 DEFINE_COUNTER(tlb_shootdowns, "times other CPUs were interrupted to drop translations");
 
+#define TAGS_MAX 6
+
+struct tag {
+	u64 id;	 /* of the space whose translations bear it; 0: none */
+	u64 gen; /* of its tlb_gen, up to which this CPU has flushed them */
+};
+
 struct cpu_vm {
 	struct vmspace *vm; /* whose root is loaded; NULL: the kernel's. Own CPU writes, irqs off */
-	u64 gen;	    /* of vm->tlb_gen, up to which this CPU has flushed */
-	_Atomic bool lazy;  /* loaded but not in use */
+	struct tag *tag;    /* vm's */
+	struct tag tags[TAGS_MAX];
+	unsigned next_tag; /* the one to be taken over next */
+	_Atomic bool lazy; /* loaded but not in use */
 };
 static DEFINE_PER_CPU(struct cpu_vm, cpu_vm);
 
@@ -42,7 +56,9 @@ void vmspace_init_cpu(void)
 	struct cpu_vm *c = self();
 
 	c->vm = NULL;
-	c->gen = 0;
+	c->tag = NULL;
+	c->next_tag = 0;
+	memset(c->tags, 0, sizeof c->tags);
 	atomic_store_explicit(&c->lazy, false, memory_order_relaxed);
 }
 
@@ -61,10 +77,29 @@ static void mask_clear(struct vmspace *vm, unsigned cpu)
 	atomic_fetch_and_explicit(&vm->cpus[cpu / 64], ~(1ull << (cpu % 64)), memory_order_seq_cst);
 }
 
+/* Give VM, whose generation is GEN, a tag. True when the translations that bear it are VM's and good. */
+static bool take_tag(struct cpu_vm *c, struct vmspace *vm, u64 gen)
+{
+	unsigned n = min(arch_tlb_tags, (unsigned)TAGS_MAX);
+	bool good = false;
+
+	c->tag = NULL;
+	for (unsigned i = 0; i < n && !c->tag; i++)
+		if (c->tags[i].id == vm->id)
+			c->tag = &c->tags[i];
+	if (c->tag)
+		good = n > 1 && c->tag->gen == gen;
+	else
+		c->tag = &c->tags[c->next_tag++ % n];
+	*c->tag = (struct tag){vm->id, gen};
+	return good;
+}
+
 void vmspace_activate(struct vmspace *vm)
 {
 	struct cpu_vm *c = self();
 	struct vmspace *old = c->vm;
+	bool good;
 
 	if (!vm) {
 		atomic_store_explicit(&c->lazy, true, memory_order_release);
@@ -78,17 +113,17 @@ void vmspace_activate(struct vmspace *vm)
 		atomic_store_explicit(&c->lazy, false, memory_order_relaxed);
 		atomic_thread_fence(memory_order_seq_cst); /* fence (2) */
 		gen = atomic_load_explicit(&vm->tlb_gen, memory_order_relaxed);
-		if (gen != c->gen) {
-			c->gen = gen;
+		if (gen != c->tag->gen) {
+			c->tag->gen = gen;
 			arch_tlb_flush_app();
 		}
 		return;
 	}
 	mask_set(vm, cpu_id()); /* fence (1) */
 	atomic_store_explicit(&c->lazy, false, memory_order_relaxed);
-	c->gen = atomic_load_explicit(&vm->tlb_gen, memory_order_relaxed);
+	good = take_tag(c, vm, atomic_load_explicit(&vm->tlb_gen, memory_order_relaxed));
 	c->vm = vm;
-	arch_load_root(vm->root);
+	arch_load_root(vm->root, (unsigned)(c->tag - c->tags) + 1, good);
 	if (old)
 		mask_clear(old, cpu_id());
 }
@@ -103,20 +138,23 @@ static void flush_here(void *arg)
 {
 	const struct flush *f = arg;
 	struct cpu_vm *c = self();
-	u64 seen = c->gen;
+	u64 seen;
 
-	if (c->vm != f->vm || seen >= f->gen)
+	if (c->vm != f->vm)
+		return;
+	seen = c->tag->gen;
+	if (seen >= f->gen)
 		return;
 	if (seen + 1 == f->gen && (f->end - f->start) >> PAGE_SHIFT <= FLUSH_PAGES_MAX) {
 		for (u64 va = f->start; va < f->end; va += PAGE_SIZE)
 			arch_tlb_flush_page(va);
-		c->gen = f->gen;
+		c->tag->gen = f->gen;
 	} else {
 		u64 gen = atomic_load_explicit(&f->vm->tlb_gen, memory_order_acquire);
 
 		/* Read before the flush: what comes later is flushed by its own request. */
 		arch_tlb_flush_app();
-		c->gen = gen;
+		c->tag->gen = gen;
 	}
 }
 
@@ -183,7 +221,7 @@ static void leave_here(void *arg)
 	if (c->vm != vm)
 		return;
 	c->vm = NULL;
-	arch_load_root(arch_kernel_root());
+	arch_load_root(arch_kernel_root(), 0, false);
 	mask_clear(vm, cpu_id());
 }
 

@@ -60,6 +60,7 @@ static u64 choose_mmap_base(void)
 
 struct vmspace *vmspace_create(void)
 {
+	static _Atomic u64 last_id;
 	struct vmspace *vm = kzalloc(sizeof *vm);
 	struct page *root;
 
@@ -84,6 +85,7 @@ struct vmspace *vmspace_create(void)
 	spin_init(&vm->pt_lock);
 	vm->pt_pages = 1;
 	vm->tlb_gen = 1;
+	vm->id = atomic_fetch_add_explicit(&last_id, 1, memory_order_relaxed) + 1;
 	vm->mmap_base = choose_mmap_base();
 	reclaim_add_space(vm);
 	return vm;

@@ -101,7 +101,7 @@ struct vmspace {
 	u64 total_vm, locked_vm, data_vm, stack_vm; /* in pages; guarded by lock */
 	_Atomic u64 peak_rss, peak_vm; /* noted when rss falls: read it with vm_peak_rss() */
 	u64 vdso;		/* base of the vDSO, 0 if none */
-	u32 asid;
+	u64 id;			/* no other space had it or will */
 	u32 lock_future;	/* VMA_LOCKED | VMA_LOCKONFAULT that new mappings get: mlockall(MCL_FUTURE) */
 	_Atomic u32 policy;	/* set_mempolicy(2): nodes << 16 | MPOL_* with flags; of all threads alike */
 	_Atomic u32 membarrier;	/* commands registered for: kernel/mm/syscalls_membarrier.c */

@@ -14,6 +14,7 @@
 #include "kernel/vm.h"
 
 struct fake_tlb_entry fake_tlb[FAKE_TLB_SIZE];
+unsigned fake_tag;
 u64 fake_tlb_flushes;
 
 __weak void arch_kernel_tables_init(const struct boot_info *bi)
@@ -35,20 +36,25 @@ __weak u64 arch_kernel_root(void)
 
 __weak void arch_load_root(u64 root)
 {
-	arch_tlb_flush_app();
+	fake_tag = arch_tlb_tags > 1 ? tag : 0;
+	if (!good)
+		arch_tlb_flush_app();
 }
 
 /* The model has one CPU's TLB for all spaces: every flush reaches it, whichever root is loaded. */
 __weak void arch_tlb_flush_page(u64 va)
 {
 	fake_tlb_flushes++;
-	fake_tlb[(va >> PAGE_SHIFT) % FAKE_TLB_SIZE].va = ~0ull;
+	if (t->tag == fake_tag)
+		t->va = ~0ull;
 }
 
 __weak void arch_tlb_flush_app(void)
 {
 	fake_tlb_flushes++;
-	memset(fake_tlb, 0xff, sizeof fake_tlb);
+	for (unsigned i = 0; i < FAKE_TLB_SIZE; i++)
+		if (fake_tlb[i].tag == fake_tag)
+			fake_tlb[i].va = ~0ull;
 }
 
 __weak void arch_tlb_flush_kernel(void)

@@ -9,11 +9,13 @@ struct vmspace;
 
 #define FAKE_TLB_SIZE 4096
 struct fake_tlb_entry {
-	u64 root, va;
+	u64 va;
+	unsigned tag;
 	pte_t e; /* of the 4 KiB page */
 };
-/* One TLB for all spaces: every flush reaches it, whichever root is loaded. */
+/* The one CPU's TLB, and what the loaded root's translations bear in it. */
 extern struct fake_tlb_entry fake_tlb[FAKE_TLB_SIZE];
+extern unsigned fake_tag;
 extern u64 fake_tlb_flushes;
 
 /* Run mm_init() over SIZE bytes of "physical" memory at START (inside the arena), and lift the process's

@@ -38,12 +38,12 @@ void *fake_mmu(struct vmspace *vm, u64 va, bool write, int *sig)
 	for (int tries = 0; tries < 10; tries++) {
 		int code;
 
-		if (t->root == vm->root && t->va == page && (!write || t->e & PTE_W))
+		if (t->tag == fake_tag && t->va == page && (!write || t->e & PTE_W))
 			return (char *)phys_to_virt(pte_phys(t->e)) + (va & ~PAGE_MASK);
 		pte_t e = walk(vm, page, write);
 
 		if (e) {
-			*t = (struct fake_tlb_entry){vm->root, page, e};
+			*t = (struct fake_tlb_entry){page, fake_tag, e};
 			continue;
 		}
 		t->va = ~0ull; /* a fault drops the translation */

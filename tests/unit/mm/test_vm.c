@@ -413,6 +413,22 @@ static void test_random_madvise(void **state)
 		run(seed, 1500, THP_MADVISE);
 }
 
+/* A CPU that tags translations: two tags, for a parent, its child, and the next child. */
+static void test_random_tagged(void **state)
+{
+	u64 flushes = fake_tlb_flushes, tagged;
+
+	arch_tlb_tags = 2;
+	for (unsigned seed = 30; seed <= 33; seed++)
+		run(seed, 1500, seed % 2 ? THP_NEVER : THP_ALWAYS);
+	tagged = fake_tlb_flushes - flushes;
+	arch_tlb_tags = 1;
+	flushes = fake_tlb_flushes;
+	for (unsigned seed = 30; seed <= 33; seed++)
+		run(seed, 1500, seed % 2 ? THP_NEVER : THP_ALWAYS);
+	assert_true(tagged < fake_tlb_flushes - flushes);
+}
+
 static struct vmspace *fresh(void)
 {
 	struct vmspace *vm;
@@ -807,4 +823,4 @@ static void test_out_of_memory(void **state)
 
 UNIT_TESTS(test_errors, test_reserve, test_many_vmas, test_signals, test_stack_grows, test_brk, test_truncate,
 	   test_reclaim_mapped, test_access_and_populate, test_hugetlb, test_out_of_memory, test_low_memory,
-	   test_random_small, test_random_huge, test_random_madvise)
+	   test_random_small, test_random_huge, test_random_madvise, test_random_tagged)

@@ -15,7 +15,12 @@
 extern char __image_start[], __image_end[], __text_start[], __text_end[], __rodata_start[], __rodata_end[],
 	__data_start[];
 
+#define PCIDS	     4095
+#define CR3_KEEP     BIT(63) /* do not drop the translations of the PCID that is loaded */
+#define CPUID_1_PCID BIT(17)
+
 static u64 kernel_root;
+unsigned arch_tlb_tags = 1;
 
 u64 mm_kernel_root(void)
 {
@@ -156,6 +161,10 @@ void arch_kernel_tables_init_cpu(void)
 	write_cr3(kernel_root);
 	write_cr4(read_cr4() | CR4_PGE);
 	arch_tlb_flush_kernel();
+	if (cpuid(1, 0).ecx & CPUID_1_PCID) {
+		write_cr4(read_cr4() | CR4_PCIDE); /* the kernel's root is loaded: PCID 0 */
+		arch_tlb_tags = PCIDS;
+	}
 }
 
 int arch_kernel_map(u64 va, u64 pa, u32 flags)
@@ -206,8 +215,10 @@ void arch_tlb_flush_kernel(void)
 	write_cr4(cr4);
 }
 
-void arch_load_root(u64 root)
+void arch_load_root(u64 root, unsigned tag, bool good)
 {
+	if (arch_tlb_tags > 1)
+		root |= tag | (good ? CR3_KEEP : 0);
 	write_cr3(root);
 }
 

@@ -124,7 +124,12 @@ static inline pte_t pte_table(u64 phys)
 void arch_tlb_flush_page(u64 va);
 void arch_tlb_flush_app(void);	  /* all of the loaded root's lower half */
 void arch_tlb_flush_kernel(void); /* everything, global entries too */
-void arch_load_root(u64 root);
+/* How many spaces' translations a CPU can hold at once, tagged 1, 2 ...; 1: it does not tag them. Fixed at
+ * boot. */
+extern unsigned arch_tlb_tags;
+/* Load ROOT; its translations bear TAG, at most arch_tlb_tags (0: the kernel's own). GOOD: those that do so
+ * already are right, else they are dropped. */
+void arch_load_root(u64 root, unsigned tag, bool good);
 u64 arch_kernel_root(void);
 /* Fill the upper half of a new root (zeroed page) with the shared entries. */
 void arch_root_init(void *root);
