@@ -54,11 +54,16 @@ static void kb(struct seq *s, const char *name, u64 bytes)
 	seq_printf(s, "%8llu kB\n", (unsigned long long)(bytes >> 10));
 }
 
-static void usage_lines(struct seq *s, const struct vma_usage *u)
+static void usage_lines(struct seq *s, const struct vma_usage *u, bool rollup)
 {
 	kb(s, "Rss", u->rss);
 	kb(s, "Pss", u->pss);
-	kb(s, "Pss_Dirty", min(u->pss, u->private_dirty + u->shared_dirty));
+	kb(s, "Pss_Dirty", u->pss_dirty);
+	if (rollup) {
+		kb(s, "Pss_Anon", u->pss_anon);
+		kb(s, "Pss_File", u->pss_file);
+		kb(s, "Pss_Shmem", u->pss_shmem);
+	}
 	kb(s, "Shared_Clean", u->shared_clean);
 	kb(s, "Shared_Dirty", u->shared_dirty);
 	kb(s, "Private_Clean", u->private_clean);
@@ -69,30 +74,49 @@ static void usage_lines(struct seq *s, const struct vma_usage *u)
 	kb(s, "AnonHugePages", u->huge);
 	kb(s, "ShmemPmdMapped", 0);
 	kb(s, "FilePmdMapped", 0);
-	kb(s, "Shared_Hugetlb", 0);
-	kb(s, "Private_Hugetlb", 0);
+	kb(s, "Shared_Hugetlb", u->hugetlb_shared);
+	kb(s, "Private_Hugetlb", u->hugetlb_private);
 	kb(s, "Swap", 0);
 	kb(s, "SwapPss", 0);
 	kb(s, "Locked", u->locked);
 }
 
+/* In Linux's order. Whoever may read a mapping now may have any right that its file allows; all are
+ * soft-dirty. */
 static void flag_line(struct seq *s, u32 flags)
 {
-	static const struct {
-		u32 flag;
+	bool private = !(flags & VMA_SHARED);
+	const struct {
+		bool set;
 		char name[4];
 	} names[] = {
-		{VMA_READ, "rd"},      {VMA_WRITE, "wr"},      {VMA_EXEC, "ex"},     {VMA_SHARED, "sh"},
-		{VMA_GROWSDOWN, "gd"}, {VMA_LOCKED, "lo"},     {VMA_IO, "io"},	     {VMA_DONTFORK, "dc"},
-		{VMA_NORESERVE, "nr"}, {VMA_HUGETLB, "ht"},    {VMA_DONTDUMP, "dd"}, {VMA_WIPEONFORK, "wf"},
-		{VMA_HUGEPAGE, "hg"},  {VMA_NOHUGEPAGE, "nh"},
+		{flags & VMA_READ, "rd"},
+		{flags & VMA_WRITE, "wr"},
+		{flags & VMA_EXEC, "ex"},
+		{flags & VMA_SHARED, "sh"},
+		{true, "mr"},
+		{flags & VMA_MAYWRITE || private, "mw"},
+		{true, "me"},
+		{flags & VMA_SHARED, "ms"},
+		{flags & VMA_GROWSDOWN, "gd"},
+		{flags & VMA_LOCKED, "lo"},
+		{flags & VMA_IO, "io"},
+		{flags & VMA_DONTFORK, "dc"},
+		{flags & VMA_WRITE && private && !(flags & (VMA_NORESERVE | VMA_HUGETLB)), "ac"},
+		{flags & VMA_NORESERVE, "nr"},
+		{flags & VMA_HUGETLB, "ht"},
+		{flags & VMA_WIPEONFORK, "wf"},
+		{flags & VMA_DONTDUMP, "dd"},
+		{true, "sd"},
+		{flags & VMA_HUGEPAGE, "hg"},
+		{flags & VMA_NOHUGEPAGE, "nh"},
 	};
 
-	seq_puts(s, "VmFlags:");
+	seq_puts(s, "VmFlags: ");
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-		if (flags & names[i].flag)
-			seq_printf(s, " %s", names[i].name);
-	seq_puts(s, " mr mw me \n");
+		if (names[i].set)
+			seq_printf(s, "%s ", names[i].name);
+	seq_putc(s, '\n');
 }
 
 static bool thp_eligible(const struct vma *v)
@@ -116,7 +140,7 @@ static void smap(struct seq *s, struct vma *v, char *buf)
 	kb(s, "Size", v->end - v->start);
 	kb(s, "KernelPageSize", page);
 	kb(s, "MMUPageSize", page);
-	usage_lines(s, &u);
+	usage_lines(s, &u, false);
 	seq_printf(s, "THPeligible:    %d\n", thp_eligible(v));
 	flag_line(s, v->flags);
 }
@@ -165,6 +189,12 @@ static void usage_add(struct vma_usage *sum, const struct vma_usage *u)
 	sum->anonymous += u->anonymous;
 	sum->huge += u->huge;
 	sum->locked += u->locked;
+	sum->pss_dirty += u->pss_dirty;
+	sum->pss_anon += u->pss_anon;
+	sum->pss_file += u->pss_file;
+	sum->pss_shmem += u->pss_shmem;
+	sum->hugetlb_shared += u->hugetlb_shared;
+	sum->hugetlb_private += u->hugetlb_private;
 }
 
 int proc_smaps_rollup(struct seq *s, const struct pseudo_ctx *ctx)
@@ -193,6 +223,6 @@ int proc_smaps_rollup(struct seq *s, const struct pseudo_ctx *ctx)
 		   (unsigned long long)last);
 	seq_pad(s, start, NAME_COLUMN);
 	seq_puts(s, "[rollup]\n");
-	usage_lines(s, &sum);
+	usage_lines(s, &sum, true);
 	return 0;
 }

@@ -62,9 +62,16 @@ static void kb(struct seq *s, const char *name, u64 pages)
 	seq_printf(s, "%8llu kB\n", (unsigned long long)pages << (PAGE_SHIFT - 10));
 }
 
+/* What can be had without anybody being short: not the last of the free memory, nor all of the files in use.
+ */
 static u64 memory_available(const struct memory_stats *m)
 {
-	return min(m->free + m->reclaimable, m->total);
+	u64 low = READ_ONCE(page_low), files = m->reclaimable;
+	u64 slab = m->slab_reclaimable;
+
+	files -= min(files / 2, low);
+	slab -= min(slab / 2, low);
+	return min((m->free > page_high ? m->free - page_high : 0) + files + slab, m->total);
 }
 
 int proc_meminfo(struct seq *s, const struct pseudo_ctx *ctx __maybe_unused)
@@ -90,8 +97,8 @@ int proc_meminfo(struct seq *s, const struct pseudo_ctx *ctx __maybe_unused)
 	kb(s, "Inactive(anon)", m.shmem);
 	kb(s, "Active(file)", file > m.reclaimable ? file - m.reclaimable : 0);
 	kb(s, "Inactive(file)", m.reclaimable);
-	kb(s, "Unevictable", 0);
-	kb(s, "Mlocked", 0);
+	kb(s, "Unevictable", m.locked);
+	kb(s, "Mlocked", m.locked);
 	kb(s, "SwapTotal", 0);
 	kb(s, "SwapFree", 0);
 	kb(s, "Dirty", 0);
@@ -99,21 +106,22 @@ int proc_meminfo(struct seq *s, const struct pseudo_ctx *ctx __maybe_unused)
 	kb(s, "AnonPages", m.anon);
 	kb(s, "Mapped", sums.mapped);
 	kb(s, "Shmem", m.shmem);
-	kb(s, "KReclaimable", 0);
+	kb(s, "KReclaimable", m.slab_reclaimable);
 	kb(s, "Slab", m.slab);
-	kb(s, "SReclaimable", 0);
-	kb(s, "SUnreclaim", m.slab);
+	kb(s, "SReclaimable", m.slab_reclaimable);
+	kb(s, "SUnreclaim", m.slab - min(m.slab_reclaimable, m.slab));
 	kb(s, "KernelStack", m.kernel_stacks);
 	kb(s, "PageTables", m.page_tables);
+	kb(s, "SecPageTables", 0);
 	kb(s, "NFS_Unstable", 0);
 	kb(s, "Bounce", 0);
 	kb(s, "WritebackTmp", 0);
 	kb(s, "CommitLimit", vm_commit_limit());
 	kb(s, "Committed_AS", vm_committed());
 	kb(s, "VmallocTotal", (VMALLOC_END - VMALLOC_BASE) >> PAGE_SHIFT);
-	kb(s, "VmallocUsed", 0);
+	kb(s, "VmallocUsed", m.vmalloc);
 	kb(s, "VmallocChunk", 0);
-	kb(s, "Percpu", 0);
+	kb(s, "Percpu", m.percpu);
 	kb(s, "HardwareCorrupted", 0);
 	kb(s, "AnonHugePages", m.huge);
 	kb(s, "ShmemHugePages", 0);
@@ -152,8 +160,10 @@ int proc_vmstat(struct seq *s, const struct pseudo_ctx *ctx __maybe_unused)
 		{"nr_active_anon", m.anon},
 		{"nr_inactive_file", m.reclaimable},
 		{"nr_active_file", file > m.reclaimable ? file - m.reclaimable : 0},
-		{"nr_slab_reclaimable", 0},
-		{"nr_slab_unreclaimable", m.slab},
+		{"nr_unevictable", m.locked},
+		{"nr_mlock", m.locked},
+		{"nr_slab_reclaimable", m.slab_reclaimable},
+		{"nr_slab_unreclaimable", m.slab - min(m.slab_reclaimable, m.slab)},
 		{"nr_anon_pages", m.anon},
 		{"nr_mapped", sums.mapped},
 		{"nr_file_pages", m.page_cache},
@@ -167,9 +177,11 @@ int proc_vmstat(struct seq *s, const struct pseudo_ctx *ctx __maybe_unused)
 		{"pgpgout", 0},
 		{"pswpin", 0},
 		{"pswpout", 0},
+		{"pgalloc_normal", m.allocated},
+		{"pgfree", m.freed},
 		{"pgfault", counter_read(&vm_minor_faults) + counter_read(&vm_major_faults)},
 		{"pgmajfault", counter_read(&vm_major_faults)},
-		{"pgscan_direct", counter_read(&pagecache_scanned)},
+		{"pgsteal_kswapd", counter_read(&pagecache_reclaimed_background)},
 		{"pgsteal_direct", counter_read(&pagecache_reclaimed)},
 		{"pgscan_kswapd", counter_read(&pagecache_scanned_background)},
 		{"pgscan_direct", counter_read(&pagecache_scanned)},
@@ -208,9 +220,53 @@ int proc_zoneinfo(struct seq *s, const struct pseudo_ctx *ctx __maybe_unused)
 		   "  pages free     %llu\n        boost    0\n        min      %llu\n        low      %llu\n"
 		   "        high     %llu\n        spanned  %llu\n        present  %llu\n        managed  "
 		   "%llu\n",
-		   (unsigned long long)m.free, (unsigned long long)low, (unsigned long long)(low + low / 4),
-		   (unsigned long long)(low + low / 2), (unsigned long long)(m.total + m.reserved),
+		   (unsigned long long)m.free, (unsigned long long)page_reserve, (unsigned long long)page_low,
+		   (unsigned long long)page_high, (unsigned long long)(m.total + m.reserved),
 		   (unsigned long long)(m.total + m.reserved), (unsigned long long)m.total);
+	return 0;
+}
+
+int proc_buddyinfo(struct seq *s, const struct pseudo_ctx *ctx __maybe_unused)
+{
+	seq_puts(s, "Node 0, zone   Normal ");
+	for (unsigned order = 0; order <= PAGE_MAX_ORDER; order++)
+		seq_printf(s, "%6llu ",
+			   (unsigned long long)(buddy_free_blocks(order, MIGRATE_UNMOVABLE) +
+						buddy_free_blocks(order, MIGRATE_MOVABLE)));
+	seq_putc(s, '\n');
+	return 0;
+}
+
+/* Linux's kinds; we keep the first two. */
+static const char *const kinds[] = {"Unmovable", "Movable", "Reclaimable", "HighAtomic", "Isolate"};
+
+int proc_pagetypeinfo(struct seq *s, const struct pseudo_ctx *ctx __maybe_unused)
+{
+	u64 blocks[MIGRATE_TYPES];
+
+	seq_printf(s, "Page block order: %d\nPages per block:  %llu\n\n", HUGE_SHIFT - PAGE_SHIFT,
+		   (unsigned long long)(HUGE_SIZE >> PAGE_SHIFT));
+	seq_puts(s, "Free pages count per migrate type at order ");
+	for (unsigned order = 0; order <= PAGE_MAX_ORDER; order++)
+		seq_printf(s, "%6u ", order);
+	seq_putc(s, '\n');
+	for (unsigned k = 0; k < ARRAY_SIZE(kinds); k++) {
+		seq_printf(s, "Node    0, zone   Normal, type %12s ", kinds[k]);
+		for (unsigned order = 0; order <= PAGE_MAX_ORDER; order++)
+			seq_printf(s, "%6llu ",
+				   k < MIGRATE_TYPES
+					   ? (unsigned long long)buddy_free_blocks(order, (enum migrate)k)
+					   : 0ull);
+		seq_putc(s, '\n');
+	}
+	buddy_count_kinds(blocks);
+	seq_puts(s, "\nNumber of blocks type ");
+	for (unsigned k = 0; k < ARRAY_SIZE(kinds); k++)
+		seq_printf(s, "%12s ", kinds[k]);
+	seq_puts(s, "\nNode 0, zone   Normal ");
+	for (unsigned k = 0; k < ARRAY_SIZE(kinds); k++)
+		seq_printf(s, "%12llu ", k < MIGRATE_TYPES ? (unsigned long long)blocks[k] : 0ull);
+	seq_putc(s, '\n');
 	return 0;
 }
 

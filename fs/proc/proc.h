@@ -47,6 +47,8 @@ show_fn proc_maps, proc_smaps, proc_smaps_rollup;
 /* mem.c */
 show_fn proc_cmdline, proc_environ, proc_auxv;
 int proc_mem_open(const struct pseudo_ctx *ctx, struct file *f);
+/* pagemap.c */
+int proc_pagemap_open(const struct pseudo_ctx *ctx, struct file *f);
 /* misc.c */
 show_fn proc_limits, proc_io, proc_cgroup, proc_oom_score, proc_oom_score_adj, proc_oom_adj, proc_sched,
 	proc_schedstat, proc_personality, proc_coredump_filter, proc_loginuid, proc_sessionid,

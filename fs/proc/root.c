@@ -74,6 +74,8 @@ static const struct pseudo_entry root_entries[] = {
 	PROC_FILE("vmstat", 0444, proc_vmstat),
 	PROC_FILE("zoneinfo", 0444, proc_zoneinfo),
 	PROC_FILE("slabinfo", 0400, proc_slabinfo),
+	PROC_FILE("buddyinfo", 0444, proc_buddyinfo),
+	PROC_FILE("pagetypeinfo", 0400, proc_pagetypeinfo),
 	PROC_FILE("cgroups", 0444, proc_cgroups),
 	PROC_FILE("devices", 0444, proc_devices),
 	PROC_FILE("partitions", 0444, proc_partitions),

@@ -111,17 +111,21 @@ int proc_stat(struct seq *s, const struct pseudo_ctx *ctx)
 		   (unsigned long long)to_ticks(p->child_system_ns),
 		   running_at ? -1 - (int)running_at : 20 + nice, nice, p->nthreads,
 		   (unsigned long long)to_ticks(x.whole || !x.t ? p->start_time : x.t->start_time));
-	seq_printf(s, "%llu %llu %llu %d %d %llu 0 0 %llu %llu %llu %llu %d 0 0 %d %u %u %d 0 0 0 ",
+	seq_printf(s, "%llu %llu %llu %llu %llu %llu 0 0 %llu %llu %llu %llu %d 0 0 %d %u %u %d 0 0 0 ",
 		   x.vm ? (unsigned long long)x.vm->total_vm << PAGE_SHIFT : 0ull,
 		   x.vm ? (unsigned long long)vm_rss(x.vm) : 0ull,
-		   (unsigned long long)p->rlim[RLIMIT_RSS].rlim_cur, x.vm ? 1 : 0, x.vm ? 1 : 0,
+		   (unsigned long long)p->rlim[RLIMIT_RSS].rlim_cur,
+		   x.vm ? open ? (unsigned long long)x.vm->code_start : 1ull : 0ull,
+		   x.vm ? open ? (unsigned long long)x.vm->code_end : 1ull : 0ull,
 		   open ? (unsigned long long)p->start_stack : 0ull,
 		   (unsigned long long)(x.sig.thread_pending & 0x7fffffff),
 		   (unsigned long long)(x.sig.blocked & 0x7fffffff),
 		   (unsigned long long)(x.sig.ignored & 0x7fffffff),
 		   (unsigned long long)(x.sig.caught & 0x7fffffff), x.state != 'R' && x.state != 'Z',
 		   x.whole ? p->exit_signal : -1, x.t ? x.t->se.cpu : 0, rt_priority, policy);
-	seq_printf(s, "0 0 %llu %llu %llu %llu %llu %d\n",
+	seq_printf(s, "%llu %llu %llu %llu %llu %llu %llu %d\n",
+		   open && x.vm ? (unsigned long long)x.vm->data_start : 0ull,
+		   open && x.vm ? (unsigned long long)x.vm->data_end : 0ull,
 		   open && x.vm ? (unsigned long long)x.vm->brk_start : 0ull,
 		   open ? (unsigned long long)p->arg_start : 0ull,
 		   open ? (unsigned long long)p->arg_end : 0ull,
@@ -209,9 +213,14 @@ static u64 pages_of(const _Atomic s64 *n)
 	return v > 0 ? (u64)v : 0;
 }
 
+static u64 code_pages(const struct vmspace *vm)
+{
+	return (ALIGN_UP(vm->code_end, PAGE_SIZE) - ALIGN_DOWN(vm->code_start, PAGE_SIZE)) >> PAGE_SHIFT;
+}
+
 static void status_memory(struct seq *s, struct vmspace *vm)
 {
-	u64 peak = vm->peak_vm;
+	u64 peak = vm->peak_vm, text = min(code_pages(vm), vm->exec_vm);
 
 	kb(s, "VmPeak", max(peak, vm->total_vm));
 	kb(s, "VmSize", vm->total_vm);
@@ -224,8 +233,8 @@ static void status_memory(struct seq *s, struct vmspace *vm)
 	kb(s, "RssShmem", pages_of(&vm->rss_shmem));
 	kb(s, "VmData", vm->data_vm);
 	kb(s, "VmStk", vm->stack_vm);
-	kb(s, "VmExe", 0);
-	kb(s, "VmLib", 0);
+	kb(s, "VmExe", text);
+	kb(s, "VmLib", vm->exec_vm - text);
 	kb(s, "VmPTE", pages_of(&vm->pt_pages));
 	kb(s, "VmSwap", 0);
 	kb(s, "HugetlbPages", pages_of(&vm->hugetlb_pages));
@@ -319,10 +328,10 @@ int proc_statm(struct seq *s, const struct pseudo_ctx *ctx)
 		seq_puts(s, "0 0 0 0 0 0 0\n");
 		return 0;
 	}
-	seq_printf(s, "%llu %llu %llu 0 0 %llu 0\n", (unsigned long long)vm->total_vm,
+	seq_printf(s, "%llu %llu %llu %llu 0 %llu 0\n", (unsigned long long)vm->total_vm,
 		   (unsigned long long)vm_rss(vm),
 		   (unsigned long long)(pages_of(&vm->rss_file) + pages_of(&vm->rss_shmem)),
-		   (unsigned long long)(vm->data_vm + vm->stack_vm));
+		   (unsigned long long)code_pages(vm), (unsigned long long)(vm->data_vm + vm->stack_vm));
 	vmspace_put(vm);
 	return 0;
 }

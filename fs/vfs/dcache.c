@@ -88,6 +88,8 @@ static bool dcache_init(void)
 		hash_seed = random_u64();
 		work_init(&prune_work, prune_worker);
 		dentry_cache = slab_cache_create("dentry", sizeof(struct dentry_storage), 8);
+		if (dentry_cache)
+			slab_cache_reclaimable(dentry_cache);
 		table = n * sizeof *table > KIB(64) ? vmalloc(n * sizeof *table) : kmalloc(n * sizeof *table);
 		if (table && dentry_cache) {
 			memset(table, 0, n * sizeof *table);

@@ -15,12 +15,15 @@ static struct slab_cache *inode_slab(void)
 {
 	static DEFINE_MUTEX(init_lock);
 	static struct slab_cache *cache;
+	struct slab_cache *made;
 
 	if (unlikely(!rcu_dereference(cache))) {
 		mutex_lock(&init_lock);
-		if (!cache)
-			rcu_assign_pointer(cache,
-					   slab_cache_create("inode", sizeof(struct inode), CACHE_LINE));
+		made = cache ? NULL : slab_cache_create("inode", sizeof(struct inode), CACHE_LINE);
+		if (made) {
+			slab_cache_reclaimable(made);
+			rcu_assign_pointer(cache, made);
+		}
 		mutex_unlock(&init_lock);
 	}
 	return cache;

@@ -136,17 +136,34 @@ static void count_page(struct vma_usage *u, pte_t e, struct page *p, u64 bytes)
 {
 	bool anon = p->flags & PAGE_ANON, dirty = anon || pte_dirty(e) || p->flags & PAGE_DIRTY;
 	u32 maps = anon ? refcount_read(&p->ref) : atomic_load_explicit(&p->mapcount, memory_order_relaxed);
+	u64 share = bytes / max(maps, 1u);
 
 	u->rss += bytes;
-	u->pss += bytes / max(maps, 1u);
+	u->pss += share;
+	if (dirty)
+		u->pss_dirty += share;
 	if (anon)
 		u->anonymous += bytes;
+	*(anon ? &u->pss_anon : p->flags & PAGE_UNEVICTABLE ? &u->pss_shmem : &u->pss_file) += share;
 	if (pte_accessed(e))
 		u->referenced += bytes;
 	if (maps > 1)
 		*(dirty ? &u->shared_dirty : &u->shared_clean) += bytes;
 	else
 		*(dirty ? &u->private_dirty : &u->private_clean) += bytes;
+}
+
+/* Pages of the pool are no part of the resident set. */
+static void count_large(struct vma_usage *u, const struct vma *v, pte_t e)
+{
+	struct page *p = phys_to_page(pte_phys(e));
+
+	if (v->flags & VMA_HUGETLB) {
+		*(refcount_read(&p->ref) > 1 ? &u->hugetlb_shared : &u->hugetlb_private) += HUGE_SIZE;
+		return;
+	}
+	count_page(u, e, p, HUGE_SIZE);
+	u->huge += HUGE_SIZE;
 }
 
 void vma_usage(struct vma *v, struct vma_usage *u)
@@ -164,10 +181,8 @@ void vma_usage(struct vma *v, struct vma_usage *u)
 			continue;
 		spin_lock(&vm->pt_lock);
 		e = *pmd;
-		if (pte_large(e)) {
-			count_page(u, e, phys_to_page(pte_phys(e)), HUGE_SIZE);
-			u->huge += HUGE_SIZE;
-		}
+		if (pte_large(e))
+			count_large(u, v, e);
 		spin_unlock(&vm->pt_lock);
 		if (!pte_present(e) || pte_large(e))
 			continue;
@@ -185,4 +200,64 @@ void vma_usage(struct vma *v, struct vma_usage *u)
 	}
 	if (v->flags & VMA_LOCKED)
 		u->locked = u->pss;
+}
+
+static u64 pagemap_entry(pte_t e, const struct page *p, u64 frame)
+{
+	u32 flags = p->flags;
+	u32 maps = flags & PAGE_ANON
+			   ? refcount_read(&p->ref)
+			   : atomic_load_explicit((_Atomic u32 *)&p->mapcount, memory_order_relaxed);
+
+	return PAGEMAP_PRESENT | PAGEMAP_DIRTY | frame |
+	       (flags & (PAGE_ANON | PAGE_RESERVED) ? 0 : PAGEMAP_FILE) | (maps == 1 ? PAGEMAP_ALONE : 0);
+}
+
+/* The pages of [A, E), which one lowest-level table covers, of V, whose lock is held. */
+static void pagemap_table(struct vma *v, u64 a, u64 e, pte_t *pmd, u64 *out)
+{
+	struct spinlock *lock;
+	pte_t d = pte_read(pmd);
+
+	if (pte_large(d)) {
+		struct page *p = phys_to_page(pte_phys(d));
+
+		for (; a < e; a += PAGE_SIZE)
+			*out++ = pagemap_entry(d, p, PAGES(pte_phys(d) + (a & (HUGE_SIZE - 1))));
+		return;
+	}
+	if (!pte_present(d))
+		return;
+	lock = pt_table_lock(d);
+	spin_lock(lock);
+	for (; a < e; a += PAGE_SIZE, out++) {
+		pte_t s = ((pte_t *)phys_to_virt(pte_phys(d)))[pt_index(a, 0)];
+		struct page *p = pte_maps(s) ? phys_to_page(pte_phys(s)) : NULL;
+
+		if (p)
+			*out = pagemap_entry(s, p, PAGES(pte_phys(s)));
+	}
+	spin_unlock(lock);
+}
+
+void vm_pagemap(struct vmspace *vm, u64 addr, u64 *out, size_t n)
+{
+	u64 end = addr + n * PAGE_SIZE, next;
+
+	memset(out, 0, n * sizeof *out);
+	rwlock_read_lock(&vm->lock);
+	for (struct vma *v = vma_find(vm, addr); v && v->start < end; v = vma_next(v)) {
+		rwlock_read_lock(&v->lock);
+		for (u64 a = max(v->start, addr), stop = min(v->end, end); a < stop; a = next) {
+			pte_t *pmd = pt_next(vm, a, &next);
+
+			next = min(next, stop);
+			for (u64 p = a; p < next; p += PAGE_SIZE)
+				out[PAGES(p - addr)] = PAGEMAP_DIRTY;
+			if (pmd)
+				pagemap_table(v, a, next, pmd, &out[PAGES(a - addr)]);
+		}
+		rwlock_read_unlock(&v->lock);
+	}
+	rwlock_read_unlock(&vm->lock);
 }

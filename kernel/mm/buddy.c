@@ -17,6 +17,7 @@ struct spinlock buddy_lock;
 static struct {
 	struct list_head list[MIGRATE_TYPES][2][PAGE_MAX_ORDER + 1]; /* [kind][unbacked][order] */
 	u32 nonempty[MIGRATE_TYPES][2];				     /* bit per order */
+	u32 blocks[MIGRATE_TYPES][PAGE_MAX_ORDER + 1];		     /* on the lists, backed or not */
 	u64 free_pages[2];					     /* [unbacked] */
 } buddy;							     /* guarded by buddy_lock */
 
@@ -56,6 +57,7 @@ static void link_block(struct page *p, unsigned order, bool unbacked)
 	p->order = (u8)order;
 	list_add(&p->lru, &buddy.list[mt][unbacked][order]);
 	buddy.nonempty[mt][unbacked] |= 1u << order;
+	buddy.blocks[mt][order]++;
 	buddy.free_pages[unbacked] += 1u << order;
 }
 
@@ -64,13 +66,15 @@ static void link_block(struct page *p, unsigned order, bool unbacked)
 static bool unlink_block(struct page *p)
 {
 	bool unbacked = p->flags & PAGE_UNBACKED;
-	struct list_head *list = &buddy.list[block_kind(p)][unbacked][p->order];
+	enum migrate mt = block_kind(p);
+	struct list_head *list = &buddy.list[mt][unbacked][p->order];
 
 	ASSERT(p->flags & PAGE_BUDDY);
 	ASSERT(p->lru.next->prev == &p->lru && p->lru.prev->next == &p->lru);
 	list_del(&p->lru);
 	if (list_empty(list))
-		buddy.nonempty[block_kind(p)][unbacked] &= ~(1u << p->order);
+		buddy.nonempty[mt][unbacked] &= ~(1u << p->order);
+	buddy.blocks[mt][p->order]--;
 	buddy.free_pages[unbacked] -= 1u << p->order;
 	p->flags = 0;
 	return unbacked;
@@ -268,15 +272,19 @@ u64 buddy_unbacked_pages(void)
 	return READ_ONCE(buddy.free_pages[1]);
 }
 
-u64 buddy_free_blocks(unsigned order)
+u64 buddy_free_blocks(unsigned order, enum migrate mt)
 {
-	u64 flags = spin_lock_irqsave(&buddy_lock), n = 0;
+	return READ_ONCE(buddy.blocks[mt][order]);
+}
 
-	for (int k = 0; k < MIGRATE_TYPES * 2; k++)
-		list_for_each (p, &buddy.list[k / 2][k % 2][order])
-			n++;
-	spin_unlock_irqrestore(&buddy_lock, flags);
-	return n;
+void buddy_count_kinds(u64 out[MIGRATE_TYPES])
+{
+	u64 unmovable = 0;
+
+	for (u32 i = 0; i < mem_section_count; i++)
+		unmovable += (u64)__builtin_popcountll(READ_ONCE(mem_sections[i].unmovable));
+	out[MIGRATE_UNMOVABLE] = unmovable;
+	out[MIGRATE_MOVABLE] = DIV_ROUND_UP(managed_pages, PAGEBLOCK_PAGES) - unmovable;
 }
 
 #ifdef DEBUG

@@ -136,6 +136,10 @@ struct vmspace *vmspace_fork(struct vmspace *parent)
 	rwlock_write_lock(&parent->lock);
 	vm->brk_start = parent->brk_start;
 	vm->brk_end = parent->brk_end;
+	vm->code_start = parent->code_start;
+	vm->code_end = parent->code_end;
+	vm->data_start = parent->data_start;
+	vm->data_end = parent->data_end;
 	vm->mmap_base = parent->mmap_base;
 	vm->vdso = parent->vdso;
 	vm->policy = parent->policy;

@@ -13,8 +13,6 @@
 #define PAGEBLOCK_PAGES	   (1u << PAGEBLOCK_ORDER)
 #define CHUNKS_PER_SECTION (SECTION_PAGES / CHUNK_PAGES)
 
-enum migrate { MIGRATE_UNMOVABLE, MIGRATE_MOVABLE, MIGRATE_TYPES };
-
 /* 128 MiB of physical address space. `map` and the bounds are fixed once set; `online` and `unmovable` are
  * guarded by the buddy lock (readers of `online` need no lock: bits are only ever set, after the struct pages
  * are ready). */
@@ -83,9 +81,8 @@ static inline void buddy_verify(void)
 {
 }
 #endif
-u64 buddy_free_pages(void);	       /* online and free, a snapshot */
-u64 buddy_unbacked_pages(void);	       /* of those: not backed by the host */
-u64 buddy_free_blocks(unsigned order); /* blocks of exactly ORDER; lock taken */
+u64 buddy_free_pages(void);	/* online and free, a snapshot */
+u64 buddy_unbacked_pages(void); /* of those: not backed by the host */
 
 /* kernel/mm/page_alloc.c */
 void page_alloc_init(void);
@@ -94,7 +91,8 @@ u64 reclaim_caches(u64 n);
 /* Shrink caches by about N pages, then the balloon; returns how many pages came free. Interrupts on; does not
  * sleep. */
 u64 page_reclaim(u64 n);
-u64 page_cpu_lists(void); /* pages on the per-CPU lists of all CPUs */
+u64 page_cpu_lists(void);		    /* pages on the per-CPU lists of all CPUs */
+void page_flow(u64 *allocated, u64 *freed); /* pages handed out and taken back since boot */
 /* kernel/mm/balloon_pages.c: ask the balloon for PAGES; returns how many it gave back */
 u64 balloon_deflate(u64 pages);
 /* A backed block of 2 MiB or more is free. Buddy lock held */
@@ -108,10 +106,11 @@ void kswapd_found_some(void); /* somebody else could reclaim */
 /* kernel/mm/slab.c */
 void slab_init(void);
 u64 slab_shrink(void); /* free empty slabs; returns pages freed */
-extern _Atomic u64 slab_pages, kernel_stack_pages;
+extern _Atomic u64 slab_pages, slab_reclaimable_pages, kernel_stack_pages;
 /* kernel/mm/vmalloc.c */
 #define VFREE_MANY 48
 void vmalloc_init(void);
+u64 vmalloc_used(void);			    /* in pages, guard pages included */
 void vfree_many(void **blocks, unsigned n); /* vfree of at most VFREE_MANY blocks, with one flush */
 /* kernel/mm/boot_memory.c: RAM that the firmware reported and the allocator never got, in pages */
 u64 boot_reserved_pages(void);

@@ -18,6 +18,10 @@ void memory_stats(struct memory_stats *out)
 	out->shmem = pagecache_shmem_total();
 	out->reclaimable = out->page_cache > out->shmem ? out->page_cache - out->shmem : 0;
 	out->slab = atomic_load_explicit(&slab_pages, memory_order_relaxed);
+	out->vmalloc = vmalloc_used();
+	out->percpu = DIV_ROUND_UP(percpu_size(), PAGE_SIZE) * cpu_count;
+	page_flow(&out->allocated, &out->freed);
+	out->slab_reclaimable = atomic_load_explicit(&slab_reclaimable_pages, memory_order_relaxed);
 	out->kernel_stacks = atomic_load_explicit(&kernel_stack_pages, memory_order_relaxed);
 	out->ballooned = balloon_pages();
 	out->reserved = boot_reserved_pages();

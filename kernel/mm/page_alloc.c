@@ -21,6 +21,7 @@ DEFINE_COUNTER(page_reclaim_runs, "times an allocation had to reclaim");
 #define PCP_MAX 64
 struct pcp {
 	u16 count[MIGRATE_TYPES];
+	u64 allocated, freed;			    /* pages, since boot */
 	struct page *pages[MIGRATE_TYPES][PCP_MAX]; /* a stack: the last is the warmest */
 };
 static DEFINE_PER_CPU(struct pcp, page_pcp);
@@ -260,6 +261,7 @@ static __noinline struct page *alloc_slow(unsigned order, u32 flags)
 static inline void page_prepare(struct page *p, unsigned order, u32 flags)
 {
 	ASSERT(!(p->flags & (PAGE_BUDDY | PAGE_RESERVED)));
+	this_cpu(page_pcp).allocated += 1ull << order;
 	check_poison(p, order);
 	atomic_store_explicit(&p->flags, order ? PAGE_HEAD : 0, memory_order_relaxed);
 	refcount_set(&p->ref, 1);
@@ -320,6 +322,7 @@ void page_free(struct page *p, unsigned order)
 	atomic_store_explicit(&p->flags, 0, memory_order_relaxed);
 	poison(p, order);
 	irq = arch_irq_save();
+	this_cpu(page_pcp).freed += 1ull << order;
 	if (likely(order == 0)) {
 		enum migrate mt = p->migrate ? MIGRATE_MOVABLE : MIGRATE_UNMOVABLE;
 		unsigned n = this_cpu(page_pcp).count[mt];
@@ -364,6 +367,7 @@ void page_free_many(struct page **pages, unsigned n)
 		poison(pages[i], 0);
 	}
 	irq = spin_lock_irqsave(&buddy_lock);
+	this_cpu(page_pcp).freed += n;
 	for (unsigned i = 0, end; i < n; i = end) {
 		for (end = i + 1; end < n && pages[end] == pages[end - 1] + 1; end++)
 			;
@@ -390,4 +394,15 @@ u64 page_cpu_lists(void)
 		n += READ_ONCE(c->count[0]) + READ_ONCE(c->count[1]);
 	}
 	return n;
+}
+
+void page_flow(u64 *allocated, u64 *freed)
+{
+	*allocated = *freed = 0;
+	for (unsigned cpu = 0; cpu < cpu_count; cpu++) {
+		struct pcp *c = per_cpu_ptr(&page_pcp, cpu);
+
+		*allocated += READ_ONCE(c->allocated);
+		*freed += READ_ONCE(c->freed);
+	}
 }

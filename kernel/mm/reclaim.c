@@ -46,6 +46,7 @@ void vm_add_stats(struct memory_stats *out)
 	list_for_each_entry (vm, &all_spaces, all_node) {
 		out->anon += (u64)atomic_load_explicit(&vm->rss_anon, memory_order_relaxed);
 		out->page_tables += (u64)atomic_load_explicit(&vm->pt_pages, memory_order_relaxed);
+		out->locked += min(READ_ONCE(vm->locked_vm), vm_rss(vm));
 		out->huge += (u64)atomic_load_explicit(&vm->huge_pages, memory_order_relaxed);
 	}
 	spin_unlock_irqrestore(&all_lock, irq);

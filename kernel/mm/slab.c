@@ -25,7 +25,7 @@ struct magazine {
 };
 
 static DEFINE_PER_CPU(struct magazine *, slab_magazines[MAX_NUMBERED]);
-_Atomic u64 slab_pages;
+_Atomic u64 slab_pages, slab_reclaimable_pages;
 
 static struct spinlock caches_lock;
 static struct slab_cache *caches;
@@ -67,6 +67,19 @@ struct slab_cache *slab_cache_create(const char *name, size_t size, size_t align
 	if (c)
 		slab_cache_setup(c, name, size, align);
 	return c;
+}
+
+void slab_cache_reclaimable(struct slab_cache *c)
+{
+	c->reclaimable = true;
+}
+
+/* C has N pages more, or fewer. */
+static void count_pages(struct slab_cache *c, s64 n)
+{
+	atomic_fetch_add_explicit(&slab_pages, (u64)n, memory_order_relaxed);
+	if (c->reclaimable)
+		atomic_fetch_add_explicit(&slab_reclaimable_pages, (u64)n, memory_order_relaxed);
 }
 
 void slab_core_init(void)
@@ -113,7 +126,7 @@ static struct page *slab_new(struct slab_cache *c)
 	}
 	p->index = 0;
 	set_counts(p, 0, c->per_slab);
-	atomic_fetch_add_explicit(&slab_pages, 1ull << c->order, memory_order_relaxed);
+	count_pages(c, 1ll << c->order);
 	return p;
 }
 
@@ -124,7 +137,7 @@ static void slab_destroy(struct slab_cache *c, struct page *p)
 		p[i].cache = NULL;
 	}
 	set_counts(p, 0, 0);
-	atomic_fetch_sub_explicit(&slab_pages, 1ull << c->order, memory_order_relaxed);
+	count_pages(c, -(1ll << c->order));
 	page_free(p, c->order);
 }
 

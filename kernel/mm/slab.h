@@ -12,6 +12,7 @@ struct slab_cache {
 	u32 size, order, per_slab;
 	u32 number;   /* index in the magazine table; MAX_NUMBERED: none */
 	u32 magazine; /* its capacity */
+	bool reclaimable;
 	struct spinlock lock;
 	struct list_head partial; /* slabs with a free object; guarded by lock */
 #ifdef DEBUG

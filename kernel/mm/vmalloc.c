@@ -22,6 +22,7 @@ struct vm_area {
 
 static struct rb_root areas;
 static struct spinlock areas_lock;
+static u64 used; /* pages in areas; guarded by areas_lock */
 void vmalloc_init(void)
 {
 	spin_init(&areas_lock);
@@ -118,6 +119,11 @@ static struct vm_area *area_find(u64 addr)
 	return NULL;
 }
 
+u64 vmalloc_used(void)
+{
+	return READ_ONCE(used);
+}
+
 /* A place for SIZE bytes above a guard page. */
 static struct vm_area *area_create(u64 size)
 {
@@ -129,6 +135,8 @@ static struct vm_area *area_create(u64 size)
 		return NULL;
 	irq = spin_lock_irqsave(&areas_lock);
 	ok = size < VMALLOC_END - VMALLOC_BASE && area_place(a, ALIGN_UP(size, PAGE_SIZE) + PAGE_SIZE);
+	if (ok)
+		used += (a->end - a->start) >> PAGE_SHIFT;
 	spin_unlock_irqrestore(&areas_lock, irq);
 	if (!ok) {
 		kfree(a);
@@ -180,8 +188,10 @@ static void areas_destroy(struct vm_area **list, unsigned n)
 	spin_unlock_irqrestore(&areas_lock, irq);
 	flush_all_cpus();
 	irq = spin_lock_irqsave(&areas_lock);
-	for (unsigned i = 0; i < n; i++)
+	for (unsigned i = 0; i < n; i++) {
+		used -= (list[i]->end - list[i]->start) >> PAGE_SHIFT;
 		area_unlink(list[i]);
+	}
 	spin_unlock_irqrestore(&areas_lock, irq);
 	for (unsigned i = 0; i < n; i++)
 		kfree(list[i]);

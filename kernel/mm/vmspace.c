@@ -139,6 +139,8 @@ void vm_account(struct vmspace *vm, u32 flags, s64 delta)
 		vm->stack_vm += (u64)delta;
 	else if ((flags & (VMA_WRITE | VMA_SHARED)) == VMA_WRITE)
 		vm->data_vm += (u64)delta;
+	else if ((flags & (VMA_WRITE | VMA_EXEC)) == VMA_EXEC)
+		vm->exec_vm += (u64)delta;
 	if (vm->total_vm > atomic_load_explicit(&vm->peak_vm, memory_order_relaxed))
 		atomic_store_explicit(&vm->peak_vm, vm->total_vm, memory_order_relaxed);
 }

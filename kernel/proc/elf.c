@@ -45,6 +45,12 @@ static void add_load(const struct elf64_hdr *h, const struct elf64_phdr *p, stru
 	out->low = min(out->low, start);
 	out->high = max(out->high, ALIGN_UP(end, PAGE_SIZE));
 	out->brk = max(out->brk, end);
+	if (p->p_flags & PF_X) {
+		out->code_start = out->code_end ? min(out->code_start, p->p_vaddr) : p->p_vaddr;
+		out->code_end = max(out->code_end, p->p_vaddr + p->p_filesz);
+	}
+	out->data_start = max(out->data_start, p->p_vaddr);
+	out->data_end = max(out->data_end, p->p_vaddr + p->p_filesz);
 	if (p->p_align > out->align && !(p->p_align & (p->p_align - 1)))
 		out->align = p->p_align;
 	if (!out->phdr && p->p_offset <= h->e_phoff && h->e_phoff - p->p_offset < p->p_filesz)

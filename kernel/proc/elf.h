@@ -13,7 +13,10 @@ struct elf_layout {
 	u64 low, high; /* [low, high): the image's span, page-aligned, at its link address */
 	u64 align;     /* largest alignment of a segment; at least a page */
 	u64 brk;       /* end of the highest segment's memory, not rounded */
-	u64 phdr;      /* link address of the program headers; 0: not mapped */
+	u64 code_start,
+		code_end; /* from the lowest executable segment to the end of the last one's file part */
+	u64 data_start, data_end; /* where the highest segment begins, and the end of the file parts */
+	u64 phdr;		  /* link address of the program headers; 0: not mapped */
 	u64 entry;
 	u64 interp_offset; /* of the interpreter's name in the file */
 	u32 interp_size;   /* with its NUL; 0: no interpreter */

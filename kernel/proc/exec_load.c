@@ -169,6 +169,10 @@ int exec_map(struct exec *x)
 	if (x->brk >= APP_LIMIT)
 		x->brk = ALIGN_UP(x->layout.brk + x->bias, PAGE_SIZE);
 	vm_set_brk(x->vm, x->brk);
+	x->vm->code_start = x->layout.code_start + x->bias;
+	x->vm->code_end = x->layout.code_end + x->bias;
+	x->vm->data_start = x->layout.data_start + x->bias;
+	x->vm->data_end = x->layout.data_end + x->bias;
 	vdso = vdso_map(x->vm);
 	x->vm->vdso = vdso > 0 ? (u64)vdso : 0; /* programs live without it */
 	x->entry = x->interp ? x->interp_layout.entry + x->interp_bias : x->layout.entry + x->bias;

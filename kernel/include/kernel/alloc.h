@@ -17,6 +17,8 @@ char *kstrndup(const char *s, size_t max) __must_check;
 /* Caches of one object size. CTOR-less: objects come uninitialised. Declare statically, init at first use or boot. */
 struct slab_cache;
 struct slab_cache *slab_cache_create(const char *name, size_t size, size_t align) __must_check;
+/* What C holds can be freed when memory is short (SReclaimable). Before the first object is made. */
+void slab_cache_reclaimable(struct slab_cache *c);
 void *slab_alloc(struct slab_cache *c) __must_check;
 void *slab_zalloc(struct slab_cache *c) __must_check;
 void slab_free(struct slab_cache *c, void *p);

@@ -51,6 +51,11 @@ enum alloc_flags {
 };
 
 #define PAGE_MAX_ORDER 10 /* 4 MiB */
+enum migrate { MIGRATE_UNMOVABLE, MIGRATE_MOVABLE, MIGRATE_TYPES }; /* what a 2 MiB block is kept for */
+/* Free blocks of exactly 2^ORDER pages that lie in blocks of kind MT. Any context. */
+u64 buddy_free_blocks(unsigned order, enum migrate mt);
+/* How many 2 MiB blocks are in use or free, by kind. */
+void buddy_count_kinds(u64 out[MIGRATE_TYPES]);
 
 /* 2^ORDER contiguous pages, reference count 1 on the first. NULL when memory is out. Any context with PAGE_NORECLAIM. */
 struct page *page_alloc(unsigned order, u32 flags) __must_check;
@@ -93,7 +98,10 @@ struct memory_stats {
 	u64 shmem;	/* of those: tmpfs, memfd, shared anonymous */
 	u64 reclaimable; /* of those: clean, unmapped file pages */
 	u64 anon;
-	u64 slab;
+	u64 slab, slab_reclaimable;
+	u64 locked;	/* that applications have locked */
+	u64 vmalloc, percpu;
+	u64 allocated, freed; /* pages, since boot */
 	u64 page_tables;
 	u64 kernel_stacks;
 	u64 ballooned;

@@ -6,6 +6,7 @@
 
 #include "arch/percpu.h" /* DEFINE_PER_CPU, DECLARE_PER_CPU, this_cpu(var) (an lvalue), per_cpu_ptr(&var, cpu) */
 
+size_t percpu_size(void);	       /* of one CPU's variables, in bytes */
 extern unsigned cpu_count;	       /* CPUs that are up; ids are 0 .. cpu_count-1 */
 DECLARE_PER_CPU(unsigned, cpu_number);
 #define cpu_id() this_cpu(cpu_number)

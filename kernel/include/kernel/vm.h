@@ -94,11 +94,12 @@ struct vmspace {
 	_Atomic u64 cpus_inline; /* the mask, when 64 bits are enough */
 	_Atomic u64 tlb_gen;	/* counts flushes: a CPU that was left out (idle) catches up by it */
 	u64 brk_start, brk_end;
+	u64 code_start, code_end, data_start, data_end; /* of the program, as exec found it; for /proc */
 	u64 mmap_base;		/* top-down search starts below */
 	_Atomic s64 rss_anon, rss_file, rss_shmem, pt_pages; /* in pages */
 	_Atomic s64 hugetlb_pages; /* 4 KiB pages of pool pages mapped; not part of the resident set */
 	_Atomic s64 huge_pages;	/* 4 KiB pages mapped by large anonymous entries; part of rss_anon */
-	u64 total_vm, locked_vm, data_vm, stack_vm; /* in pages; guarded by lock */
+	u64 total_vm, locked_vm, data_vm, stack_vm, exec_vm; /* in pages; guarded by lock */
 	_Atomic u64 peak_rss, peak_vm; /* noted when rss falls: read it with vm_peak_rss() */
 	u64 vdso;		/* base of the vDSO, 0 if none */
 	u64 id;			/* no other space had it or will */
@@ -185,8 +186,17 @@ const char *vma_name(struct vma *vma);
 /* What one VMA holds, in bytes, for /proc/PID/smaps; the caller holds vm->lock for reading. */
 struct vma_usage {
 	u64 rss, pss, shared_clean, shared_dirty, private_clean, private_dirty, referenced, anonymous, huge, locked;
+	u64 pss_dirty, pss_anon, pss_file, pss_shmem, hugetlb_shared, hugetlb_private;
 };
 void vma_usage(struct vma *vma, struct vma_usage *out);
+
+/* What /proc/PID/pagemap says of N pages from ADDR on; 0 where nothing is mapped. Thread context. */
+#define PAGEMAP_PRESENT BIT(63)
+#define PAGEMAP_FILE	BIT(61) /* of a file or shared memory */
+#define PAGEMAP_ALONE	BIT(56) /* nothing else maps it */
+#define PAGEMAP_DIRTY	BIT(55) /* "soft-dirty": was written to since that was cleared, which nobody can */
+#define PAGEMAP_FRAME	(BIT(55) - 1)
+void vm_pagemap(struct vmspace *vm, u64 addr, u64 *out, size_t n);
 
 /* Transparent huge pages: /sys/kernel/mm/transparent_hugepage/enabled. Any context. */
 enum thp_policy { THP_ALWAYS, THP_MADVISE, THP_NEVER };

@@ -183,3 +183,7 @@ __weak void kstack_free(void *stack)
 {
 	kfree(stack);
 }
+
+__weak void slab_cache_reclaimable(struct slab_cache *c)
+{
+}

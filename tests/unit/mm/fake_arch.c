@@ -16,6 +16,7 @@
 struct fake_tlb_entry fake_tlb[FAKE_TLB_SIZE];
 unsigned fake_tag;
 u64 fake_tlb_flushes;
+__weak unsigned arch_tlb_tags = 1;
 
 __weak void arch_kernel_tables_init(const struct boot_info *bi)
 {
@@ -34,16 +35,18 @@ __weak u64 arch_kernel_root(void)
 	return 0;
 }
 
-__weak void arch_load_root(u64 root)
+__weak void arch_load_root(u64 root, unsigned tag, bool good)
 {
 	fake_tag = arch_tlb_tags > 1 ? tag : 0;
 	if (!good)
 		arch_tlb_flush_app();
 }
 
-/* The model has one CPU's TLB for all spaces: every flush reaches it, whichever root is loaded. */
+/* As on hardware, a flush reaches the translations of the loaded root's tag. */
 __weak void arch_tlb_flush_page(u64 va)
 {
+	struct fake_tlb_entry *t = &fake_tlb[(va >> PAGE_SHIFT) % FAKE_TLB_SIZE];
+
 	fake_tlb_flushes++;
 	if (t->tag == fake_tag)
 		t->va = ~0ull;
@@ -119,6 +122,11 @@ __weak void vm_add_stats(struct memory_stats *out)
 
 __weak void kstack_init_cpu(void)
 {
+}
+
+__weak u64 vmalloc_used(void)
+{
+	return 0;
 }
 
 __weak void vmalloc_init(void)

@@ -96,9 +96,14 @@ static u64 trampoline_tables(u64 page)
 	return page < MIB(1) ? pa[0] : 0;
 }
 
+size_t percpu_size(void)
+{
+	return (size_t)(__percpu_end - __percpu_start);
+}
+
 static int percpu_create(unsigned cpu)
 {
-	size_t size = (size_t)(__percpu_end - __percpu_start);
+	size_t size = percpu_size();
 	u8 *area = kmalloc(size);
 
 	if (!area)
