@@ -59,24 +59,26 @@ static struct p9_fid *open_fid(struct inode *i, u32 flags)
 int p9_open_op(struct inode *i, struct file *f)
 {
 	struct p9_inode *pi = p9_inode(i);
-	struct p9_handle *h = kzalloc(sizeof *h);
+	struct p9_handle *h;
+	int err = p9_refresh_once(i); /* sendfile and mappings go by the size */
 	u64 irq;
 
+	if (err)
+		return err;
+	h = kzalloc(sizeof *h);
 	if (!h)
 		return -ENOMEM;
 	h->readable = (f->flags & O_ACCMODE) != O_WRONLY;
 	h->writable = file_writable(f);
 	h->fid = open_fid(i, (f->flags & O_ACCMODE) == O_ACCMODE ? f->flags & ~1u : f->flags);
 	if (IS_ERR(h->fid)) {
-		int err = (int)PTR_ERR(h->fid);
-
+		err = (int)PTR_ERR(h->fid);
 		kfree(h);
 		return err;
 	}
 	f->priv = h;
 	irq = spin_lock_irqsave(&pi->lock);
 	list_add(&h->node, &pi->handles);
-	pi->fresh_by = NULL;
 	spin_unlock_irqrestore(&pi->lock, irq);
 	return 0;
 }

@@ -268,25 +268,29 @@ int p9_refresh(struct inode *i)
 	return 0;
 }
 
-int p9_getattr_op(struct inode *i, struct statx *out)
+int p9_refresh_once(struct inode *i)
 {
 	struct p9_inode *pi = p9_inode(i);
-	struct statx generic = *out;
 	u64 flags;
 	bool fresh;
-	int err = 0;
 
 	flags = spin_lock_irqsave(&pi->lock);
 	fresh = p9_loose(i) || (pi->fresh_by == current && clock_monotonic() - pi->fresh_at < FRESH_NS);
 	pi->fresh_by = NULL;
 	spin_unlock_irqrestore(&pi->lock, flags);
-	if (!fresh)
-		err = p9_refresh(i);
-	if (err)
-		return err;
-	inode_getattr(i, out);
-	out->stx_mnt_id = generic.stx_mnt_id;
-	return 0;
+	return fresh ? 0 : p9_refresh(i);
+}
+
+int p9_getattr_op(struct inode *i, struct statx *out)
+{
+	u64 mount = out->stx_mnt_id;
+	int err = p9_refresh_once(i);
+
+	if (!err) {
+		inode_getattr(i, out);
+		out->stx_mnt_id = mount;
+	}
+	return err;
 }
 
 static int set_through(struct inode *i, struct p9_fid *f, const struct p9_setattr *sa)

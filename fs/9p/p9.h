@@ -89,8 +89,9 @@ struct p9_fid *p9_path_fid(struct inode *i); /* with a reference */
 /* An open fid of I, with a reference; NULL. */
 struct p9_fid *p9_open_fid(struct inode *i, bool readable, bool writable);
 void p9_set_path_fid(struct inode *i, struct p9_fid *fid); /* takes it over */
-/* Fetch I's attributes. */
+/* Fetch I's attributes. The second one: unless a walk of this call, or loose caching, has them. */
 int p9_refresh(struct inode *i);
+int p9_refresh_once(struct inode *i);
 int p9_refresh_from(struct inode *i, struct p9_fid *fid);
 int p9_getattr_op(struct inode *i, struct statx *out);
 int p9_setattr_op(struct inode *i, const struct inode_attr *a);

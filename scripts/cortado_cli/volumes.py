@@ -43,18 +43,16 @@ def parse(words):
 
 
 def _parse(word):
-    parts = word.rsplit(":", 1)
+    source, _, target = word.rpartition(":")
     option = ""
-    if len(parts) == 2 and not parts[1].startswith("/") and ":" in parts[0]:
-        word_left, option = parts
-        parts = word_left.rsplit(":", 1)
-        if option != "ro":
-            if parts[-1].startswith("/"):
-                raise UsageError("--volume %s: `%s` is no option; there is only ro" % (word, option))
-            raise UsageError("--volume %s: write SRC:DST[:ro], DST an absolute path in the guest" % word)
-    if len(parts) != 2 or not parts[0] or not parts[1].startswith("/"):
+    if not target.startswith("/") and ":/" in source:
+        option = target
+        source, _, target = source.rpartition(":")
+        if option and option != "ro":
+            raise UsageError("--volume %s: `%s` is no option; there is only ro" % (word, option))
+    if not source or not target.startswith("/") or word.endswith(":"):
         raise UsageError("--volume %s: write SRC:DST[:ro], DST an absolute path in the guest" % word)
-    source, target = parts[0], "/" + posixpath.normpath(parts[1]).lstrip("/")
+    target = "/" + posixpath.normpath(target).lstrip("/")
     if target == "/":
         raise UsageError("--volume %s: / is the image itself; choose a folder below it" % word)
     if any(c in target for c in "\n\0"):
