@@ -11,6 +11,7 @@
 #include "net/config.h"
 #include "net/gso.h"
 #include "net/multicast.h"
+#include "net/netlink.h"
 #include <linux/if_packet.h>
 
 static void name_device(struct net_stack *net, struct netdev *dev)
@@ -72,6 +73,13 @@ int netdev_register(struct netdev *dev)
 	return 0;
 }
 
+static void tell(struct netdev *dev)
+{
+	net_enter();
+	rtnl_notify_link(dev);
+	net_leave();
+}
+
 int net_device_up(struct netdev *dev, bool up)
 {
 	int err = 0;
@@ -93,6 +101,7 @@ int net_device_up(struct netdev *dev, bool up)
 		mc_device_up(dev);
 	if (net_if(dev)->net->ip6)
 		net_ip6_device_changed(dev, up);
+	tell(dev);
 	return 0;
 }
 
@@ -103,7 +112,9 @@ void netdev_link_changed(struct netdev *dev, bool up)
 	dev->link_up = up;
 	if (!dev->inet)
 		return;
+	dev->carrier_changes++;
 	route_changed(net_if(dev)->net);
+	tell(dev);
 	net_config_link_changed(dev, up);
 }
 

@@ -15,6 +15,7 @@
 #include "net/hlist.h"
 #include "net/icmp_local.h"
 #include "net/ip.h"
+#include "net/netlink.h"
 
 #define BUCKETS	    64
 #define MAX_ENTRIES 1024
@@ -69,6 +70,27 @@ static void neigh_rcu_free(struct rcu_head *h)
 	kfree(container_of(h, struct neigh, rcu));
 }
 
+/* What is known of N; its lock held, or a snapshot. */
+static struct neigh_info info_of(const struct neigh *n)
+{
+	struct neigh_info info = {.dev = n->dev,
+				  .addr = n->addr,
+				  .state = n->state,
+				  .confirmed = n->confirmed,
+				  .used = n->used,
+				  .updated = n->updated};
+
+	memcpy(info.mac, n->mac, 6);
+	return info;
+}
+
+static void tell(const struct neigh *n, bool removed)
+{
+	struct neigh_info info = info_of(n);
+
+	rtnl_notify_neigh(&info, removed);
+}
+
 static void count_waiting(struct neigh *n, u32 less)
 {
 	n->qlen -= less;
@@ -114,6 +136,7 @@ static void fail(struct neigh *n, struct list_head *out)
 {
 	n->state = NUD_FAILED;
 	n->updated = clock_monotonic();
+	tell(n, false);
 	list_splice_tail_init(&n->queue, out);
 	count_waiting(n, n->qlen);
 	counter_inc(&neigh_failures);
@@ -133,6 +156,7 @@ static void neigh_timer(struct net_timer *t)
 	case NUD_DELAY:
 		n->state = NUD_PROBE;
 		n->probes = 0;
+		tell(n, false);
 		/* fall through */
 	case NUD_PROBE:
 	case NUD_INCOMPLETE:
@@ -163,6 +187,7 @@ static void unlink_entry(struct neigh_table *t, struct neigh *n)
 	t->count--;
 	spin_lock(&n->lock);
 	n->dead = true;
+	tell(n, true);
 	if (net_if(n->dev)->last_neigh == n)
 		WRITE_ONCE(net_if(n->dev)->last_neigh, NULL);
 	if (n->armed && net_timer_cancel(&n->timer)) {
@@ -371,8 +396,10 @@ void neigh_update(struct netdev *dev, const struct net_addr *addr, const u8 mac[
 			} else if (!known || differs) {
 				n->state = NUD_STALE;
 			}
-			if (!known || differs || n->state != before)
+			if (!known || differs || n->state != before) {
 				n->updated = now;
+				tell(n, false);
+			}
 			list_splice_tail_init(&n->queue, &ready);
 			count_waiting(n, n->qlen);
 		}
@@ -430,14 +457,8 @@ void neigh_for_each(struct net_stack *net, bool (*fn)(const struct neigh_info *,
 
 		hlist_for_each_entry(n, &net->neigh->buckets[i], node)
 		{
-			struct neigh_info info = {.dev = n->dev,
-						  .addr = n->addr,
-						  .state = n->state,
-						  .confirmed = n->confirmed,
-						  .used = n->used,
-						  .updated = n->updated};
+			struct neigh_info info = info_of(n);
 
-			memcpy(info.mac, n->mac, 6);
 			if (!fn(&info, arg))
 				return;
 		}
@@ -453,7 +474,10 @@ int neigh_set(struct netdev *dev, const struct net_addr *addr, const u8 mac[6], 
 	n = find(net_if(dev)->net, dev, addr);
 	if (n && state) {
 		net_lock(&n->lock);
+		memcpy(n->mac, mac, 6); /* neigh_update leaves a permanent entry alone */
 		n->state = state;
+		n->updated = n->confirmed = clock_monotonic();
+		tell(n, false);
 		net_unlock(&n->lock);
 	}
 	net_leave();

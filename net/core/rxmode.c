@@ -6,7 +6,7 @@
 #include "net/netlink.h"
 #include "net/stack.h"
 
-static void change_count(struct netdev *dev, u32 *count, u32 flag, int change)
+static void change_count(struct netdev *dev, u32 *count, int change)
 {
 	struct net_stack *net = net_if(dev)->net;
 	bool turned;
@@ -14,7 +14,6 @@ static void change_count(struct netdev *dev, u32 *count, u32 flag, int change)
 	net_lock(&net->cfg_lock);
 	turned = !*count != !(*count + (u32)change);
 	*count += (u32)change;
-	dev->flags = *count ? dev->flags | flag : dev->flags & ~flag;
 	net_unlock(&net->cfg_lock);
 	if (!turned)
 		return;
@@ -27,12 +26,12 @@ static void change_count(struct netdev *dev, u32 *count, u32 flag, int change)
 
 void netdev_promiscuity(struct netdev *dev, int change)
 {
-	change_count(dev, &dev->promiscuity, IFF_PROMISC, change);
+	change_count(dev, &dev->promiscuity, change);
 }
 
 void netdev_allmulti(struct netdev *dev, int change)
 {
-	change_count(dev, &dev->allmulti, IFF_ALLMULTI, change);
+	change_count(dev, &dev->allmulti, change);
 }
 
 void netdev_announce(struct netdev *dev)

@@ -9,6 +9,7 @@
 #include "net/netlink.h"
 #include "net/sock_diag.h"
 #include <linux/capability.h>
+#include <linux/rtnetlink.h>
 
 #define PAGE_BYTES  8192 /* of one answer, header of the packet not counted */
 #define REQUEST_MAX (64u << 10)
@@ -161,19 +162,22 @@ static void finish(struct netlink_sock *n, struct nl_msg *m)
 	net_leave();
 }
 
-static void acknowledge(struct netlink_sock *n, const struct nlmsghdr *req, int err)
+/* WHY, if any, goes along to those who asked for words. */
+static void acknowledge(struct netlink_sock *n, const struct nlmsghdr *req, int err, const char *why)
 {
 	struct nlmsgerr *e;
-	bool whole = err && !n->cap_ack;
+	bool whole = err && !n->cap_ack, words = n->ext_ack && why && err;
 	size_t extra = whole ? req->nlmsg_len - sizeof(*req) : 0;
 	struct nl_msg m;
 
-	if (!nl_alloc(&m, NLMSG_HDRLEN + sizeof(*e) + extra + 16))
+	if (!nl_alloc(&m, NLMSG_HDRLEN + sizeof(*e) + extra + 16 + (words ? strlen(why) + 8 : 0)))
 		return;
-	e = nl_begin(&m, n->portid, req->nlmsg_seq, NLMSG_ERROR, whole ? 0 : NLM_F_CAPPED,
-		     sizeof(*e) + extra);
+	e = nl_begin(&m, n->portid, req->nlmsg_seq, NLMSG_ERROR,
+		     (u16)((whole ? 0 : NLM_F_CAPPED) | (words ? NLM_F_ACK_TLVS : 0)), sizeof(*e) + extra);
 	e->error = err;
 	memcpy(&e->msg, req, sizeof(*req) + extra);
+	if (words)
+		nl_attr_str(&m, NLMSGERR_ATTR_MSG, why);
 	nl_end(&m);
 	finish(n, &m);
 }
@@ -199,8 +203,13 @@ static void dump_page(struct netlink_sock *n)
 	}
 	more = request(&r, &m, &d->cursor);
 	if (more <= 0) {
-		done = nl_begin(&m, n->portid, d->req->nlmsg_seq, NLMSG_DONE, NLM_F_MULTI, 4);
+		bool words = more && n->ext_ack && r.why;
+
+		done = nl_begin(&m, n->portid, d->req->nlmsg_seq, NLMSG_DONE,
+				(u16)(NLM_F_MULTI | (words ? NLM_F_ACK_TLVS : 0)), 4);
 		memcpy(done, &more, 4);
+		if (words)
+			nl_attr_str(&m, NLMSGERR_ATTR_MSG, r.why);
 		if (!nl_end(&m))
 			more = 1; /* the end marker goes on a page of its own */
 	}
@@ -244,25 +253,25 @@ static void one_request(struct netlink_sock *n, const struct nlmsghdr *req)
 	if (get && (req->nlmsg_flags & NLM_F_DUMP) == NLM_F_DUMP) {
 		err = start_dump(n, req);
 		if (err)
-			acknowledge(n, req, err);
+			acknowledge(n, req, err, NULL);
 		return;
 	}
 	if (!get && !r.privileged) {
-		acknowledge(n, req, -EPERM);
+		acknowledge(n, req, -EPERM, NULL);
 		return;
 	}
 	if (!nl_alloc(&m, PAGE_BYTES)) {
-		acknowledge(n, req, -ENOBUFS);
+		acknowledge(n, req, -ENOBUFS, NULL);
 		return;
 	}
 	err = request(&r, &m, &cursor);
 	finish(n, &m);
 	if (err || (req->nlmsg_flags & NLM_F_ACK))
-		acknowledge(n, req, err);
+		acknowledge(n, req, err, r.why);
 	return;
 ack_only:
 	if (req->nlmsg_flags & NLM_F_ACK)
-		acknowledge(n, req, 0);
+		acknowledge(n, req, 0, NULL);
 }
 
 static ssize_t netlink_sendmsg(struct socket *s, struct net_msg *m)
@@ -376,9 +385,9 @@ static int netlink_setsockopt(struct socket *s, int level, int opt, const void *
 	switch (opt) {
 	case NETLINK_ADD_MEMBERSHIP:
 	case NETLINK_DROP_MEMBERSHIP:
-		if (v < 1 || v > 64)
+		if (v < 1 || v > RTNLGRP_MAX)
 			return -EINVAL;
-		if (v <= 32)
+		if (v <= 32) /* of the others nothing is told here */
 			n->groups = opt == NETLINK_ADD_MEMBERSHIP ? n->groups | 1u << (v - 1)
 								  : n->groups & ~(1u << (v - 1));
 		return 0;
@@ -498,7 +507,9 @@ void netlink_broadcast(struct net_stack *net, struct nl_msg *m, unsigned group)
 		if (n->s.net != net || n->s.protocol != NETLINK_ROUTE || !(n->groups >> (group - 1) & 1))
 			continue;
 		c = packet_copy(m->p, 0);
-		if (c)
+		if (c && unlikely(n->s.filter) && !socket_filter_accept(&n->s, c, 0))
+			packet_free(c);
+		else if (c)
 			queue(n, c);
 		else
 			socket_set_error(&n->s, ENOBUFS);

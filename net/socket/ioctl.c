@@ -171,17 +171,20 @@ static int change_addr(struct netdev *dev, unsigned cmd, const struct ifreq *r)
 
 static int change(struct netdev *dev, unsigned cmd, const struct ifreq *r)
 {
+	char name[IFNAMSIZ];
+
 	if (!process_capable(CAP_NET_ADMIN))
 		return -EPERM;
 	switch (cmd) {
 	case SIOCSIFFLAGS:
+		netdev_user_mode(dev, IFF_PROMISC | IFF_ALLMULTI, (u16)r->ifr_flags);
 		return net_device_up(dev, r->ifr_flags & IFF_UP);
 	case SIOCSIFMTU:
-		if (r->ifr_ivalue < IP_MIN_MTU || r->ifr_ivalue > 65536)
-			return -EINVAL;
-		dev->mtu = (u32)r->ifr_ivalue;
-		route_changed(net_if(dev)->net);
-		return 0;
+		return netdev_set_mtu(dev, (u32)r->ifr_ivalue);
+	case SIOCSIFNAME:
+		memcpy(name, r->ifr_newname, sizeof(name));
+		name[IFNAMSIZ - 1] = 0;
+		return netdev_rename(dev, name);
 	case SIOCSIFTXQLEN:
 		net_if(dev)->txqlen = (u32)r->ifr_ivalue;
 		return 0;
@@ -192,7 +195,9 @@ static int change(struct netdev *dev, unsigned cmd, const struct ifreq *r)
 	case SIOCSIFBRDADDR:
 		return change_addr(dev, cmd, r);
 	case SIOCSIFHWADDR:
-		return -EBUSY;
+		if (r->ifr_addr.sa_family != (dev->flags & IFF_LOOPBACK ? ARPHRD_LOOPBACK : ARPHRD_ETHER))
+			return -EINVAL;
+		return netdev_set_mac(dev, (const u8 *)r->ifr_addr.sa_data);
 	}
 	return -ENOTTY;
 }

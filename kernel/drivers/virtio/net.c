@@ -226,6 +226,8 @@ static void describe(struct virtio_net *vn)
 	if (virtio_has(vn->dev, VIRTIO_NET_F_MTU))
 		mtu = virtio_config_get(vn->dev, struct virtio_net_config, mtu);
 	nd->mtu = clamp(mtu, 68u, most);
+	nd->max_mtu =
+		virtio_has(vn->dev, VIRTIO_NET_F_MTU) ? nd->mtu : most; /* the device's word is the limit */
 	nd->features = NETDEV_SG;
 	if (virtio_has(vn->dev, VIRTIO_NET_F_CSUM))
 		nd->features |= NETDEV_CSUM;

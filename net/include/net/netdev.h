@@ -72,8 +72,9 @@ struct netdev_ops {
 struct netdev {
 	char name[16]; /* "eth0", "lo" */
 	u32 index;
-	u32 flags; /* IFF_* */
-	u32 mtu;
+	u32 flags;	  /* IFF_* */
+	u32 mtu, max_mtu; /* max_mtu 0: no limit but IP's */
+	u32 carrier_changes;
 	u8 mac[6];
 	u32 features; /* enum netdev_feature */
 	unsigned nqueues;

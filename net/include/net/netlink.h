@@ -58,12 +58,20 @@ struct nl_request {
 	bool dump, privileged;
 	u8 family;
 	u16 answer_flags;
+	const char *why; /* it was refused, in words (NETLINK_EXT_ACK); NULL: nothing to add */
 };
+static inline int nl_refuse(struct nl_request *r, int err, const char *why)
+{
+	r->why = why;
+	return err;
+}
 int rtnl_request(struct nl_request *r, struct nl_msg *out, u64 *cursor);
 /* Tell the listeners of GROUP (RTNLGRP_*) about a link or address. Section. */
 void rtnl_notify_link(struct netdev *dev);
 void rtnl_notify_addr(struct netdev *dev, const struct if_addr *a, bool added);
 void rtnl_notify_route(struct net_stack *net, const void *route, bool added);
+struct neigh_info;
+void rtnl_notify_neigh(const struct neigh_info *n, bool removed);
 void netlink_broadcast(struct net_stack *net, struct nl_msg *m, unsigned group);
 bool netlink_has_listeners(unsigned group);
 /* Queue DATA for the reader of S as a message of the kernel's. 0, -EINVAL (no netlink socket), -ENOMEM. N 0:

@@ -154,6 +154,11 @@ int loopback_create(struct net_stack *net);
  */
 void netdev_promiscuity(struct netdev *dev, int change);
 void netdev_allmulti(struct netdev *dev, int change);
+/* core/link.c: changes by an administrator. Thread context. */
+int netdev_set_mtu(struct netdev *dev, u32 mtu);		/* -EINVAL */
+int netdev_set_mac(struct netdev *dev, const u8 mac[6]);	/* -EOPNOTSUPP, -EADDRNOTAVAIL, -EIO */
+int netdev_rename(struct netdev *dev, const char *name);	/* -EBUSY (it is up), -EINVAL, -EEXIST */
+void netdev_user_mode(struct netdev *dev, u32 mask, u32 flags); /* IFF_PROMISC, IFF_ALLMULTI */
 static inline void netdev_tap(struct netdev *dev, struct packet *p, u8 kind)
 {
 	void (*fn)(struct netdev *, struct packet *, u8) = READ_ONCE(net_if(dev)->net->tap);
