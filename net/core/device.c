@@ -262,6 +262,8 @@ int netdev_send(struct netdev *dev, struct packet *p)
 		packet_free(p);
 		p = c;
 	}
+	if (unlikely(!dev->link_up))
+		return drop_tx(dev, p, 0);
 	netdev_tap(dev, p, PACKET_OUTGOING);
 	return dev->ops->transmit(dev, p);
 }

@@ -24,9 +24,11 @@ void route_changed(struct net_stack *net)
 	atomic_fetch_add_explicit(&net->route_gen, 1, memory_order_release);
 }
 
+/* Without a carrier, too, as on Linux: what is sent then is lost as on any wire, and connections outlive it.
+ */
 static bool dev_usable(const struct netdev *dev)
 {
-	return (dev->flags & IFF_UP) && (dev->link_up || (dev->flags & IFF_LOOPBACK));
+	return dev->flags & IFF_UP;
 }
 
 /* The source address for a packet that leaves DEV for TO (RFC 6724 in its simplest useful form: same
