@@ -500,15 +500,20 @@ TEST(shutdown_wakes_the_reader)
 TEST(interfaces)
 {
 	struct ifaddrs *list, *i;
-	int loopbacks = 0;
+	int loopbacks = 0, last = 0;
 
 	EXPECT_EQ(getifaddrs(&list), 0);
-	for (i = list; i; i = i->ifa_next)
-		if (i->ifa_flags & IFF_LOOPBACK && i->ifa_addr && i->ifa_addr->sa_family == AF_INET) {
+	for (i = list; i; i = i->ifa_next) {
+		int family = i->ifa_addr ? i->ifa_addr->sa_family : 0;
+
+		if (i->ifa_flags & IFF_LOOPBACK && family == AF_INET) {
 			loopbacks++;
 			EXPECT(((struct sockaddr_in *)i->ifa_addr)->sin_addr.s_addr ==
 			       htonl(INADDR_LOOPBACK));
 		}
+		EXPECT(family != AF_INET || last != AF_INET6); // one family after the other
+		last = family;
+	}
 	freeifaddrs(list);
 	EXPECT_EQ(loopbacks, 1);
 	EXPECT(if_nametoindex("lo") > 0);
