@@ -132,6 +132,8 @@ static void read_release(struct release *r, const char *libjvm)
 	}
 	if (f)
 		fclose(f);
+	if (!*r->runtime_version) /* jlink leaves it out */
+		strcpy(r->runtime_version, r->version);
 	free(path);
 	free(folder);
 }
