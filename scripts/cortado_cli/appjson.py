@@ -42,6 +42,8 @@ def _argv(m, home):
     if java["main_class"]:
         if m["main"]:
             classpath.insert(0, in_app(m["main"]))
+        if "/" in java["main_class"]:  # MODULE/CLASS
+            return words + ["-p", ":".join(classpath) or "/app", "-m", java["main_class"]]
         return words + ["-cp", ":".join(classpath) or "/app", java["main_class"]]
     return words + ["-jar", in_app(m["main"])]
 

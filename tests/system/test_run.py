@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Applications under `run`: building, readiness, ports, logs, the API, the balloon, ending; and image folders."""
 
+import glob
 import http.client
 import json
 import os
@@ -271,3 +272,28 @@ def test_lone_files(host, tmp_path):
     subprocess.run(["jar", "cfe", "m.jar", "M", "M.class"], cwd=tmp_path, check=True)
     r = host("run", "--quiet", "m.jar", "--", "arg", cwd=tmp_path, timeout=90)
     assert (r.status, r.out) == (4, "jar arg\n"), r
+
+
+def test_java_modules_and_libraries(host, tmp_path):
+    """A main class in a module, and one whose libraries stand in manifests, on paths with spaces."""
+    sources = vm.ROOT + "/tests/system/java/launcher/"
+    folder = tmp_path / "an app \u00e9"
+    subprocess.run(["javac", "-d", str(folder / "org.example"), *glob.glob(sources + "module/**/*.java", recursive=True)], check=True)
+    manifest = {"version": 1, "name": "m", "runtime": "java", "args": ["a"],
+                "java": {"classpath": ["org.example"], "main_class": "org.example/org.example.App"}}
+    (folder / "cortado.json").write_text(json.dumps(manifest))
+    r = host("run", "--quiet", str(folder), "--", "b", timeout=90)
+    assert (r.status, r.out) == (0, "module org.example 2\n"), r
+
+    subprocess.run(["javac", "-d", str(tmp_path / "cls"), sources + "Library.java", sources + "Main.java"], check=True)
+    for path, mf, name in (("app \u00e9.jar", "Class-Path: more%20jars/a.jar\nMain-Class: Main\n", "Main.class"),
+                           ("more jars/a.jar", "Class-Path: b.jar\n", "no"), ("more jars/b.jar", "", "Library.class")):
+        (folder / path).parent.mkdir(exist_ok=True)
+        (tmp_path / "mf").write_text(mf)
+        words = ["-C", str(tmp_path / "cls"), name] if name != "no" else []
+        subprocess.run(["jar", "cfm", str(folder / path), str(tmp_path / "mf"), *words], check=True)
+    manifest.update(main="app \u00e9.jar", java={"options": ["@/app/more options"]}, files={"more options": "/app/"})
+    (folder / "more options").write_text('-Dx="of a file" -Dstatus=6\n')
+    (folder / "cortado.json").write_text(json.dumps(manifest))
+    r = host("run", "--quiet", str(folder), timeout=90)
+    assert r.status == 6 and r.out.startswith("[a] x=of a file cp=/app/app \u00e9.jar command=/app/app \u00e9.jar a ") and "\nlibrary\n" in r.out, r
