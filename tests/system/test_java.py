@@ -2,6 +2,8 @@
 """An unmodified OpenJDK under launch."""
 
 import glob
+import os
+import shutil
 import subprocess
 
 import pytest
@@ -70,3 +72,30 @@ def test_memory_is_the_guests(launch, classes):
                "-version", timeout=90)
     heap = next(int(line.split()[3]) for line in r.out.splitlines() if " MaxHeapSize " in line)
     assert r.status == 0 and 80 << 20 <= heap <= 220 << 20, r
+
+
+TOOLS = """
+cd /tmp
+java -XX:NativeMemoryTracking=summary -XX:StartFlightRecording=filename=/tmp/end.jfr -Xlog:gc:file=gc.log -cp /cls Patient >out & p=$!
+until grep -q patient out; do sleep 0.1; done
+echo out $(sed -n s/patient.//p out) $p
+kill -QUIT $p
+until grep -q "JNI global refs" out; do sleep 0.1; done
+echo dump $(grep -c '^"resting".*waiting on condition' out)
+echo native $("$J/jcmd" $p VM.native_memory summary | grep -c ^Total:)
+kill $p; wait $p; echo status $?
+echo recording $("$J/jfr" summary end.jfr | grep -c "jdk.ThreadStart ") log $(grep -c Using gc.log)
+echo left $(ls /tmp/hsperfdata_root /tmp/.java_pid* /tmp/.attach_pid* 2>/dev/null | grep -c "^[0-9/]*$p")
+echo 'class A { public static void main(String[] a) { System.out.println("ran " + a.length); } }' >A.java
+java A.java 1 2
+"""
+
+
+def test_tools_of_the_jdk(launch, classes, tmp_path):
+    """Inside, and on a JVM inside: dumps, the attach interface, recordings, the compiler."""
+    home = os.path.realpath(shutil.which("java"))[:-len("/java")]
+    (tmp_path / "tools.sh").write_text("J=%s\n%s" % (home, TOOLS))
+    programs = [w for name in ("java", "grep", "sed", "sleep", "ls") for w in ("--with", shutil.which(name))]
+    r = launch("-m", "768M", "--with", classes + ":/cls", "--with", "%s:/tools.sh" % (tmp_path / "tools.sh"), *programs, "sh", "/tools.sh", timeout=300)
+    pid = r.out.split()[1]
+    assert r.out.splitlines() == ["out %s %s" % (pid, pid), "dump 1", "native 1", "status 143", "recording 1 log 1", "left 0", "ran 2"], r
