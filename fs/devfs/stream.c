@@ -2,10 +2,14 @@
 /* A character stream to the host as a plain file: bytes as they come, end of file when the host hangs up,
  * EPIPE for output then. TCGETS and the like give ENOTTY, so programs take it for a pipe. */
 #include "devfs.h"
+#include "kernel/alloc.h"
 #include "kernel/signal.h"
 #include <asm/ioctls.h>
 
 #define CHUNK 512
+/* What room in the device is counted in at least: a write of this much behind a poll that told of room does
+ * not wait, and what a program writes at once is one buffer of the device's. */
+#define LARGE_CHUNK 4096
 
 static bool hung_up(struct chardev *cd)
 {
@@ -48,11 +52,10 @@ static ssize_t stream_read(struct file *f, struct iter *to, u64 *pos __maybe_unu
 	return total;
 }
 
-static ssize_t stream_write(struct file *f, struct iter *from, u64 *pos __maybe_unused)
+static ssize_t write_chunks(struct file *f, struct iter *from, u8 *chunk, size_t size)
 {
 	struct chardev *cd = f->priv;
 	ssize_t total = 0;
-	u8 chunk[CHUNK];
 
 	while (from->left) {
 		size_t n, want;
@@ -62,7 +65,7 @@ static ssize_t stream_write(struct file *f, struct iter *from, u64 *pos __maybe_
 			signal_sigpipe();
 			return total ? total : -EPIPE;
 		}
-		want = min(min(from->left, sizeof chunk), cd->ops->write_room(cd));
+		want = min(min(from->left, size), cd->ops->write_room(cd));
 		if (want) {
 			n = iter_copy_in(from, chunk, want);
 			if (!n)
@@ -81,6 +84,18 @@ static ssize_t stream_write(struct file *f, struct iter *from, u64 *pos __maybe_
 			return total ? total : err;
 	}
 	return total;
+}
+
+static ssize_t stream_write(struct file *f, struct iter *from, u64 *pos __maybe_unused)
+{
+	u8 *large = from->left > CHUNK ? kmalloc(LARGE_CHUNK) : NULL, small[CHUNK];
+	ssize_t n;
+
+	if (!large)
+		return write_chunks(f, from, small, sizeof small);
+	n = write_chunks(f, from, large, LARGE_CHUNK);
+	kfree(large);
+	return n;
 }
 
 static u32 stream_poll(struct file *f, struct poll_table *pt)
