@@ -25,6 +25,7 @@
 
 #include "agent.h"
 #include "config.h"
+#include "console.h"
 #include "listening.h"
 #include "logs.h"
 #include "loop.h"
@@ -86,20 +87,6 @@ static void output_close(struct output *o)
 	o->fd = -1;
 }
 
-static void pass_on(int fd, const char *buf, ssize_t n)
-{
-	while (n > 0) {
-		ssize_t k = write(fd, buf, (size_t)n);
-
-		if (k < 0 && errno == EINTR)
-			continue;
-		if (k <= 0)
-			return; /* a console that takes no more loses text; the store keeps it */
-		buf += k;
-		n -= k;
-	}
-}
-
 /* Returns false at the end of the pipe. */
 static bool output_read(struct output *o)
 {
@@ -111,7 +98,11 @@ static bool output_read(struct output *o)
 	if (n == 0)
 		return false;
 	logs_add(o->app->logs, o->stream, buf, (size_t)n);
-	pass_on(o->stream == LOG_STDOUT ? STDOUT_FILENO : STDERR_FILENO, buf, n);
+	if (!console_write(o->stream, buf, (size_t)n)) {
+		/* The host is behind: leave the rest in the pipe, where it makes the application wait. */
+		loop_unwatch(o->source);
+		o->source = NULL;
+	}
 	return true;
 }
 
@@ -122,6 +113,14 @@ static void output_event(void *arg, uint32_t events)
 	(void)events;
 	if (!output_read(o))
 		output_close(o);
+}
+
+static void output_resume(void *arg)
+{
+	struct output *o = arg;
+
+	if (o->fd >= 0 && !o->source)
+		o->source = loop_watch(o->fd, EPOLLIN, output_event, o);
 }
 
 /* The process is gone: take what is left in the pipes, but do not wait for grandchildren that hold them open.
@@ -176,6 +175,7 @@ static int open_pipe(struct output *o, int *child_end)
 	fcntl(p[0], F_SETFL, O_NONBLOCK);
 	o->fd = p[0];
 	o->source = loop_watch(p[0], EPOLLIN, output_event, o);
+	console_on_drained(o->stream, output_resume, o);
 	*child_end = p[1];
 	if (!o->source) {
 		output_close(o);

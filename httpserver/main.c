@@ -17,6 +17,7 @@
 #include "agent.h"
 #include "app.h"
 #include "config.h"
+#include "console.h"
 #include "glue.h"
 #include "heap.h"
 #include "http.h"
@@ -25,12 +26,13 @@
 #include "shutdown.h"
 #include "util.h"
 
-#define APP_JSON      "/etc/cortado/app.json"
-#define CONFIG_JSON   "/sys/firmware/qemu_fw_cfg/by_name/opt/org.cortado/config.json/raw"
-#define GLUE_DIR      "/run/cortado"
-#define GLUE_PATH     GLUE_DIR "/glue.sock"
-#define LOG_CAPACITY  (1u << 20)
-#define GRACE_SECONDS 10.0
+#define APP_JSON       "/etc/cortado/app.json"
+#define CONFIG_JSON    "/sys/firmware/qemu_fw_cfg/by_name/opt/org.cortado/config.json/raw"
+#define GLUE_DIR       "/run/cortado"
+#define GLUE_PATH      GLUE_DIR "/glue.sock"
+#define LOG_CAPACITY   (1u << 20)
+#define GRACE_SECONDS  10.0
+#define FLUSH_PATIENCE 2000 /* milliseconds that a host which asked for the end may take nothing */
 
 static struct agent agent;
 static int exit_status;
@@ -40,6 +42,7 @@ static enum shutdown_kind ending_kind;
 /* As pid 1 returning from main() powers the VM off, and the kernel passes the exit status on to the host. */
 static void end(void)
 {
+	console_flush(ending ? FLUSH_PATIENCE : -1);
 	if (getpid() == 1 && ending && ending_kind == SHUTDOWN_REBOOT) {
 		sync();
 		reboot(RB_AUTOBOOT);

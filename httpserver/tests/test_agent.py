@@ -53,6 +53,17 @@ def test_followers_see_new_lines(agent):
     c.close()
 
 
+def test_output_that_nobody_takes(agent):
+    """Stops the application, as a full pipe does, and not the API; nothing of it is lost."""
+    a = agent([sys.executable, "-c", "import sys\nfor i in range(100000): print('line', i)\nprint('no more', file=sys.stderr)"],
+              on_exit="poweroff")
+    a.until(lambda app: "line 7000\n" in a.request("GET", "/v1/app/logs?stream=stdout")[1])
+    assert a.json("/v1/app")["state"] == "running" and a.request("GET", "/v1/app/logs?stream=stderr")[1] == ""
+    out, err = a.process.communicate(timeout=DEADLINE)
+    assert out.decode() == "".join("line %d\n" % i for i in range(100000)) and err == b"no more\n"
+    assert a.process.returncode == 0
+
+
 def test_a_killed_application_leaves_the_api(agent):
     port = free_port()
     a = agent(server(port), ports=[port])

@@ -72,6 +72,27 @@ def app(folder, script, name="t", **more):
 SERVER = "require('http').createServer((q, r) => r.end('at ' + q.url)).listen(8080, () => console.log('listening'));"
 
 
+def test_output_that_nobody_takes(host, tmp_path):
+    """The application waits; the API does not."""
+    (tmp_path / "cortado.json").write_text(json.dumps({"version": 1, "name": "y", "runtime": "program", "main": "/usr/bin/busybox",
+                                                       "args": ["yes"], "on_exit": "keep"}))
+    process = subprocess.Popen([vm.COMMAND, "run", "--quiet", "--api", "0"] + host.guest + [str(tmp_path)], env=dict(os.environ, **host.env),
+                               stdout=subprocess.PIPE, start_new_session=True)
+    try:
+        assert process.stdout.read(2) == b"y\n"
+        seen = 0
+        while (size := len(host("logs", "y").out)) > seen:
+            seen = size
+        for _ in range(3):
+            assert json.loads(host("api", "y", "GET", "/v1/app", timeout=20).out)["state"] == "running"
+        assert host("stop", "-t", "20", "y").status == 0
+    finally:
+        process.stdout.close()
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
 @pytest.mark.parametrize("machine", ["q35", "microvm"])
 def test_detached_life(host, machine, request):
     if machine == "microvm" and request.config.getoption("guest") == "linux":
