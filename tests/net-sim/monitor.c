@@ -183,12 +183,20 @@ static void on_send(struct monitor *m, unsigned side, const struct segment *s)
 			me->syn = true;
 			me->port = s->from;
 			me->isn = me->sent = s->seq;
+			if (s->len && memcmp(s->data, pattern_at(me->pattern), s->len) != 0)
+				scenario_fail("the SYN carries wrong bytes");
+			if (s->len)
+				me->sent = s->seq + 1 + s->len;
 			me->edge_valid = false;
 			me->wscale = window_scale(s->tcp);
 			if (!(s->flags & ACK)) {
 				peer->known = 0;
 				me->known = 0;
 				peer->syn = peer->edge_valid = false;
+				me->syn_wnd = s->wnd;
+			} else if (!me->known) {
+				me->known = s->seq + 1 +
+					    peer->syn_wnd; /* what a SYN offers has no ACK to start from */
 			}
 		}
 		return;

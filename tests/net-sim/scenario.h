@@ -31,6 +31,7 @@ struct monitor {
 		int wscale;		  /* -1: none offered */
 		u32 isn, ack, sent, edge; /* greatest: ACK and sequence sent, right edge offered */
 		u32 known;		  /* greatest right edge that the peer was seen to receive */
+		u32 syn_wnd;		  /* offered with a SYN */
 		u64 pattern;		  /* its bytes start there */
 	} side[2];
 	u64 segments, repeated; /* with data; those that begin with what was sent before */
