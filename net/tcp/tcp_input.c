@@ -294,6 +294,11 @@ static bool fin_acked(struct tcp_sock *tp)
 		tcp_set_state(tp, TCP_STATE_FIN_WAIT2);
 		socket_wake(s, EPOLLOUT | EPOLLHUP); /* a lingering close waits for this */
 		if (socket_flag(s, SOCKF_DEAD)) {
+			if (tp->linger2 < 0) { /* the peer may finish without us */
+				mib_inc(tcp_net(tp), MIB_EXT_ABORT_ON_LINGER);
+				tcp_done(tp);
+				return false;
+			}
 			tp->keep_at = clock_monotonic() + tcp_fin_timeout(tp);
 			tcp_timer_update(tp);
 		}

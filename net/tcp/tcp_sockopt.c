@@ -221,7 +221,7 @@ void tcp_get_info(struct tcp_sock *tp, struct tcp_info *i)
 	memset(i, 0, sizeof(*i));
 	i->tcpi_state = tp->state;
 	i->tcpi_reordering = 3;
-	i->tcpi_snd_cwnd = tp->cwnd ? tp->cwnd / mss : TCP_INIT_CWND;
+	i->tcpi_snd_cwnd = tp->cwnd ? (tp->cwnd + mss - 1) / mss : TCP_INIT_CWND;
 	i->tcpi_pacing_rate = pacing_rate(tp);
 	i->tcpi_max_pacing_rate = ~0ull;
 	if (tp->state == TCP_STATE_LISTEN) {
@@ -255,7 +255,7 @@ void tcp_get_info(struct tcp_sock *tp, struct tcp_info *i)
 	i->tcpi_snd_ssthresh = tp->ssthresh >= 0x7fffffff ? 0x7fffffff : tp->ssthresh / mss;
 	i->tcpi_advmss = tp->advmss;
 	i->tcpi_rcv_rtt = (u32)(tp->rcv_rtt / 1000);
-	i->tcpi_rcv_space = tp->drs_space;
+	i->tcpi_rcv_space = min(tp->drs_space, tp->inet.s.rcvbuf / 2);
 	i->tcpi_total_retrans = tp->total_retrans;
 	i->tcpi_delivered = tp->delivered;
 	i->tcpi_dsack_dups = tp->dsack_dups;

@@ -167,7 +167,9 @@ static void persist_timeout(struct tcp_sock *tp, u64 now)
 	}
 	if (!tp->retrans_start)
 		tp->retrans_start = now;
+	/* A peer that answers, but keeps its window closed, is waited for by a user only. */
 	if (tp->probes_out >= (orphan ? orphan_limit(conf) : conf->retries2) ||
+	    (orphan && tp->backoff > orphan_limit(conf)) ||
 	    (tp->user_timeout_ms && user_timeout_left(tp, now) == 0)) {
 		write_error(tp);
 		return;

@@ -540,21 +540,33 @@ TEST(ways_to_read)
 	close(c), close(s);
 }
 
+// Is there nothing to read for a moment? What is held back goes after 200 ms, which may pass here when the
+// machine is busy.
+static bool held_back(int s, double since)
+{
+	struct pollfd p = {.fd = s, .events = POLLIN};
+
+	return !poll(&p, 1, 30) || now() - since >= 0.19;
+}
+
 TEST(more_to_come)
 {
 	char b[16];
 	int c, s;
-	struct pollfd p;
+	double start;
+	ssize_t n;
 
 	EXPECT_EQ(pair(&c, &s), 0);
-	p = (struct pollfd){.fd = s, .events = POLLIN};
+	start = now();
 	EXPECT_EQ(send(c, "a", 1, MSG_MORE), 1);
-	EXPECT_EQ(poll(&p, 1, 30), 0);
+	EXPECT(held_back(s, start));
 	EXPECT_EQ(send(c, "b", 1, 0), 1);
-	EXPECT_EQ(recv(s, b, 16, 0), 2);
+	n = recv(s, b, 16, 0);
+	EXPECT(n == 2 || (n == 1 && now() - start >= 0.19 && recv(s, b, 16, 0) == 1));
+	start = now();
 	EXPECT_EQ(set(c, TCP_CORK, 1), 0);
 	EXPECT_EQ(send(c, "c", 1, 0), 1);
-	EXPECT_EQ(poll(&p, 1, 30), 0);
+	EXPECT(held_back(s, start));
 	EXPECT_EQ(set(c, TCP_CORK, 0), 0);
 	EXPECT_EQ(recv(s, b, 16, 0), 1);
 	EXPECT_EQ(set(c, TCP_CORK, 1), 0); // but not for ever
@@ -777,7 +789,9 @@ TEST(fast_open_by_connect)
 	p = (struct pollfd){.fd = c, .events = POLLIN | POLLOUT};
 	EXPECT_EQ(poll(&p, 1, 0), 1);
 	EXPECT_EQ(p.revents, POLLOUT);
+	fcntl(c, F_SETFL, O_NONBLOCK);
 	EXPECT_ERR(connect(c, (void *)&addr, sizeof addr), EISCONN);
+	fcntl(c, F_SETFL, 0);
 	EXPECT_EQ(write(c, "with the SYN", 12), 12);
 	s = accept(l, NULL, NULL);
 	EXPECT_EQ(recv(s, b, 32, 0), 12);

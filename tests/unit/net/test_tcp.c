@@ -283,6 +283,40 @@ static void test_fin_wait2_orphan(void **st)
 	finish();
 }
 
+/* With TCP_LINGER2 below zero nobody waits for the peer's FIN. */
+static void test_fin_wait2_none(void **st)
+{
+	struct socket *c, *s;
+
+	start();
+	open_pair(&c, &s);
+	assert_int_equal(sim_setopt(c, SOL_TCP, TCP_LINGER2, -1), 0);
+	socket_close(c);
+	sim_run(SEC);
+	assert_int_equal(atomic_load(&a->net.tcp->sockets), 0);
+	socket_close(s);
+	finish();
+}
+
+/* A closed socket with data left does not wait for ever for a peer that answers, but never opens its window.
+ */
+static void test_closed_window_orphan(void **st)
+{
+	static u8 buf[400000];
+	struct socket *c, *s;
+
+	start();
+	open_pair(&c, &s);
+	while (sim_send(c, buf, sizeof(buf), 0) > 0)
+		sim_run(100 * MS);
+	socket_close(c);
+	sim_run(600 * SEC);
+	assert_int_equal(atomic_load(&a->net.tcp->sockets), 0);
+	assert_int_equal(atomic_load(&a->net.mem_used), 0);
+	socket_close(s);
+	finish();
+}
+
 static void test_unread_data_resets(void **st)
 {
 	struct socket *c, *s;
@@ -1270,11 +1304,11 @@ static void test_no_memory(void **st)
 }
 
 UNIT_TESTS(test_refused, test_unreachable, test_connect_times_out, test_close_orders, test_simultaneous_close,
-	   test_simultaneous_open, test_half_close, test_fin_wait2_orphan, test_unread_data_resets,
-	   test_data_after_close_resets, test_linger_zero_aborts, test_zero_window,
-	   test_retransmission_gives_up, test_user_timeout, test_keepalive, test_forged_segments,
-	   test_syn_cookies, test_syn_flood, test_fastopen, test_fastopen_data, test_fastopen_losses,
-	   test_fastopen_limit, test_idle_memory, test_zerocopy, test_accept_queue_overflow,
-	   test_time_wait_reuse, test_path_mtu, test_path_mtu_black_hole, test_spurious_timeout,
-	   test_idle_restart, test_keepalive_half_closed, test_urgent, test_nagle, test_long_fat_pipe,
-	   test_ipv6, test_no_memory)
+	   test_simultaneous_open, test_half_close, test_fin_wait2_orphan, test_fin_wait2_none,
+	   test_closed_window_orphan, test_unread_data_resets, test_data_after_close_resets,
+	   test_linger_zero_aborts, test_zero_window, test_retransmission_gives_up, test_user_timeout,
+	   test_keepalive, test_forged_segments, test_syn_cookies, test_syn_flood, test_fastopen,
+	   test_fastopen_data, test_fastopen_losses, test_fastopen_limit, test_idle_memory, test_zerocopy,
+	   test_accept_queue_overflow, test_time_wait_reuse, test_path_mtu, test_path_mtu_black_hole,
+	   test_spurious_timeout, test_idle_restart, test_keepalive_half_closed, test_urgent, test_nagle,
+	   test_long_fat_pipe, test_ipv6, test_no_memory)
