@@ -24,15 +24,21 @@ LTO_OBJS := $(filter $(addprefix $(BUILD)/obj/,kernel/sched/% kernel/syscall/dis
 	kernel/lib/iter.c.o kernel/lib/rbtree.c.o fs/vfs/rw.c.o fs/vfs/syscalls_rw.c.o fs/vfs/file.c.o fs/vfs/fdtable.c.o \
 	$(addprefix kernel/arch/$(ARCH)/,cpu/cpu.c.o cpu/fpu.c.o cpu/thread.c.o mm/app.c.o time/clock.c.o)),$(filter %.c.o,$(OBJS)))
 
-# What is read or set up now and then is made small.
-COLD_OBJS := $(filter $(addprefix $(BUILD)/obj/,fs/cgroup/% fs/devfs/% fs/proc/% fs/pseudo/% fs/sysfs/% kernel/drivers/acpi/% \
-	kernel/drivers/pci/% kernel/init/% net/dhcp/% net/netlink/% net/proc/%),$(filter %.c.o,$(OBJS)))
+# What runs often is optimised for speed, everything else for size.
+FAST := $(addprefix kernel/,arch/% drivers/block drivers/virtio/blk drivers/virtio/net drivers/virtio/net_% drivers/virtio/queue% \
+		ipc/epoll% ipc/eventfd ipc/pipe ipc/poll% ipc/select ipc/timerfd lib/% \
+		mm/access mm/buddy mm/fault% mm/fork mm/gap mm/kmalloc mm/m% mm/page% mm/reclaim mm/rmap mm/slab mm/thp mm/tlb mm/vm% mm/zap \
+		proc/clone proc/signal% sched/% syscall/dispatch time/clocks time/nanosleep) \
+	$(addprefix fs/,erofs/% tmpfs/% vfs/dcache vfs/fdtable vfs/file vfs/inode vfs/open vfs/pagecache% vfs/path vfs/permission \
+		vfs/radix vfs/readahead vfs/rw vfs/syscalls_rw vfs/syscalls_stat vfs/walk) \
+	$(addprefix net/,core/% ipv4/% ipv6/ip6_% socket/file socket/inet socket/queue socket/socket socket/syscalls_% tcp/% udp/% unix/%)
+FAST_OBJS := $(filter $(FAST:%=$(BUILD)/obj/%.c.o),$(OBJS))
 
 # The Linux ABI's structures and numbers come from linux-libc-dev; nothing else of /usr/include is visible.
 UAPI := build/uapi
 INCLUDES := -nostdinc -isystem $(shell $(CC) -print-file-name=include) -isystem $(UAPI) \
 	-I. -Ikernel/include -Ikernel/arch/$(ARCH)/include -Ifs/include -Inet/include
-CFLAGS := -std=gnu17 -O2 -g -ffreestanding -fno-strict-aliasing -fno-common -fwrapv -fno-omit-frame-pointer \
+CFLAGS := -std=gnu17 -Os -g -ffreestanding -fno-strict-aliasing -fno-common -fwrapv -fno-omit-frame-pointer \
 	-fno-delete-null-pointer-checks -fno-asynchronous-unwind-tables \
 	-fPIE -fvisibility=hidden -ffunction-sections -fdata-sections \
 	-include base/visibility.h -mno-red-zone -mgeneral-regs-only -mcmodel=small -mno-direct-extern-access \
@@ -50,10 +56,10 @@ all: $(BUILD)/kernel.elf
 $(BUILD)/kernel.elf: $(BUILD)/kernel.debug.elf
 	objcopy --strip-all $< $@
 $(BUILD)/kernel.debug.elf: $(OBJS) kernel/arch/$(ARCH)/kernel.ld
-	$(CC) $(CFLAGS) $(LTO) $(LDFLAGS) -o $@ $(OBJS)
+	$(CC) $(CFLAGS) -O2 $(LTO) $(LDFLAGS) -o $@ $(OBJS)
 
 $(LTO_OBJS): CFLAGS += $(LTO)
-$(COLD_OBJS): CFLAGS += -Os
+$(FAST_OBJS): CFLAGS += -O2
 
 # Per-CPU accesses that GCC compiled without their segment; stale generated documents.
 check-percpu: $(BUILD)/kernel.debug.elf

@@ -262,7 +262,7 @@ static bool attachment_piece(struct vmspace *vm, u64 addr, u64 *cursor, struct f
 
 SYSCALL_DEFINE1(shmdt, u64, addr)
 {
-	u64 cursor = addr, start, end;
+	u64 cursor = addr, start = 0, end = 0;
 	struct file *f = NULL;
 	long ret = -EINVAL;
 
