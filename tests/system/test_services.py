@@ -164,3 +164,22 @@ def test_balloon_takes_and_gives_back():
             assert statuses and set(statuses) == {200}
         assert max(smallest) < smallest[0] + (32 << 20), smallest
         s.json("POST", "/load", {"mib": 250})
+
+
+def test_restart_with_the_balloon_inflated():
+    """A runtime that starts while the host holds half of the memory sizes itself by all of it, and may use it once it is back."""
+    with running(ORDERS, "-m", "512M", *PUBLISH) as s:
+        heap = s.json("GET", "/v1/jvm/memory", port="api")["heap"]["max_bytes"]
+        assert heap > 256 << 20
+        small = vm.cortado("balloon", s.name, "208M", "--timeout", "20", timeout=60)
+        assert small.status == 0, small
+        before = s.app()["pid"]
+        s.http("POST", "/v1/app/restart", {}, port="api")
+        s.until(lambda a: a["ready"] and a["pid"] not in (None, before))
+        assert s.json("GET", "/v1/balloon", port="api")["boot_bytes"] == 512 << 20
+        assert s.json("GET", "/v1/jvm/memory", port="api")["heap"]["max_bytes"] == heap
+        back = vm.cortado("balloon", s.name, "512M", "--timeout", "20", timeout=60)
+        assert back.status == 0, back
+        s.json("POST", "/load", {"mib": 300})
+        assert s.app()["pid"] not in (None, before) and s.app()["restarts"] <= 1
+        s.json("POST", "/load", {"mib": 0})
