@@ -55,6 +55,59 @@ static int page_out(struct vma *v, u64 a, u64 e)
 	return err;
 }
 
+/* Take the marks of use off the entries of [A, E), which D's table holds, and off pages that nobody else
+ * maps. */
+static void cool_table(struct tlb_batch *b, pte_t d, u64 a, u64 e)
+{
+	struct spinlock *lock = pt_table_lock(d);
+	pte_t *table = phys_to_virt(pte_phys(d));
+
+	spin_lock(lock);
+	for (; a < e; a += PAGE_SIZE) {
+		pte_t *slot = &table[pt_index(a, 0)], old = *slot;
+		struct page *p = pte_maps(old) ? phys_to_page(pte_phys(old)) : NULL;
+
+		if (!p || p->flags & PAGE_RESERVED)
+			continue;
+		if (pte_accessed(old)) {
+			pte_clear_bits(slot, PTE_A);
+			tlb_batch_range(b, a, a + PAGE_SIZE);
+		}
+		if (p->flags & PAGE_ACCESSED && p->mapcount == 1)
+			atomic_fetch_and_explicit(&p->flags, ~(u32)PAGE_ACCESSED, memory_order_relaxed);
+	}
+	spin_unlock(lock);
+}
+
+/* MADV_COLD: reclaim, which takes idle pages first, finds these idle. A large page only as a whole. V is
+ * locked for reading. */
+static int make_cold(struct vma *v, u64 a, u64 e)
+{
+	struct tlb_batch b;
+	u64 next;
+
+	if (v->flags & (VMA_LOCKED | VMA_HUGETLB | VMA_IO))
+		return -EINVAL;
+	tlb_batch_begin(&b, v->vm, 0);
+	for (; a < e; a = next) {
+		pte_t *pmd = pt_next(v->vm, a, &next), d = pmd ? pte_read(pmd) : 0;
+
+		next = min(next, e);
+		if (!pte_large(d)) {
+			if (pte_present(d))
+				cool_table(&b, d, a, next);
+		} else if (next - a == HUGE_SIZE && pte_accessed(d)) {
+			spin_lock(&v->vm->pt_lock);
+			if (pte_large(*pmd))
+				pte_clear_bits(pmd, PTE_A);
+			spin_unlock(&v->vm->pt_lock);
+			tlb_batch_range(&b, a, next);
+		}
+	}
+	tlb_batch_end(&b);
+	return 0;
+}
+
 /* MADV_REMOVE: punch a hole into the file below. Unlocks V. */
 static int remove_pages(struct vma *v, u64 a, u64 e)
 {
@@ -113,8 +166,7 @@ static int advise_pages(struct vmspace *vm, u64 start, u64 end, int advice)
 			err = page_out(v, a, e);
 			break;
 		case MADV_COLD:
-			/* Reclaim takes idle pages first as it is; the checks are all that is left. */
-			err = v->flags & (VMA_LOCKED | VMA_HUGETLB | VMA_IO) ? -EINVAL : 0;
+			err = make_cold(v, a, e);
 			break;
 		case MADV_REMOVE:
 			err = remove_pages(v, a, e);

@@ -135,6 +135,36 @@ TEST(smaps)
 	munmap(p, 16 * PAGE);
 }
 
+// What is declared cold counts as unused until it is used again.
+TEST(cold)
+{
+	char *p = mmap(NULL, 16 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
+	     start[32];
+	long long referenced[3];
+
+	madvise(p, 16 * PAGE, MADV_NOHUGEPAGE);
+	mprotect(p + 15 * PAGE, PAGE, PROT_NONE);
+	mprotect(p, PAGE, PROT_NONE);
+	snprintf(start, sizeof start, "%08lx-", (unsigned long)(uintptr_t)(p + PAGE));
+	for (int round = 0; round < 3; round++) {
+		if (round == 1)
+			EXPECT_EQ(madvise(p + PAGE, 14 * PAGE, MADV_COLD), 0);
+		else
+			for (int i = 14; i; i--)
+				p[i * PAGE]++;
+		EXPECT(slurp("/proc/self/smaps") && strstr(text, start));
+		referenced[round] = figure(strstr(text, start), "Referenced");
+	}
+	EXPECT_EQ(referenced[0], 14 * 4);
+	EXPECT_EQ(referenced[1], 0);
+	EXPECT_EQ(referenced[2], 14 * 4);
+	for (int i = 14; i; i--)
+		EXPECT_EQ(p[i * PAGE], 2);
+	EXPECT_EQ(mlock(p + PAGE, PAGE), 0);
+	EXPECT_ERR(madvise(p + PAGE, PAGE, MADV_COLD), EINVAL);
+	munmap(p, 16 * PAGE);
+}
+
 TEST(smaps_rollup)
 {
 	long long rss = 0, pss = 0, r, parts;
