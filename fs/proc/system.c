@@ -89,10 +89,10 @@ int proc_system_stat(struct seq *s, const struct pseudo_ctx *ctx __maybe_unused)
 		seq_printf(s, "cpu%u ", i);
 		cpu_line(s, &one);
 	}
-	seq_printf(s, "intr %llu\nctxt %llu\nbtime %llu\nprocesses %u\nprocs_running %u\nprocs_blocked 0\n",
+	seq_printf(s, "intr %llu\nctxt %llu\nbtime %llu\nprocesses %u\nprocs_running %u\nprocs_blocked %u\n",
 		   (ull)interrupts_total(), (ull)t.switches,
 		   (ull)((clock_realtime() - clock_boottime()) / NSEC_PER_SEC), process_count(),
-		   sched_runnable());
+		   sched_runnable(), sched_blocked());
 	seq_puts(s, "softirq 0 0 0 0 0 0 0 0 0 0 0\n");
 	return 0;
 }

@@ -161,6 +161,15 @@ void psi_memstall_leave(bool entered)
 		set_memstall(false);
 }
 
+unsigned sched_blocked(void)
+{
+	unsigned n = 0;
+
+	for (unsigned cpu = 0; cpu < cpu_count; cpu++)
+		n += READ_ONCE(cpu_rq(cpu)->psi.io);
+	return n;
+}
+
 /* ---- totals ---- */
 
 static u64 grown(u64 *seen, u64 value)

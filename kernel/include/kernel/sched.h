@@ -67,6 +67,7 @@ struct cpu_times {
 void cpu_times(unsigned cpu, struct cpu_times *out);
 void load_average(u64 out[3]); /* 11-bit fixed point, as in Linux */
 unsigned sched_runnable(void); /* threads running or runnable now */
+unsigned sched_blocked(void);  /* threads that wait for a transfer now */
 /* User and system time of P's threads, ended ones included: kernel/proc/. */
 void process_times(struct process *p, u64 *user_ns, u64 *system_ns);
 static inline void process_cpu_times(struct process *p, u64 *user_ns, u64 *system_ns)

@@ -201,6 +201,7 @@ static void test_io(void **state)
 	running(0, 2);
 	pass(10 * MS);
 	falls_asleep(0, &threads[0], STALL_IO);
+	assert_int_equal(sched_blocked(), 1);
 	pass(100 * MS); /* another thread runs */
 	running(0, 0);
 	pass(50 * MS);
@@ -209,6 +210,7 @@ static void test_io(void **state)
 	assert_int_equal(ms(total(PSI_IO, PSI_SOME) - some), 150);
 	assert_int_equal(ms(total(PSI_IO, PSI_FULL) - full), 50);
 	assert_false(rq(0)->psi.stalled);
+	assert_int_equal(sched_blocked(), 0);
 }
 
 static void test_memory(void **state)
