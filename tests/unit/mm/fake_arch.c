@@ -55,7 +55,9 @@ __weak void arch_tlb_flush_page(u64 va)
 __weak void arch_tlb_flush_app(void)
 {
 	fake_tlb_flushes++;
-	for (unsigned i = 0; i < FAKE_TLB_SIZE; i++)
+	if (arch_tlb_tags == 1)
+		memset(fake_tlb, 0xff, sizeof fake_tlb);
+	for (unsigned i = 0; i < FAKE_TLB_SIZE && arch_tlb_tags > 1; i++)
 		if (fake_tlb[i].tag == fake_tag)
 			fake_tlb[i].va = ~0ull;
 }
