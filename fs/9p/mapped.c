@@ -55,6 +55,13 @@ static unsigned dirty_run(struct page_cache *c, u64 *index, u64 end, struct page
 	return n;
 }
 
+/* Not written after all, for want of memory. */
+static void dirty_again(struct page **pages, unsigned n)
+{
+	for (unsigned k = 0; k < n; k++)
+		atomic_fetch_or_explicit(&pages[k]->flags, PAGE_DIRTY, memory_order_relaxed);
+}
+
 /* Write LEN bytes from the beginning of PAGES, whose references it takes over. */
 static int write_run(struct p9_fid *fid, u64 index, struct page **pages, unsigned n, u32 len)
 {
@@ -84,6 +91,8 @@ static int write_run(struct p9_fid *fid, u64 index, struct page **pages, unsigne
 		if (!got)
 			got = -EIO;
 	}
+	if (got == -ENOMEM)
+		dirty_again(pages, n);
 	for (unsigned k = 0; k < n; k++)
 		page_put(pages[k]);
 	return got < 0 ? (int)got : 0;
@@ -102,6 +111,9 @@ static int write_dirty(struct inode *i, struct p9_fid *fid)
 
 		err = err ? err : e;
 		index += n;
+		if (e == -ENOMEM) /* later, then */
+			break;
+		atomic_fetch_add_explicit(&p9_super(i->super)->cleaned, n, memory_order_relaxed);
 	}
 	return err;
 }
@@ -135,10 +147,10 @@ int p9_writeback(struct inode *i, struct p9_fid *fid, bool collect)
 		if (mine && !IS_ERR(fid))
 			p9_fid_put(fid);
 	}
-	if (err)
-		set_error(i, err);
-	else
+	if (!err)
 		forget_mapped(i);
+	else if (err != -ENOMEM)
+		set_error(i, err);
 	pi->fresh_by = NULL;
 	mutex_unlock(&pi->writeback_lock);
 	return err;
@@ -226,6 +238,7 @@ int p9_mmap(struct file *f, struct vma *vma)
 		if (list_empty(&p9_inode(i)->mapped_node))
 			list_add_tail(&p9_inode(i)->mapped_node, &ps->mapped);
 		spin_unlock_irqrestore(&ps->lock, flags);
+		p9_flusher_wake();
 	}
 	return 0;
 }

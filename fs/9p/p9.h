@@ -9,6 +9,9 @@
 enum p9_cache { P9_CACHE_NONE, P9_CACHE_LOOSE };
 
 struct p9_super {
+	struct super *super;
+	struct list_head node; /* flusher.c */
+	_Atomic u64 cleaned;   /* pages written back so far */
 	struct p9_client *client;
 	enum p9_cache cache;
 	u32 access_uid; /* access=N: nobody else; P9_NONUNAME: anybody */
@@ -133,6 +136,12 @@ int p9_mmap(struct file *f, struct vma *vma);
 int p9_writeback(struct inode *i, struct p9_fid *fid, bool collect);
 int p9_take_writeback_error(struct inode *i); /* each error is told once */
 int p9_sync(struct super *s);
+
+/* flusher.c */
+u64 p9_writeback_some(struct super *s);
+void p9_flusher_add(struct super *s);
+void p9_flusher_remove(struct p9_super *ps);
+void p9_flusher_wake(void); /* something may be stored to through a mapping from now on */
 
 /* xattr.c */
 ssize_t p9_getxattr(struct inode *i, const char *name, void *buf, size_t size);

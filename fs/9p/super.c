@@ -38,6 +38,7 @@ static void super_unmount(struct super *s)
 
 	if (!ps)
 		return;
+	p9_flusher_remove(ps);
 	t = ps->client->transport;
 	p9_client_destroy(ps->client);
 	p9_transport_give(t);
@@ -56,6 +57,7 @@ static const struct super_ops super_ops = {
 	.evict = p9_evict,
 	.statfs = super_statfs,
 	.sync = p9_sync,
+	.writeback = p9_writeback_some,
 	.unmount = super_unmount,
 	.show_options = p9_show_options,
 	.remount = super_remount,
@@ -108,6 +110,7 @@ static struct super *super_mount(const struct fs_type *t, const char *source, u3
 		p9_transport_give(transport);
 		return ERR_PTR(-ENOMEM);
 	}
+	p9_flusher_add(s);
 	s->read_only = flags & MS_RDONLY;
 	err = p9_attach(c, o.uname, o.aname, p9_super(s)->attach_uid, &root);
 	if (!err)

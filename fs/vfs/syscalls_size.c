@@ -145,6 +145,19 @@ void vfs_sync(void)
 	mutex_unlock(&mount_lock);
 }
 
+u64 vfs_writeback(void)
+{
+	struct mount *m = NULL;
+	u64 n = 0;
+
+	mutex_lock(&mount_lock);
+	while ((m = mount_next_locked(m)))
+		if (m->super->ops && m->super->ops->writeback)
+			n += m->super->ops->writeback(m->super);
+	mutex_unlock(&mount_lock);
+	return n;
+}
+
 SYSCALL_DEFINE0(sync)
 {
 	vfs_sync();

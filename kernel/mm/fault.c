@@ -5,6 +5,7 @@
  * their table. Anonymous memory touched in sequence is populated in growing batches, since each fault costs
  * more than the pages it brings. */
 #include "fs/pagecache.h"
+#include "fs/vfs.h"
 #include "internal.h"
 #include "kernel/counter.h"
 #include "kernel/log.h"
@@ -13,6 +14,8 @@
 #include "kernel/sched.h"
 #include "kernel/signal.h"
 #include "vm_internal.h"
+
+#define WRITEBACK_ROUNDS 64 /* and then somebody has to go */
 
 DEFINE_COUNTER(fault_oom, "page faults that found no memory after reclaim");
 DEFINE_COUNTER(fault_stack_grown, "faults that grew a stack");
@@ -303,6 +306,8 @@ bool vm_wait_for_memory(unsigned round)
 	/* Some allocations on the way (read-ahead) do not reclaim themselves. But do not go round for ever on
 	 * a few pages. */
 	if (round < 8 && page_reclaim(256))
+		return true;
+	if (round < WRITEBACK_ROUNDS && vfs_writeback())
 		return true;
 	counter_inc(&fault_oom);
 	oom_kill();

@@ -30,21 +30,41 @@ static void enter(void)
 		perror(top);
 }
 
-// For a test from outside: `file_sharing - FILE TEXT` stores TEXT through a mapping of FILE and ends without
-// saying so.
-BEFORE_TESTS(int argc, char **argv)
+// For tests from outside. `file_sharing - FILE TEXT` stores TEXT through a mapping of FILE and ends without
+// saying so; `file_sharing + FILE MIB` fills MIB MiB of it through a mapping, and looks at them again.
+static int store_text(int fd, const char *text)
 {
-	if (argc != 4 || strcmp(argv[1], "-")) {
-		atexit(leave);
-		return;
-	}
-	int fd = open(argv[2], O_RDWR);
-	char *p = fd < 0 ? MAP_FAILED : mmap(NULL, PAGE, RW, MAP_SHARED, fd, 0);
+	char *p = mmap(NULL, PAGE, RW, MAP_SHARED, fd, 0);
 
 	if (p == MAP_FAILED)
-		_exit(1);
-	memcpy(p, argv[3], strlen(argv[3]));
-	_exit(0);
+		return 1;
+	memcpy(p, text, strlen(text));
+	return 0;
+}
+
+static int fill(int fd, size_t pages)
+{
+	char *p = ftruncate(fd, (off_t)pages * PAGE) ? MAP_FAILED
+						     : mmap(NULL, pages * PAGE, RW, MAP_SHARED, fd, 0);
+
+	if (p == MAP_FAILED)
+		return 1;
+	for (size_t k = 0; k < pages; k++)
+		memset(p + k * PAGE, (int)(k % 251), PAGE);
+	for (size_t k = 0; k < pages; k++)
+		if ((unsigned char)p[k * PAGE + 77] != k % 251)
+			return 2;
+	return 0;
+}
+
+BEFORE_TESTS(int argc, char **argv)
+{
+	if (argc == 4 && strchr("-+", *argv[1])) {
+		int fd = open(argv[2], O_RDWR | O_CREAT, 0644);
+
+		_exit(*argv[1] == '-' ? store_text(fd, argv[3]) : fill(fd, (size_t)atoi(argv[3]) << 8));
+	}
+	atexit(leave);
 }
 
 TEST(mapping_beside_calls)

@@ -104,6 +104,13 @@ def test_more_than_memory(launch, shared):
     assert _digest(shared / "in") == _digest(shared / "out")
 
 
+def test_mapping_more_than_memory(launch, shared):
+    r = launch("-m", "64M", "--volume", "%s:/v" % shared, vm.GUEST + "/glibc/file_sharing", "+", "/v/f", "100", timeout=120)
+    assert r.status == 0, r
+    with open(shared / "f", "rb") as f:
+        assert f.read() == b"".join(bytes([k % 251]) * 4096 for k in range(100 << 8))
+
+
 def _digest(path):
     with open(path, "rb") as f:
         return hashlib.file_digest(f, "sha256").digest() if hasattr(hashlib, "file_digest") else _slow_digest(f)

@@ -139,6 +139,7 @@ struct super_ops {
 	void (*evict)(struct inode *);
 	int (*statfs)(struct super *, struct statfs *); /* NULL: a pseudo file system's zeros with `magic` */
 	int (*sync)(struct super *);
+	u64 (*writeback)(struct super *); /* memory is short: pages that could go once they were written. How many */
 	void (*unmount)(struct super *);
 	/* Text for the options column of /proc/mounts, beginning with a comma ("", ",size=64k"). NULL: none.
 	 * Bytes written */
@@ -194,6 +195,8 @@ struct file *vfs_open(const char *path, u32 flags, u32 mode);
 int vfs_make_path(const char *path, bool folder);
 /* Show what is at FROM at TO as well. */
 int vfs_bind(const char *from, const char *to);
+/* Write file pages that only wait for it: how many may go now. Thread context, no lock of the VFS held but inodes'. */
+u64 vfs_writeback(void);
 void vfs_sync(void); /* every mounted file system writes what it holds back. Thread context */
 /* Look up PATH from the current process's root (or the boot root). FOLLOW the last symlink. References in
  * *OUT. */
