@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Messages about attributes: getattr, setattr, statfs, links' targets, extended attributes, locks. */
+/* Messages about attributes: getattr, setattr, statfs, links' targets, extended attributes. */
 #include "client.h"
 #include "base/string.h"
 #include "kernel/clock.h"
@@ -178,55 +178,6 @@ int p9_xattr_create(struct p9_fid *f, const char *name, u64 size, u32 flags)
 	p9_put64(&q->t, size);
 	p9_put32(&q->t, flags);
 	err = p9_call(q, true);
-	p9_req_put(q);
-	return err;
-}
-
-int p9_lock(struct p9_fid *f, const struct p9_flock *l, const char *client_id)
-{
-	struct p9_req *q = request(f, P9_TLOCK, RX);
-	int err;
-
-	if (!q)
-		return -ENOMEM;
-	p9_put8(&q->t, l->type);
-	p9_put32(&q->t, l->flags);
-	p9_put64(&q->t, l->start);
-	p9_put64(&q->t, l->length);
-	p9_put32(&q->t, l->pid);
-	p9_put_str(&q->t, client_id, strlen(client_id));
-	err = p9_call(q, true);
-	if (!err) {
-		err = p9_get8(&q->r);
-		if (q->r.bad || err > P9_LOCK_GRACE)
-			err = -EIO;
-	}
-	p9_req_put(q);
-	return err;
-}
-
-int p9_getlock(struct p9_fid *f, struct p9_flock *l, const char *client_id)
-{
-	struct p9_req *q = request(f, P9_TGETLOCK, RX);
-	size_t len;
-	int err;
-
-	if (!q)
-		return -ENOMEM;
-	p9_put8(&q->t, l->type);
-	p9_put64(&q->t, l->start);
-	p9_put64(&q->t, l->length);
-	p9_put32(&q->t, l->pid);
-	p9_put_str(&q->t, client_id, strlen(client_id));
-	err = p9_call(q, true);
-	if (!err) {
-		l->type = p9_get8(&q->r);
-		l->start = p9_get64(&q->r);
-		l->length = p9_get64(&q->r);
-		l->pid = p9_get32(&q->r);
-		(void)p9_get_str(&q->r, &len);
-		err = q->r.bad || l->type > P9_LOCK_UNLCK ? -EIO : 0;
-	}
 	p9_req_put(q);
 	return err;
 }

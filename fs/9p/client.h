@@ -140,17 +140,6 @@ struct p9_statfs {
 	u32 namelen;
 };
 
-struct p9_flock {
-	u8 type; /* P9_LOCK_* */
-#define P9_LOCK_RDLCK 0
-#define P9_LOCK_WRLCK 1
-#define P9_LOCK_UNLCK 2
-	u32 flags;	   /* 1: would block */
-	u64 start, length; /* 0: to the end */
-	u32 pid;
-};
-enum { P9_LOCK_SUCCESS, P9_LOCK_BLOCKED, P9_LOCK_ERROR, P9_LOCK_GRACE };
-
 /* calls_name.c. Names are not terminated. New fids come with one reference. */
 int p9_attach(struct p9_client *c, const char *uname, const char *aname, u32 uid, struct p9_fid **out);
 int p9_walk(struct p9_fid *from, const char *name, size_t len, struct p9_fid **out, struct p9_qid *qid);
@@ -173,9 +162,6 @@ int p9_statfs(struct p9_fid *f, struct p9_statfs *out);
 ssize_t p9_readlink(struct p9_fid *f, char *buf, size_t size); /* terminated; -ENAMETOOLONG */
 int p9_xattr_walk(struct p9_fid *f, const char *name, struct p9_fid **out, u64 *size); /* NAME "": the list */
 int p9_xattr_create(struct p9_fid *f, const char *name, u64 size, u32 flags); /* F then takes the value */
-/* One of P9_LOCK_SUCCESS ..., or -errno. */
-int p9_lock(struct p9_fid *f, const struct p9_flock *l, const char *client_id);
-int p9_getlock(struct p9_fid *f, struct p9_flock *l, const char *client_id);
 
 /* calls_data.c. At most client->payload bytes; short when the server says so. Kernel buffers go through pages
  * of the request's own, so a killed caller leaves nothing behind that the device could write to. */
