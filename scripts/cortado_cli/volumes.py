@@ -17,7 +17,6 @@ import stat
 from .errors import CortadoError, UsageError
 
 _LINK = "file"
-MMIO_SLOTS = 8  # microvm's virtio devices
 
 
 @dataclasses.dataclass
