@@ -17,9 +17,9 @@ _LIMIT = 10
 
 
 def choose(wanted):
-    """"kvm" or "tcg" for the option value WANTED (auto, kvm, tcg)."""
-    if wanted == "tcg":
-        return "tcg"
+    """"kvm", "tcg" or "tcg-single" for the option value WANTED (those and auto)."""
+    if wanted in ("tcg", "tcg-single"):
+        return wanted
     works, why = kvm_works()
     if works:
         return "kvm"

@@ -51,7 +51,8 @@ def _machine_options(p, net):
     p.add_argument("--volume", action="append", default=[], metavar="SRC:DST[:ro]", help="a folder or file of this host at DST in the guest")
     p.add_argument("--machine", choices=("q35", "microvm"), help="machine type")
     p.add_argument("--net", default=net, metavar="user|tap:NAME|none", help="network")
-    p.add_argument("--accel", choices=("auto", "kvm", "tcg"), default="auto", help="how the CPU runs; auto tries KVM")
+    p.add_argument("--accel", choices=("auto", "kvm", "tcg", "tcg-single"), default="auto",
+                   help="how the CPU runs; auto tries KVM; tcg-single: emulated CPUs take turns on one host thread")
     p.add_argument("--append", default="", metavar="WORDS", help="more kernel words")
     p.add_argument("--qemu", default="", metavar="WORDS", help="more words for QEMU")
 

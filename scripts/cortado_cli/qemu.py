@@ -57,7 +57,7 @@ def command(m, folder):
     if m.accel == "kvm":
         words += ["-accel", "kvm", "-cpu", "host"]
     else:
-        words += ["-accel", "tcg,thread=multi", "-cpu", "max"]
+        words += ["-accel", "tcg,thread=" + ("single" if m.accel == "tcg-single" else "multi"), "-cpu", "max"]
     if m.machine == "microvm":
         words += ["-global", "virtio-mmio.force-legacy=false"]
     words += ["-kernel", m.kernel, "-append", m.append]

@@ -55,7 +55,7 @@ def _start(ns, found):
         machine.qmp = this.qmp
         machine.console = this.file("console.log")
         volumes.prepare(machine.volumes, [this.runtime_folder, this.folder])
-        if not ns.quiet and machine.accel == "tcg":
+        if not ns.quiet and machine.accel != "kvm":
             ui.say("cortado: no usable KVM here: the CPU is emulated, about ten times slower" if ns.accel == "auto"
                    else "cortado: the CPU is emulated, about ten times slower")
         return (_Detached if ns.detach else _Foreground)(machine, this)
