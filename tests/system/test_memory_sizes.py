@@ -61,3 +61,11 @@ def test_figures_agree(launch):
 def test_transparent_hugepage_word(launch, word, shown):
     r = launch("-m", "64M", "--append", "transparent_hugepage=" + word, "busybox", "cat", "/sys/kernel/mm/transparent_hugepage/enabled")
     assert r.out.strip() == shown, r
+
+
+@pytest.mark.cortado_only
+def test_half_a_terabyte():
+    """Far more than the host has: of RAM that is not used, nothing is touched, nor is much of its map."""
+    r = vm.cortado("launch", "--machine", "q35", "-m", "512G", "--qemu",
+                   "-object memory-backend-ram,id=m,size=512G,reserve=off -machine memory-backend=m", "head", "-1", "/proc/meminfo", timeout=60)
+    assert r.status == 0 and int(r.out.split()[1]) >> 20 >= 500, r

@@ -37,3 +37,12 @@ def test_ten_thousand_threads(launch, tmp_path):
     subprocess.run(["gcc", "-O1", "-pthread", "-o", program, vm.ROOT + "/tests/system/apps/threads.c"], check=True)
     r = launch("-m", "512M", program, "10000", timeout=150)
     assert (r.status, r.out) == (0, "all run\nall ended\n"), r
+
+
+@pytest.mark.cortado_only
+def test_hundred_cpus(tmp_path):
+    """More than a machine word has bits. They take turns, or a small host would do little else than change threads."""
+    program = str(tmp_path / "threads")
+    subprocess.run(["gcc", "-O1", "-pthread", "-o", program, vm.ROOT + "/tests/system/apps/threads.c"], check=True)
+    r = vm.cortado("launch", "-m", "512M", "--machine", "q35", "--cpus", 100, "--accel", "tcg-single", program, "1000", timeout=150)
+    assert (r.status, r.out) == (0, "all run\nall ended\n"), r
