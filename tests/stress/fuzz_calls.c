@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // System calls with hostile arguments: bad and unaligned pointers, huge lengths, wrong descriptors,
-// overlapping ranges, any number. Whatever comes back is fine, as long as the kernel goes on. Seeded and
+// overlapping ranges, any number; every third is one whose structures are nearly right (fuzz_shapes.h).
+// Whatever comes back is fine, as long as the kernel goes on. Seeded and
 // replayable: each child process makes CALLS calls from one seed, so that a lethal one (exit, kill, a broken
 // mapping of its own) ends a child, not the run.
 //   fuzz_calls SEED CHILDREN [CALLS]
@@ -9,6 +10,7 @@
 #endif
 #include <errno.h>
 #include <fcntl.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -170,8 +172,19 @@ static void fill_arena(void)
 		strcpy(arena + below(ARENA - 64), below(2) ? "/tmp/fuzz/a/../b" : "/proc/self/status");
 }
 
+#include "fuzz_shapes.h"
+
 static void no_handler(int n)
 {
+}
+
+static sigjmp_buf next_call;
+
+// The arena was unmapped or made read-only: make it anew.
+static void again(int n)
+{
+	mmap(arena, ARENA, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+	siglongjmp(next_call, 1);
 }
 
 // Results that this process hands to the next call: descriptors.
@@ -182,6 +195,8 @@ static void learn(long nr, long r)
 	     nr == SYS_dup || nr == SYS_epoll_create1 || nr == SYS_timerfd_create))
 		fds[below(12)] = (int)r;
 }
+
+static long made; // calls of this child
 
 static void child(uint64_t seed, long calls)
 {
@@ -218,19 +233,33 @@ static void child(uint64_t seed, long calls)
 
 	memcpy(fds, all, sizeof fds);
 	sigaction(SIGALRM, &(struct sigaction){.sa_handler = no_handler}, NULL);
-	for (long i = 0; i < calls; i++) {
+	sigaction(SIGIO, &(struct sigaction){.sa_handler = no_handler}, NULL);
+	sigaction(SIGSEGV, &(struct sigaction){.sa_handler = again, .sa_flags = SA_NODEFER}, NULL);
+	sigaction(SIGBUS, &(struct sigaction){.sa_handler = again, .sa_flags = SA_NODEFER}, NULL);
+	sigsetjmp(next_call, 1);
+	while (made++ < calls) {
 		long nr = (long)below(below(50) ? 460 : 1024), r;
 		uint64_t a[6];
 
 		for (int k = 0; k < 6; k++)
 			a[k] = argument();
-		if (skipped(nr))
+		if (skipped(nr) || (nr == SYS_ptrace && !a[0])) // a tracee stops for good at the next signal
 			continue;
 		fill_arena();
+		if (!below(3)) {
+			unsigned shape = (unsigned)below(sizeof shapes / sizeof *shapes);
+
+			if (trace)
+				printf("%ld shape %u\n", made, shape);
+			ualarm(2000, 2000);
+			shapes[shape]();
+			ualarm(0, 0);
+			continue;
+		}
 		ualarm(2000, 2000); // what waits is interrupted
 		if (trace)
-			printf("%ld %ld(%#lx, %#lx, %#lx, %#lx, %#lx, %#lx)\n", i, nr, a[0], a[1], a[2], a[3],
-			       a[4], a[5]);
+			printf("%ld %ld(%#lx, %#lx, %#lx, %#lx, %#lx, %#lx)\n", made, nr, a[0], a[1], a[2],
+			       a[3], a[4], a[5]);
 		r = syscall(nr, a[0], a[1], a[2], a[3], a[4], a[5]);
 		ualarm(0, 0);
 		learn(nr, r);
@@ -257,10 +286,11 @@ int main(int argc, char **argv)
 			setsid();
 			child(seed + i, calls);
 		}
-		for (int ms = 0; waitpid(pid, &status, WNOHANG) != pid; ms++) {
+		for (int ms = 0; waitpid(pid, &status, WNOHANG) != pid || WIFSTOPPED(status); ms++) {
 			usleep(1000);
-			if (ms > 20000) {
-				kill(pid, SIGKILL); // seccomp or a mask made it deaf to the alarm
+			if (ms > 20000 || WIFSTOPPED(status)) {
+				kill(pid,
+				     SIGKILL); // seccomp or a mask made it deaf to the alarm, or a tracee
 				waitpid(pid, &status, 0);
 				break;
 			}

@@ -32,8 +32,20 @@ def test_everything_at_once(debugging):
 
 
 def test_hostile_arguments(debugging):
-    run(debugging, "--cpus", "2", STRESS + "/fuzz_calls", "7000", "60", timeout=150)
+    run(debugging, "--cpus", "2", STRESS + "/fuzz_calls", "7000", "24", "500", timeout=150)
 
 
-def test_failing_allocations(debugging):
-    run(debugging, STRESS + "/alloc_failures", timeout=240)
+@pytest.mark.parametrize("program", ["alloc_failures", "alloc_failures_ipc"])
+def test_failing_allocations(debugging, program):
+    run(debugging, STRESS + "/" + program, timeout=240)
+
+
+@pytest.mark.parametrize("program", ["threads", "signals", "futex_pi", "process"])
+def test_semantics(debugging, program):
+    """Lock order, list integrity, page accounting and stack canaries are looked at on the way."""
+    run(debugging, "--cpus", "2", "%s/glibc/%s" % (vm.GUEST, program), timeout=150)
+
+
+def test_hello(debugging):
+    r = vm.cortado("launch", vm.GUEST + "/static/hello", env=debugging)
+    assert r.status == 0 and r.out, r
