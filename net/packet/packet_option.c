@@ -167,7 +167,8 @@ int packet_setsockopt(struct socket *s, int level, int opt, const void *val, int
 static int get_statistics(struct packet_sock *k, void *val, int *len)
 {
 	struct tpacket_stats_v3 st = {.tp_packets = atomic_exchange(&k->packets, 0),
-				      .tp_drops = atomic_exchange(&k->drops, 0)};
+				      .tp_drops = atomic_exchange(&k->drops, 0),
+				      .tp_freeze_q_cnt = packet_ring_freezes(k)};
 
 	return option_put(val, len, &st,
 			  k->version == TPACKET_V3 ? sizeof(st) : sizeof(struct tpacket_stats));

@@ -1,36 +1,27 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* PACKET_RX_RING (packet(7)): frames go into memory that the application has mapped. The ring is cut into
- * frames of one size, each headed by struct tpacket_hdr (TPACKET_V1) or tpacket2_hdr; its status word says
- * whose it is. We fill the next one when its status is TP_STATUS_KERNEL, and store TP_STATUS_USER last; the
- * application gives it back by storing zero. What the application writes is believed for nothing else.
+/* PACKET_RX_RING (packet(7)): frames go into memory that the application has mapped. TPACKET_V3 is cut into
+ * blocks (packet_block.c), V1 and V2 into frames of one size, headed by struct tpacket_hdr or tpacket2_hdr,
+ * whose status word says whose it is. We fill the next one when its status is TP_STATUS_KERNEL, and store
+ * TP_STATUS_USER last; the application gives it back by storing zero. What the application writes is believed
+ * for nothing else.
  *
- * Pages are single ones: a block need not be contiguous here, for everything is copied through write(), and a
- * status word never lies across two pages because frames are aligned to 16. */
+ * Pages are single ones: a block need not be contiguous here, for everything is copied through ring_write(),
+ * and a status word never lies across two pages because frames are aligned to 16. */
 #include "base/err.h"
 #include "base/string.h"
 #include "kernel/alloc.h"
 #include "kernel/clock.h"
-#include "kernel/page.h"
 #include "kernel/vm.h"
-#include "net/af_packet.h"
 #include "net/sockfile.h"
+#include "ring.h"
 
 #define RING_BYTES_MAX (256u << 20)
 
-struct packet_ring {
-	struct rcu_head rcu;
-	struct spinlock lock; /* guards next; taken in sections */
-	u8 version;
-	u32 frame_size, per_block, block_size, frames;
-	u32 next; /* frame to fill */
-	u32 header, reserve;
-	u32 npages;
-	struct page *pages[];
-};
-
 static u32 header_length(int version)
 {
-	return version == TPACKET_V1 ? TPACKET_HDRLEN : TPACKET2_HDRLEN; /* with sockaddr_ll */
+	return version == TPACKET_V1   ? TPACKET_HDRLEN
+	       : version == TPACKET_V2 ? TPACKET2_HDRLEN
+				       : TPACKET3_HDRLEN; /* with sockaddr_ll */
 }
 
 int packet_ring_header(int version)
@@ -40,6 +31,8 @@ int packet_ring_header(int version)
 		return sizeof(struct tpacket_hdr);
 	case TPACKET_V2:
 		return sizeof(struct tpacket2_hdr);
+	case TPACKET_V3:
+		return sizeof(struct tpacket3_hdr);
 	}
 	return -EINVAL;
 }
@@ -49,31 +42,26 @@ static u64 frame_at(const struct packet_ring *r, u32 i)
 	return (u64)(i / r->per_block) * r->block_size + (u64)(i % r->per_block) * r->frame_size;
 }
 
-static u8 *at(const struct packet_ring *r, u64 off)
-{
-	return (u8 *)page_to_virt(r->pages[off >> PAGE_SHIFT]) + (off & (PAGE_SIZE - 1));
-}
-
-static void write(struct packet_ring *r, u64 off, const void *data, u32 n)
+void ring_write(struct packet_ring *r, u64 off, const void *data, u32 n)
 {
 	const u8 *from = data;
 
 	while (n) {
 		u32 part = min(n, (u32)(PAGE_SIZE - (off & (PAGE_SIZE - 1))));
 
-		memcpy(at(r, off), from, part);
+		memcpy(ring_at(r, off), from, part);
 		off += part;
 		from += part;
 		n -= part;
 	}
 }
 
-static void write_packet(struct packet_ring *r, u64 off, const struct packet *p, u32 n)
+void ring_write_packet(struct packet_ring *r, u64 off, const struct packet *p, u32 n)
 {
 	for (u32 done = 0; done < n;) {
 		u32 part = min(n - done, (u32)(PAGE_SIZE - (off & (PAGE_SIZE - 1))));
 
-		packet_copy_bits(p, done, at(r, off), part);
+		packet_copy_bits(p, done, ring_at(r, off), part);
 		off += part;
 		done += part;
 	}
@@ -81,7 +69,7 @@ static void write_packet(struct packet_ring *r, u64 off, const struct packet *p,
 
 static u64 status_of(const struct packet_ring *r, u32 i)
 {
-	u8 *h = at(r, frame_at(r, i));
+	u8 *h = ring_at(r, frame_at(r, i));
 
 	return r->version == TPACKET_V1 ? __atomic_load_n((unsigned long *)h, __ATOMIC_ACQUIRE)
 					: __atomic_load_n((u32 *)h, __ATOMIC_ACQUIRE);
@@ -89,7 +77,7 @@ static u64 status_of(const struct packet_ring *r, u32 i)
 
 static void set_status(struct packet_ring *r, u32 i, u32 status)
 {
-	u8 *h = at(r, frame_at(r, i));
+	u8 *h = ring_at(r, frame_at(r, i));
 
 	if (r->version == TPACKET_V1)
 		__atomic_store_n((unsigned long *)h, status, __ATOMIC_RELEASE);
@@ -111,8 +99,8 @@ static void write_header(struct packet_ring *r, u64 off, const struct packet_not
 					.tp_sec = (u32)sec,
 					.tp_usec = (u32)(nsec / 1000)};
 
-		write(r, off + sizeof(h.tp_status), &h.tp_len, sizeof(h) - sizeof(h.tp_status));
-		write(r, off + TPACKET_ALIGN(sizeof(h)), &n->from, sizeof(n->from));
+		ring_write(r, off + sizeof(h.tp_status), &h.tp_len, sizeof(h) - sizeof(h.tp_status));
+		ring_write(r, off + TPACKET_ALIGN(sizeof(h)), &n->from, sizeof(n->from));
 	} else {
 		struct tpacket2_hdr h = {.tp_len = n->len,
 					 .tp_snaplen = keep,
@@ -121,8 +109,8 @@ static void write_header(struct packet_ring *r, u64 off, const struct packet_not
 					 .tp_sec = (u32)sec,
 					 .tp_nsec = (u32)nsec};
 
-		write(r, off + sizeof(h.tp_status), &h.tp_len, sizeof(h) - sizeof(h.tp_status));
-		write(r, off + TPACKET_ALIGN(sizeof(h)), &n->from, sizeof(n->from));
+		ring_write(r, off + sizeof(h.tp_status), &h.tp_len, sizeof(h) - sizeof(h.tp_status));
+		ring_write(r, off + TPACKET_ALIGN(sizeof(h)), &n->from, sizeof(n->from));
 	}
 }
 
@@ -135,6 +123,8 @@ bool packet_ring_put(struct packet_sock *k, struct packet_ring *r, const struct 
 
 	if (k->s.type == SOCK_DGRAM)
 		mac = net = (u32)TPACKET_ALIGN(r->header) + 16u + r->reserve;
+	if (r->version == TPACKET_V3)
+		return packet_block_put(k, r, p, keep, n, mac, net);
 	if (mac + keep > r->frame_size)
 		keep = mac < r->frame_size ? r->frame_size - mac : 0;
 	net_lock(&r->lock);
@@ -142,7 +132,7 @@ bool packet_ring_put(struct packet_sock *k, struct packet_ring *r, const struct 
 	room = status_of(r, i) == TP_STATUS_KERNEL;
 	if (room) {
 		off = frame_at(r, i);
-		write_packet(r, off + mac, p, keep);
+		ring_write_packet(r, off + mac, p, keep);
 		write_header(r, off, n, keep, (u16)mac, (u16)net);
 		set_status(r, i,
 			   TP_STATUS_USER | TP_STATUS_TS_SOFTWARE | n->status |
@@ -160,6 +150,8 @@ bool packet_ring_readable(const struct packet_ring *r)
 {
 	u32 next = READ_ONCE(r->next);
 
+	if (r->version == TPACKET_V3)
+		return packet_block_readable(r);
 	return status_of(r, next ? next - 1 : r->frames - 1) != TP_STATUS_KERNEL;
 }
 
@@ -175,7 +167,7 @@ static void ring_rcu_free(struct rcu_head *h)
 	free_pages(container_of(h, struct packet_ring, rcu));
 }
 
-static int check(const struct packet_sock *k, const struct tpacket_req *q)
+static int check(const struct packet_sock *k, const struct tpacket_req3 *q)
 {
 	u32 per_block;
 
@@ -188,11 +180,13 @@ static int check(const struct packet_sock *k, const struct tpacket_req *q)
 	if (!per_block || q->tp_block_size > ~0u / q->tp_block_nr ||
 	    (u64)per_block * q->tp_block_nr != q->tp_frame_nr)
 		return -EINVAL;
+	if (k->version == TPACKET_V3 && packet_block_check(k, q))
+		return -EINVAL;
 	return q->tp_block_size * q->tp_block_nr > RING_BYTES_MAX ? -ENOMEM : 0;
 }
 
 /* ERR_PTR(-ENOMEM, ...). */
-static struct packet_ring *create(const struct packet_sock *k, const struct tpacket_req *q)
+static struct packet_ring *create(const struct packet_sock *k, const struct tpacket_req3 *q)
 {
 	u32 npages;
 	struct packet_ring *r;
@@ -209,6 +203,7 @@ static struct packet_ring *create(const struct packet_sock *k, const struct tpac
 	r->frame_size = q->tp_frame_size;
 	r->block_size = q->tp_block_size;
 	r->per_block = q->tp_block_size / q->tp_frame_size;
+	r->blocks = q->tp_block_nr;
 	r->frames = q->tp_frame_nr;
 	r->header = header_length(k->version);
 	r->reserve = k->reserve;
@@ -221,23 +216,28 @@ static struct packet_ring *create(const struct packet_sock *k, const struct tpac
 		}
 		r->pages[r->npages] = p;
 	}
+	if (r->version == TPACKET_V3)
+		packet_block_begin(r, q);
 	return r;
 }
 
 int packet_ring_set(struct packet_sock *k, const void *val, int len)
 {
 	struct packet_ring *new = NULL, *old;
-	struct tpacket_req q;
-	int err = 0;
+	struct tpacket_req3 q = {};
+	int err = 0, size;
 
-	if (len < (int)sizeof(q))
-		return -EINVAL;
-	memcpy(&q, val, sizeof(q));
 	mutex_lock(&k->ring_lock);
+	size = k->version == TPACKET_V3 ? sizeof(q) : sizeof(struct tpacket_req);
+	if (len < size) {
+		mutex_unlock(&k->ring_lock);
+		return -EINVAL;
+	}
+	memcpy(&q, val, (size_t)size); /* V3's request begins like the others' */
 	old = k->ring;
 	if (k->mapped || (q.tp_block_nr && old)) {
 		err = -EBUSY;
-	} else if (k->version > TPACKET_V2 || (!q.tp_block_nr && q.tp_frame_nr)) {
+	} else if (!q.tp_block_nr && q.tp_frame_nr) {
 		err = -EINVAL;
 	} else if (q.tp_block_nr) {
 		new = create(k, &q);
@@ -253,6 +253,23 @@ int packet_ring_set(struct packet_sock *k, const void *val, int len)
 	if (!err && new)
 		rx_queue_purge(&k->s, &k->rx);
 	return err;
+}
+
+u32 packet_ring_freezes(struct packet_sock *k)
+{
+	struct packet_ring *r;
+	u32 n = 0;
+
+	net_enter();
+	r = rcu_dereference(k->ring);
+	if (r) {
+		net_lock(&r->lock);
+		n = r->freezes;
+		r->freezes = 0;
+		net_unlock(&r->lock);
+	}
+	net_leave();
+	return n;
 }
 
 void packet_ring_free(struct packet_sock *k)

@@ -308,6 +308,82 @@ static void ring(int version, unsigned header)
 	close(s);
 }
 
+// Blocks: handed over when they are full, or after a time.
+TEST(ring_v3)
+{
+	struct tpacket_req3 q = {.tp_block_size = 4096,
+				 .tp_block_nr = 3,
+				 .tp_frame_size = 2048,
+				 .tp_frame_nr = 6,
+				 .tp_retire_blk_tov = 40,
+				 .tp_sizeof_priv = 13},
+			    bad = q;
+	int s, version = TPACKET_V3, seen = 0, block = 0;
+	unsigned char *at;
+	struct pollfd p;
+	socklen_t n;
+
+	EXPECT_EQ(traffic(), 0);
+	s = listener(SOCK_RAW, ETH_P_ALL);
+	p = (struct pollfd){.fd = s, .events = POLLIN};
+	EXPECT_EQ(setsockopt(s, SOL_PACKET, PACKET_VERSION, &version, sizeof version), 0);
+	EXPECT_ERR(setsockopt(s, SOL_PACKET, PACKET_RX_RING, &q, sizeof(struct tpacket_req)), EINVAL);
+	bad.tp_sizeof_priv = 1u << 31;
+	EXPECT_ERR(setsockopt(s, SOL_PACKET, PACKET_RX_RING, &bad, sizeof bad), EINVAL);
+	bad.tp_sizeof_priv = 4096 - 48;
+	EXPECT_ERR(setsockopt(s, SOL_PACKET, PACKET_RX_RING, &bad, sizeof bad), EINVAL);
+	EXPECT_EQ(setsockopt(s, SOL_PACKET, PACKET_RX_RING, &q, sizeof q), 0);
+	at = mmap(NULL, 3 * 4096, PROT_READ | PROT_WRITE, MAP_SHARED, s, 0);
+	EXPECT(at != MAP_FAILED);
+	EXPECT_EQ(poll(&p, 1, 0), 0);
+	say("first"); // two packets: far from a block's worth
+	EXPECT_EQ(poll(&p, 1, 2000), 1);
+	for (int i = 0; i < 20; i++)
+		say("more");
+	pause_ms(150);
+	for (uint64_t sequence = 1; seen < 2 * 21; sequence++) {
+		struct tpacket_block_desc *d = (void *)(at + block * 4096);
+		struct tpacket3_hdr *h = (void *)((char *)d + d->hdr.bh1.offset_to_first_pkt);
+		unsigned count = d->hdr.bh1.num_pkts;
+
+		if (!(*(volatile uint32_t *)&d->hdr.bh1.block_status & TP_STATUS_USER))
+			EXPECT_EQ(poll(&p, 1, 2000), 1);
+		EXPECT(d->hdr.bh1.block_status & TP_STATUS_USER);
+		EXPECT_EQ(d->version, TPACKET_V3);
+		EXPECT_EQ(d->offset_to_priv, 48);
+		EXPECT_EQ(d->hdr.bh1.offset_to_first_pkt, 48 + 16);
+		EXPECT_EQ(d->hdr.bh1.seq_num, sequence);
+		EXPECT(count > 0 && d->hdr.bh1.blk_len <= 4096);
+		if (sequence == 1)
+			EXPECT_EQ(count, 2);
+		for (unsigned i = 0; i < count; i++) {
+			const char *want = seen < 2 ? "first" : "more";
+
+			EXPECT_EQ(h->tp_len, 14 + 28 + strlen(want));
+			EXPECT_EQ(h->tp_snaplen, h->tp_len);
+			EXPECT_EQ(memcmp((char *)h + h->tp_net + 28, want, strlen(want)), 0);
+			EXPECT_EQ(!h->tp_next_offset, i + 1 == count);
+			h = (void *)((char *)h + h->tp_next_offset);
+			seen++;
+		}
+		__atomic_store_n(&d->hdr.bh1.block_status, TP_STATUS_KERNEL, __ATOMIC_RELEASE);
+		block = (block + 1) % 3;
+	}
+	// Nobody gives blocks back: what does not fit any more is counted.
+	for (int i = 0; i < 100; i++)
+		say("flood");
+	struct tpacket_stats_v3 st;
+
+	n = sizeof st;
+	EXPECT_EQ(getsockopt(s, SOL_PACKET, PACKET_STATISTICS, &st, &n), 0);
+	EXPECT_EQ(n, sizeof st);
+	EXPECT_EQ(st.tp_packets, 2 * 21 + 200);
+	EXPECT(st.tp_drops > 0 && st.tp_drops < 200);
+	EXPECT(st.tp_freeze_q_cnt > 0);
+	munmap(at, 3 * 4096);
+	close(s);
+}
+
 TEST(ring_v1)
 {
 	ring(TPACKET_V1, sizeof(struct tpacket_hdr));

@@ -27,9 +27,11 @@ struct packet_sock {
 	u8 version; /* TPACKET_V1 ... */
 	u32 reserve, copy_threshold, timestamp;
 	struct packet_member *members;
-	struct mutex ring_lock;	  /* guards setting up and mapping the ring */
-	struct packet_ring *ring; /* RCU */
-	u32 mapped;		  /* mappings of the ring; ring_lock */
+	struct mutex ring_lock;	      /* guards setting up and mapping the ring */
+	struct packet_ring *ring;     /* RCU */
+	u32 mapped;		      /* mappings of the ring; ring_lock */
+	struct net_timer block_timer; /* TPACKET_V3: a block is not kept for ever */
+	_Atomic bool block_armed;
 };
 
 /* What a receiver is told about a frame; in packet.cb of those that are queued. */
@@ -62,6 +64,7 @@ bool packet_ring_put(struct packet_sock *k, struct packet_ring *r, const struct 
 		     struct packet_note *n);
 bool packet_ring_readable(const struct packet_ring *r);
 void packet_ring_free(struct packet_sock *k);
+u32 packet_ring_freezes(struct packet_sock *k); /* since they were last asked for */
 struct file;
 struct vma;
 int packet_mmap(struct socket *s, struct vma *v);
