@@ -132,13 +132,14 @@ static double quality_of(const char *parameters, const char *end)
 static void consider(struct acceptance *a, const char *range, const char *end)
 {
 	size_t n = trimmed(&range, (size_t)(end - range));
-	const char *semicolon = memchr(range, ';', n), *last = semicolon ? semicolon : range + n;
-	int specific = covers(range, trimmed(&range, (size_t)(last - range)), a->type);
+	const char *semicolon = memchr(range, ';', n), *parameters = semicolon ? semicolon : range + n;
 
 	a->any_range |= n > 0;
+	n = trimmed(&range, (size_t)(parameters - range));
+	int specific = covers(range, n, a->type);
 	if (specific > a->specific) {
 		a->specific = specific;
-		a->quality = quality_of(last, end);
+		a->quality = quality_of(parameters, end);
 	}
 }
 
