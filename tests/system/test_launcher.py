@@ -162,7 +162,6 @@ def test_as_java(case, apps, agent):
     words = words.split() if isinstance(words, str) else words
     expected = _run([HOME + "/bin/java"] + words, apps, env)
     got = _run(OURS + words, apps, dict(env, CORTADO_GLUE=agent[0]))
-    # jvm-host names itself only where java names itself by its path.
     assert got == expected
 
 
