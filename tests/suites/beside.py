@@ -26,9 +26,9 @@ def _results(text):
     return found
 
 
-def compare(tests, tmp_path, bring, slower=6, limit=60, jobs=2, memory="2G"):
-    """TESTS: programs.py's, for the host; BRING: {host's folder: the guest's}, also replaced in the tests' words. Returns
-    what passes on the host only, as text."""
+def compare(tests, tmp_path, bring, slower=6, limit=60, jobs=2, memory="2G", also=()):
+    """TESTS: programs.py's, for the host; BRING: {host's folder: the guest's}, also replaced in the tests' words; ALSO: what the
+    guest has at the same place. Returns what passes on the host only, as text."""
     here, there = tmp_path / "here", tmp_path / "there"
     text = "".join(json.dumps(t) + "\n" for t in tests)
     here.write_text(text)
@@ -46,9 +46,10 @@ def compare(tests, tmp_path, bring, slower=6, limit=60, jobs=2, memory="2G"):
     for folder, guest in bring.items():
         words += ["--with", "%s:%s" % (folder, guest)]
     words += ["--with", runner + ":/programs.py", "--with", "%s:/list" % there]
-    for name in {t["argv"][0] for t in tests}:
+    for name in {t["argv"][0] for t in tests} | set(also):
         words += ["--with", name]
-    r = vm.cortado(*words, PYTHON, "/programs.py", str(jobs), str(limit * slower), "/list", timeout=60 + 15 * slower * len(expected))
+    r = vm.cortado(*words, PYTHON, "/programs.py", str(jobs), str(limit * slower), "/list",
+                    timeout=60 + limit * slower + 15 * slower * len(expected))
     got = _results(r.out)
     sys.stdout.write("%d of %d pass here, %d of them there\n"
                      % (len(expected), len(tests), sum(v["status"] in PASSES for v in got.values())))
