@@ -108,7 +108,9 @@ void pagecache_page_done(struct page *p, int err)
 {
 	struct waitq *q = page_queue(p);
 
-	if (err) {
+	if (err == -ENOMEM) {
+		counter_inc(&pagecache_nomem); /* nothing is wrong with the page: it can be read once there is room */
+	} else if (err) {
 		counter_inc(&pagecache_read_errors);
 		atomic_fetch_or_explicit(&p->flags, PAGE_ERROR, memory_order_relaxed);
 	} else {
@@ -309,6 +311,8 @@ int pagecache_fill(struct page_cache *c, u64 first, u64 n, u64 must)
  */
 struct page *pagecache_settle(struct page_cache *c, struct page *p)
 {
+	int err = -EIO;
+
 	for (int attempt = 0; attempt < 2; attempt++) {
 		bool stall = any_workingset(&p, 1) && psi_memstall_enter();
 		u32 flags;
@@ -318,8 +322,11 @@ struct page *pagecache_settle(struct page_cache *c, struct page *p)
 		flags = atomic_load_explicit(&p->flags, memory_order_acquire);
 		if (flags & PAGE_UPTODATE)
 			return p;
+		err = -EIO;
 		if (READ_ONCE(p->cache) != c || !c->ops || !c->ops->read_pages)
 			break;
+		if (!(flags & PAGE_ERROR))
+			err = -ENOMEM;
 		if (!(flags & PAGE_LOCKED) && !attempt &&
 		    atomic_compare_exchange_strong_explicit(&p->flags, &flags,
 							    (flags | PAGE_LOCKED) & ~(u32)PAGE_ERROR,
@@ -327,7 +334,7 @@ struct page *pagecache_settle(struct page_cache *c, struct page *p)
 			c->ops->read_pages(c, p->index, &p, 1);
 	}
 	page_put(p);
-	return ERR_PTR(-EIO);
+	return ERR_PTR(err);
 }
 
 struct page *pagecache_get(struct page_cache *c, u64 index)

@@ -12,7 +12,7 @@ struct page *pagecache_get_window(struct page_cache *c, u64 index, u64 first, u6
 /* Start reading the absent pages of [FIRST, FIRST + N) that lie in the file. MUST: the one that the caller
  * cannot do without. 0, or -ENOMEM. */
 int pagecache_fill(struct page_cache *c, u64 first, u64 n, u64 must);
-/* Wait for a page that is not up to date. Takes over the reference. ERR_PTR(-EIO). */
+/* Wait for a page that is not up to date. Takes over the reference. ERR_PTR(-EIO, -ENOMEM). */
 struct page *pagecache_settle(struct page_cache *c, struct page *p);
 /* Enter a ready page of the caller's at a hole (storage is memory). The caller keeps its reference. -EEXIST,
  * -ENOSPC, -ENOMEM. */
