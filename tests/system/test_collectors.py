@@ -13,6 +13,7 @@ import vm
 from services import running
 from test_java import classes  # noqa: F401  (a fixture)
 
+TURNS = [] if os.access("/dev/kvm", os.R_OK | os.W_OK) else ["--accel", "tcg-single"]
 COLLECTORS = ["Serial", "Parallel", "G1", "Z", "Shenandoah"]
 PAGES = {"small": ([], ""), "transparent": (["-XX:+UseTransparentHugePages"], ""), "pool": (["-XX:+UseLargePages"], "hugepages=240")}
 CPUS = [1, 2, 4, 16]
