@@ -237,6 +237,8 @@ int locks_flock(struct file *f, unsigned op);
 /* lease.c */
 int lease_set(int fd, struct file *f, u64 type); /* F_SETLEASE */
 int lease_get(struct file *f);			 /* F_GETLEASE */
+/* Their lines of /proc/locks, numbered from NR + 1; like snprintf, the length that the whole text has. */
+size_t leases_text(char *buf, size_t size, unsigned nr);
 void lease_release(struct file *f);		 /* the last reference to F went */
 int lease_break_slow(struct inode *i, bool write, bool nonblock);
 /* I is being opened, or cut: wait until no lease stands in the way. The caller has counted its open already.

@@ -7,6 +7,7 @@
  * before the counts are looked at, so one of the two sees the other. lease_lock guards every inode's list;
  * nothing here is hot but the look at an empty list. */
 #include "internal.h"
+#include "base/format.h"
 #include "base/string.h"
 #include "kernel/clock.h"
 #include "kernel/sched.h"
@@ -15,13 +16,16 @@ u32 lease_break_time = 45; /* seconds: /proc/sys/fs/lease-break-time */
 
 static DEFINE_MUTEX(lease_lock);
 static DEFINE_WAITQ(lease_waitq); /* who breaks one sleeps here until it changes */
+static LIST_HEAD(leases);	  /* all of them; guarded by lease_lock */
 
 struct lease {
 	struct list_head node; /* inode->leases */
-	struct file *file;     /* its holder; no reference: the file's release drops the lease */
-	int fd;		       /* as F_SETLEASE called it, for siginfo */
-	short type;	       /* F_RDLCK, F_WRLCK */
-	short goal;	       /* what it must become by `deadline`; its type when nobody waits */
+	struct list_head all_node;
+	u32 pid;	   /* who took it */
+	struct file *file; /* its holder; no reference: the file's release drops the lease */
+	int fd;		   /* as F_SETLEASE called it, for siginfo */
+	short type;	   /* F_RDLCK, F_WRLCK */
+	short goal;	   /* what it must become by `deadline`; its type when nobody waits */
 	u64 deadline;
 };
 
@@ -29,7 +33,7 @@ static struct lease *lease_of(const struct file *f)
 {
 	struct lease *l;
 
-	list_for_each_entry (l, &f->inode->leases, node)
+	list_for_each_entry (l, &file_named_inode(f)->leases, node)
 		if (l->file == f)
 			return l;
 	return NULL;
@@ -38,6 +42,7 @@ static struct lease *lease_of(const struct file *f)
 static void lease_drop(struct lease *l)
 {
 	list_del(&l->node);
+	list_del(&l->all_node);
 	kfree(l);
 	waitq_wake_all(&lease_waitq);
 }
@@ -54,7 +59,7 @@ void lease_release(struct file *f)
 {
 	struct lease *l;
 
-	if (!f->inode || likely(list_empty(&f->inode->leases)))
+	if (!f->inode || likely(list_empty(&file_named_inode(f)->leases)))
 		return;
 	mutex_lock(&lease_lock);
 	l = lease_of(f);
@@ -93,14 +98,14 @@ static int lease_enter(struct file *f, struct lease *new, short type)
 	struct lease *l = lease_of(f), *o;
 	short before = l ? l->type : F_UNLCK;
 
-	list_for_each_entry (o, &f->inode->leases, node)
+	list_for_each_entry (o, &file_named_inode(f)->leases, node)
 		if (o != l && (o->goal == F_UNLCK || o->type == F_WRLCK || type == F_WRLCK))
 			return -EAGAIN;
 	if (l && l->goal != l->type && (l->goal == F_UNLCK || type == F_WRLCK))
 		return -EAGAIN; /* it is to become less */
 	if (!l) {
 		l = new;
-		list_add_tail(&l->node, &f->inode->leases);
+		list_add_tail(&l->node, &file_named_inode(f)->leases);
 	}
 	l->type = type;
 	atomic_thread_fence(memory_order_seq_cst); /* before the counts: pairs with lease_break */
@@ -110,6 +115,8 @@ static int lease_enter(struct file *f, struct lease *new, short type)
 			list_del_init(&l->node);
 		return -EAGAIN;
 	}
+	if (l == new)
+		list_add_tail(&l->all_node, &leases);
 	l->goal = type;
 	waitq_wake_all(&lease_waitq);
 	return 0;
@@ -132,6 +139,7 @@ int lease_set(int fd, struct file *f, u64 type)
 		list_init(&new->node);
 		new->file = f;
 		new->fd = fd;
+		new->pid = current_process()->pid;
 		if (!sigio_owner(f, &owner_type))
 			err = sigio_set_owner(f, F_OWNER_PID, current_process()->pid);
 	}
@@ -199,4 +207,28 @@ int lease_break_slow(struct inode *i, bool write, bool nonblock)
 	}
 	wait_finish(&lease_waitq, &e);
 	return err;
+}
+
+size_t leases_text(char *buf, size_t size, unsigned nr)
+{
+	struct lease *l;
+	size_t n = 0;
+
+	mutex_lock(&lease_lock);
+	list_for_each_entry (l, &leases, all_node) {
+		const struct inode *i = file_named_inode(l->file);
+		u64 dev = i->super->dev;
+
+		n += (size_t)snprintf(n < size ? buf + n : NULL, n < size ? size - n : 0,
+				      "%u: LEASE  %s %s %u %02x:%02x:%llu 0 EOF\n", ++nr,
+				      l->goal != l->type ? "BREAKING " : "ACTIVE   ",
+				      l->goal == F_WRLCK   ? "WRITE"
+				      : l->goal == F_RDLCK ? "READ"
+							   : "UNLCK",
+				      l->pid, (unsigned)(dev >> 8 & 0xfff),
+				      (unsigned)((dev & 0xff) | (dev >> 12 & 0xfff00)),
+				      (unsigned long long)i->ino);
+	}
+	mutex_unlock(&lease_lock);
+	return n;
 }

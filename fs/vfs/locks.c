@@ -6,7 +6,7 @@
  * of one type are joined. Inodes fall into a few shards; a shard's spin lock guards the lists of its inodes
  * and the list of all its locks (/proc/locks), and waiters sleep on its queue and try again. A record lock
  * that waits is entered in a global table so that a cycle of waiting owners can be found (EDEADLK);
- * waiters_lock is taken alone. Everything allocated is allocated before the spin lock is taken: a change
+ * waiters_lock is taken last. Everything allocated is allocated before the spin lock is taken: a change
  * needs at most two new records. */
 #include "base/format.h"
 #include "internal.h"
@@ -32,10 +32,11 @@ struct file_lock {
 	u64 start, end; /* first and last byte */
 };
 
-/* A record lock that waits, for the deadlock search. */
+/* A lock that waits: for the deadlock search and for /proc/locks. */
 struct lock_waiter {
 	struct list_head node;
-	void *owner, *blocker;
+	const struct file_lock *lock; /* what it waits for */
+	void *owner, *blocker;	      /* its owner, and who was in the way last */
 };
 
 static struct lock_shard {
@@ -252,7 +253,7 @@ static void waiter_leave(struct lock_waiter *w)
 
 static int lock_wait(struct inode *i, const struct file_lock *l)
 {
-	struct lock_waiter w = {.owner = l->owner};
+	struct lock_waiter w = {.lock = l, .owner = l->owner};
 	struct wait_entry e;
 	int err;
 
@@ -440,7 +441,12 @@ void locks_remove_file(struct file *f)
 		remove_owned(file_named_inode(f), f);
 }
 
-static size_t show_lock(char *buf, size_t size, unsigned nr, const struct file_lock *l)
+struct text {
+	char *buf;
+	size_t size, len;
+};
+
+static void show_lock(struct text *t, unsigned nr, const struct file_lock *l, bool waits)
 {
 	static const char *const kinds[] = {"POSIX ", "OFDLCK", "FLOCK "};
 	u64 dev = l->inode->super->dev;
@@ -448,25 +454,40 @@ static size_t show_lock(char *buf, size_t size, unsigned nr, const struct file_l
 
 	if (l->end != LOCK_EOF)
 		snprintf(end, sizeof end, "%llu", (unsigned long long)l->end);
-	return (size_t)snprintf(buf, size, "%u: %s ADVISORY  %s %d %02x:%02x:%llu %llu %s\n", nr,
-				kinds[l->kind], l->type == F_WRLCK ? "WRITE" : "READ ",
-				l->kind == LOCK_OFD ? -1 : (int)l->pid, (unsigned)(dev >> 8 & 0xfff),
-				(unsigned)((dev & 0xff) | (dev >> 12 & 0xfff00)),
-				(unsigned long long)l->inode->ino, (unsigned long long)l->start, end);
+	t->len += (size_t)snprintf(
+		t->len < t->size ? t->buf + t->len : NULL, t->len < t->size ? t->size - t->len : 0,
+		"%u: %s%s ADVISORY  %s %d %02x:%02x:%llu %llu %s\n", nr, waits ? "-> " : "", kinds[l->kind],
+		l->type == F_WRLCK ? "WRITE" : "READ", l->kind == LOCK_OFD ? -1 : (int)l->pid,
+		(unsigned)(dev >> 8 & 0xfff), (unsigned)((dev & 0xff) | (dev >> 12 & 0xfff00)),
+		(unsigned long long)l->inode->ino, (unsigned long long)l->start, end);
+}
+
+/* L with number NR, and those that wait for it. The shard is locked. */
+static void show_with_waiters(struct text *t, unsigned nr, const struct file_lock *l)
+{
+	struct lock_waiter *w;
+
+	show_lock(t, nr, l, false);
+	spin_lock(&waiters_lock);
+	list_for_each_entry (w, &waiters, node)
+		if (w->lock->inode == l->inode && w->blocker == l->owner && overlaps(w->lock, l) &&
+		    same_family(w->lock, l))
+			show_lock(t, nr, w->lock, true);
+	spin_unlock(&waiters_lock);
 }
 
 size_t vfs_locks_text(char *buf, size_t size)
 {
+	struct text t = {.buf = buf, .size = size};
 	struct file_lock *l;
 	unsigned nr = 0;
-	size_t n = 0;
 
 	shard_of(NULL);
 	for (unsigned k = 0; k < LOCK_SHARDS; k++) {
 		spin_lock(&shards[k].lock);
 		list_for_each_entry (l, &shards[k].all, all_node)
-			n += show_lock(n < size ? buf + n : NULL, n < size ? size - n : 0, ++nr, l);
+			show_with_waiters(&t, ++nr, l);
 		spin_unlock(&shards[k].lock);
 	}
-	return n;
+	return t.len + leases_text(t.len < size ? buf + t.len : NULL, t.len < size ? size - t.len : 0, nr);
 }

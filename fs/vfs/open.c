@@ -100,7 +100,7 @@ static struct file *open_path(const struct path *p, u64 flags, bool created)
 		f->read_counted = true;
 	}
 	if (S_ISREG(i->mode)) {
-		err = lease_break(f->inode, f->write_counted, flags & O_NONBLOCK);
+		err = lease_break(i, f->write_counted, flags & O_NONBLOCK);
 		if (err)
 			goto fail_opened;
 	}
