@@ -23,7 +23,10 @@ static void path_out(struct seq *s, struct file *f, char *buf)
 
 static void map_line(struct seq *s, struct vma *v, char *buf)
 {
-	struct inode *i = v->file ? v->file->inode : NULL;
+	/* The inode that stat(2) shows: in an overlay not the one that holds the data. */
+	struct inode *i = !v->file		 ? NULL
+			  : v->file->path.dentry ? v->file->path.dentry->inode
+						 : v->file->inode;
 	u64 dev = i ? i->super->dev : 0;
 	const char *name;
 	size_t start = s->len;

@@ -170,9 +170,17 @@ static ssize_t ns_readlink(const struct pseudo_ctx *ctx, char *buf, size_t size)
 	return scnprintf(buf, size, "%s:[%u]", ns->name, ns->number);
 }
 
-static int ns_jump(const struct pseudo_ctx *ctx __maybe_unused, struct path *out __maybe_unused)
+static int ns_jump(const struct pseudo_ctx *ctx, struct path *out)
 {
-	return -EACCES; /* setns(2) does not exist */
+	struct process *p = proc_inspect(ctx);
+	const struct name_space *ns = ctx->arg;
+	char name[40];
+
+	if (IS_ERR(p))
+		return (int)PTR_ERR(p);
+	process_put(p);
+	snprintf(name, sizeof name, "%s:[%u]", ns->name, ns->number);
+	return ns_path(out, name, ns->number);
 }
 
 #define NS(n, kind, nr)                                                                      \

@@ -57,6 +57,13 @@ static const struct pseudo_entry sysv_entries[] = {
 };
 static const struct pseudo_dir sysv_dir = {.entries = sysv_entries};
 
+static const struct pseudo_entry tty_entries[] = {
+	PROC_FILE("drivers", 0444, proc_tty_drivers),
+	PROC_FILE("ldiscs", 0444, proc_tty_ldiscs),
+	{0},
+};
+static const struct pseudo_dir tty_dir = {.entries = tty_entries};
+
 static const struct pseudo_entry root_entries[] = {
 	PROC_LINK("self", self_link),
 	PROC_LINK("thread-self", thread_self_link),
@@ -71,6 +78,8 @@ static const struct pseudo_entry root_entries[] = {
 	PROC_FILE("cmdline", 0444, proc_command_line),
 	PROC_FILE("filesystems", 0444, proc_filesystems),
 	PROC_FILE("interrupts", 0444, proc_interrupts),
+	PROC_FILE("softirqs", 0444, proc_softirqs),
+	PROC_FILE("schedstat", 0444, proc_system_schedstat),
 	PROC_FILE("vmstat", 0444, proc_vmstat),
 	PROC_FILE("zoneinfo", 0444, proc_zoneinfo),
 	PROC_FILE("slabinfo", 0400, proc_slabinfo),
@@ -88,6 +97,7 @@ static const struct pseudo_entry root_entries[] = {
 	PROC_FILE("execdomains", 0444, proc_execdomains),
 	{.name = "kmsg", .mode = S_IFREG | 0400, .open = proc_kmsg_open},
 	PROC_DIR("pressure", 0555, &pressure_dir),
+	PROC_DIR("tty", 0555, &tty_dir),
 	{.name = "sys", .mode = S_IFDIR | 0555, .dir = &proc_sys_dir, .strict = true},
 	PROC_DIR("sysvipc", 0555, &sysv_dir),
 	PROC_DIR("cortado", 0555, &proc_cortado_dir),

@@ -74,6 +74,12 @@ static u64 kept_file_max = 0x7fffffffffffffff, kept_pipe_soft = 16384, kept_pipe
 static const u32 pid_max = PID_MAX, ngroups_max = 65536, cap_last_cap = CAP_LAST_CAP, overflow_id = 65534,
 		 nr_open = 1048576, threads_max = PID_MAX, poolsize = 256;
 static const u32 zero;
+static u32 kept_panic_on_oops, kept_ctrl_alt_del, kept_fatal_signals,
+	kept_rt_period = 1000000, kept_child_first, kept_shm_rmid, kept_oom_dump = 1, kept_laptop,
+	kept_page_cluster = 3, kept_stat_interval = 1, kept_extfrag = 500, kept_legacy_layout,
+	kept_watermark_scale = 10, kept_protected_fifos, kept_protected_regular;
+static u64 kept_rt_runtime = 950000, kept_dirty_bytes, kept_dirty_background_bytes,
+	   kept_user_reserve = 131072, kept_admin_reserve = 8192;
 
 /* kernel/ */
 
@@ -91,6 +97,22 @@ static int hostname_store(const struct pseudo_ctx *ctx __maybe_unused, const cha
 	const char *end = memchr(text, '\n', n);
 
 	return system_set_hostname(text, end ? (size_t)(end - text) : n);
+}
+
+static int domainname_show(struct seq *s, const struct pseudo_ctx *ctx __maybe_unused)
+{
+	char name[80];
+
+	system_domainname(name, sizeof name);
+	seq_printf(s, "%s\n", name);
+	return 0;
+}
+
+static int domainname_store(const struct pseudo_ctx *ctx __maybe_unused, const char *text, size_t n)
+{
+	const char *end = memchr(text, '\n', n);
+
+	return system_set_domainname(text, end ? (size_t)(end - text) : n);
 }
 
 static int core_pattern_show(struct seq *s, const struct pseudo_ctx *ctx __maybe_unused)
@@ -188,6 +210,15 @@ static const struct pseudo_entry kernel_entries[] = {
 	TEXT("osrelease", KERNEL_RELEASE "\n"),
 	TEXT("version", KERNEL_VERSION "\n"),
 	PROC_RW("hostname", 0644, hostname_show, hostname_store),
+	PROC_RW("domainname", 0644, domainname_show, domainname_store),
+	NUMBER("panic_on_oops", 0644, kept_panic_on_oops, 0, 1),
+	NUMBER("ctrl-alt-del", 0644, kept_ctrl_alt_del, 0, 1),
+	NUMBER("print-fatal-signals", 0644, kept_fatal_signals, 0, 1),
+	NUMBER("sched_rt_period_us", 0644, kept_rt_period, 1, 0x7fffffff),
+	NUMBER("sched_rt_runtime_us", 0644, kept_rt_runtime, 0, 0x7fffffff),
+	NUMBER("sched_child_runs_first", 0644, kept_child_first, 0, 1),
+	NUMBER("shm_rmid_forced", 0644, kept_shm_rmid, 0, 1),
+	TEXT("sched_rr_timeslice_ms", "100\n"),
 	NUMBER("pid_max", 0444, pid_max, 0, 0),
 	NUMBER("threads-max", 0444, threads_max, 0, 0),
 	NUMBER("ngroups_max", 0444, ngroups_max, 0, 0),
@@ -326,6 +357,17 @@ static const struct pseudo_entry vm_entries[] = {
 	NUMBER("oom_kill_allocating_task", 0644, kept_oom_allocating, 0, 1),
 	NUMBER("compact_memory", 0200, kept_compact, 0, 1),
 	NUMBER("zone_reclaim_mode", 0644, kept_zone_reclaim, 0, 7),
+	NUMBER("oom_dump_tasks", 0644, kept_oom_dump, 0, 1),
+	NUMBER("laptop_mode", 0644, kept_laptop, 0, 0x7fffffff),
+	NUMBER("page-cluster", 0644, kept_page_cluster, 0, 31),
+	NUMBER("stat_interval", 0644, kept_stat_interval, 0, 0x7fffffff),
+	NUMBER("extfrag_threshold", 0644, kept_extfrag, 0, 1000),
+	NUMBER("legacy_va_layout", 0644, kept_legacy_layout, 0, 1),
+	NUMBER("watermark_scale_factor", 0644, kept_watermark_scale, 1, 3000),
+	NUMBER("dirty_bytes", 0644, kept_dirty_bytes, 0, ~0ull),
+	NUMBER("dirty_background_bytes", 0644, kept_dirty_background_bytes, 0, ~0ull),
+	NUMBER("user_reserve_kbytes", 0644, kept_user_reserve, 0, ~0ull),
+	NUMBER("admin_reserve_kbytes", 0644, kept_admin_reserve, 0, ~0ull),
 	{0},
 };
 static const struct pseudo_dir vm_dir = {.entries = vm_entries, .extra = &vm_extra};
@@ -344,6 +386,28 @@ static int dentry_state_show(struct seq *s, const struct pseudo_ctx *ctx __maybe
 	u64 n = vfs_dentries_total();
 
 	seq_printf(s, "%llu\t%llu\t45\t0\t0\t0\n", (unsigned long long)n, (unsigned long long)n);
+	return 0;
+}
+
+static u64 inodes_total(void)
+{
+	struct slab_info c;
+
+	for (u32 i = 0; slab_info(i, &c); i++)
+		if (!strcmp(c.name, "inode"))
+			return c.used;
+	return 0;
+}
+
+static int inode_nr_show(struct seq *s, const struct pseudo_ctx *ctx __maybe_unused)
+{
+	seq_printf(s, "%llu\t0\n", (unsigned long long)inodes_total());
+	return 0;
+}
+
+static int inode_state_show(struct seq *s, const struct pseudo_ctx *ctx __maybe_unused)
+{
+	seq_printf(s, "%llu\t0\t0\t0\t0\t0\t0\n", (unsigned long long)inodes_total());
 	return 0;
 }
 
@@ -407,6 +471,11 @@ static const struct pseudo_entry fs_entries[] = {
 	NUMBER("protected_hardlinks", 0644, kept_protected_hardlinks, 0, 1),
 	NUMBER("protected_symlinks", 0644, kept_protected_symlinks, 0, 1),
 	NUMBER("suid_dumpable", 0644, suid_dumpable, 0, 2),
+	PROC_FILE("inode-nr", 0444, inode_nr_show),
+	PROC_FILE("inode-state", 0444, inode_state_show),
+	NUMBER("protected_fifos", 0644, kept_protected_fifos, 0, 2),
+	NUMBER("protected_regular", 0644, kept_protected_regular, 0, 2),
+	NUMBER("leases-enable", 0644, leases_enable, 0, 1),
 	NUMBER("lease-break-time", 0644, lease_break_time, 0, 0x7fffffff),
 	PROC_DIR("inotify", 0555, &inotify_dir),
 	PROC_DIR("epoll", 0555, &epoll_dir),

@@ -89,11 +89,61 @@ int proc_system_stat(struct seq *s, const struct pseudo_ctx *ctx __maybe_unused)
 		seq_printf(s, "cpu%u ", i);
 		cpu_line(s, &one);
 	}
-	seq_printf(s, "intr %llu\nctxt %llu\nbtime %llu\nprocesses %u\nprocs_running %u\nprocs_blocked %u\n",
+	seq_printf(s, "intr %llu\nctxt %llu\nbtime %llu\nprocesses %llu\nprocs_running %u\nprocs_blocked %u\n",
 		   (ull)interrupts_total(), (ull)t.switches,
-		   (ull)((clock_realtime() - clock_boottime()) / NSEC_PER_SEC), process_count(),
+		   (ull)((clock_realtime() - clock_boottime()) / NSEC_PER_SEC), (ull)forks_total(),
 		   sched_runnable(), sched_blocked());
 	seq_puts(s, "softirq 0 0 0 0 0 0 0 0 0 0 0\n");
+	return 0;
+}
+
+/* There are none: what they do on Linux is done by interrupts and threads. */
+int proc_softirqs(struct seq *s, const struct pseudo_ctx *ctx __maybe_unused)
+{
+	static const char *const names[] = {"HI",	"TIMER",   "NET_TX", "NET_RX",	"BLOCK",
+					    "IRQ_POLL", "TASKLET", "SCHED",  "HRTIMER", "RCU"};
+
+	seq_puts(s, "                    ");
+	for (unsigned i = 0; i < cpu_count; i++)
+		seq_printf(s, "CPU%-8u", i);
+	for (size_t n = 0; n < ARRAY_SIZE(names); n++) {
+		seq_printf(s, "\n%12s:", names[n]);
+		for (unsigned i = 0; i < cpu_count; i++)
+			seq_puts(s, "          0");
+	}
+	seq_putc(s, '\n');
+	return 0;
+}
+
+/* Of each CPU: how long it ran threads, how long they waited (which nobody counts), and their turns. */
+int proc_system_schedstat(struct seq *s, const struct pseudo_ctx *ctx __maybe_unused)
+{
+	seq_printf(s, "version 15\ntimestamp %llu\n", (ull)to_ticks(clock_boottime()));
+	for (unsigned i = 0; i < cpu_count; i++) {
+		struct cpu_times t;
+
+		cpu_times(i, &t);
+		seq_printf(s, "cpu%u 0 0 0 0 0 0 %llu 0 %llu\n", i, (ull)(t.user + t.system),
+			   (ull)t.switches);
+	}
+	return 0;
+}
+
+int proc_tty_drivers(struct seq *s, const struct pseudo_ctx *ctx __maybe_unused)
+{
+	seq_puts(s, "/dev/tty             /dev/tty        5       0 system:/dev/tty\n"
+		    "/dev/console         /dev/console    5       1 system:console\n"
+		    "/dev/ptmx            /dev/ptmx       5       2 system\n"
+		    "serial               /dev/ttyS       4 64-67 serial\n"
+		    "hvc                  /dev/hvc      229 0-7 system\n"
+		    "pty_slave            /dev/pts      136 0-1048575 pty:slave\n"
+		    "pty_master           /dev/ptm      128 0-1048575 pty:master\n");
+	return 0;
+}
+
+int proc_tty_ldiscs(struct seq *s, const struct pseudo_ctx *ctx __maybe_unused)
+{
+	seq_puts(s, "n_tty       0\n");
 	return 0;
 }
 

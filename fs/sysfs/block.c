@@ -30,17 +30,45 @@ DEVICE_ATTR(dev_show, "254:%llu", (unsigned long long)ctx->num * 16)
 DEVICE_ATTR(serial_show, "%s", bd->serial)
 DEVICE_ATTR(sector_show, "%u", bd->sector_size)
 
+static int uevent_show(struct seq *s, const struct pseudo_ctx *ctx)
+{
+	const struct block_device *bd = device(ctx->num);
+
+	if (!bd)
+		return -ENODEV;
+	seq_printf(s, "MAJOR=254\nMINOR=%llu\nDEVNAME=%s\nDEVTYPE=disk\n", (unsigned long long)ctx->num * 16,
+		   bd->name);
+	return 0;
+}
+
 static const struct pseudo_entry queue_entries[] = {
-	ATTR("logical_block_size", sector_show), ATTR("physical_block_size", sector_show),
-	ATTR("hw_sector_size", sector_show),	 ATTR_TEXT("rotational", "0\n"),
-	ATTR_TEXT("scheduler", "[none]\n"),	 {0},
+	ATTR("logical_block_size", sector_show),
+	ATTR("physical_block_size", sector_show),
+	ATTR("hw_sector_size", sector_show),
+	ATTR_TEXT("rotational", "0\n"),
+	ATTR_TEXT("scheduler", "[none]\n"),
+	ATTR("minimum_io_size", sector_show),
+	ATTR_TEXT("optimal_io_size", "0\n"),
+	ATTR_TEXT("discard_granularity", "0\n"),
+	ATTR_TEXT("discard_max_bytes", "0\n"),
+	ATTR_TEXT("discard_zeroes_data", "0\n"),
+	ATTR_TEXT("write_same_max_bytes", "0\n"),
+	ATTR_TEXT("add_random", "0\n"),
+	ATTR_TEXT("nr_requests", "256\n"),
+	ATTR_TEXT("read_ahead_kb", "128\n"),
+	ATTR_TEXT("zoned", "none\n"),
+	ATTR_TEXT("dax", "0\n"),
+	{0},
 };
 static const struct pseudo_dir queue_dir = {.entries = queue_entries};
 static const struct pseudo_entry block_entries[] = {
-	ATTR("size", size_show),       ATTR("ro", ro_show),
-	ATTR("dev", dev_show),	       ATTR("serial", serial_show),
-	ATTR_TEXT("removable", "0\n"), ATTR_TEXT("range", "16\n"),
-	DIR("queue", &queue_dir),      {0},
+	ATTR("size", size_show),	 ATTR("ro", ro_show),
+	ATTR("dev", dev_show),		 ATTR("serial", serial_show),
+	ATTR_TEXT("removable", "0\n"),	 ATTR_TEXT("range", "16\n"),
+	ATTR("uevent", uevent_show),	 ATTR_TEXT("alignment_offset", "0\n"),
+	ATTR_TEXT("hidden", "0\n"),	 ATTR_TEXT("discard_alignment", "0\n"),
+	ATTR_TEXT("ext_range", "256\n"), ATTR_TEXT("capability", "0\n"),
+	DIR("queue", &queue_dir),	 {0},
 };
 static const struct pseudo_dir block_dir = {.entries = block_entries};
 static const struct pseudo_entry block_entry = DIR(NULL, &block_dir);
@@ -71,3 +99,37 @@ static bool block_list(const struct pseudo_ctx *ctx, u64 *cursor, struct pseudo_
 }
 
 const struct pseudo_dir sysfs_block = {.find = block_lookup, .next = block_list};
+
+/* ---- /sys/dev/block: MAJOR:MINOR leads to the device ---- */
+
+static ssize_t number_link(const struct pseudo_ctx *ctx, char *buf, size_t size)
+{
+	const struct block_device *bd = device(ctx->num);
+
+	return bd ? scnprintf(buf, size, "../../block/%s", bd->name) : -ENODEV;
+}
+
+static const struct pseudo_entry number_entry = {.mode = S_IFLNK | 0777, .readlink = number_link};
+
+static int number_lookup(const struct pseudo_ctx *ctx, const char *name, size_t len, struct pseudo_found *out)
+{
+	u64 minor;
+
+	if (!sysfs_numbered(name, len, "254:", &minor) || minor % 16 || !device(minor / 16))
+		return -ENOENT;
+	out->entry = &number_entry;
+	out->ctx.num = minor / 16;
+	return 0;
+}
+
+static bool number_list(const struct pseudo_ctx *ctx, u64 *cursor, struct pseudo_found *out)
+{
+	if (!device(*cursor))
+		return false;
+	out->entry = &number_entry;
+	out->ctx.num = *cursor;
+	snprintf(out->name, sizeof out->name, "254:%llu", (unsigned long long)(*cursor)++ * 16);
+	return true;
+}
+
+const struct pseudo_dir sysfs_dev_block = {.find = number_lookup, .next = number_list};

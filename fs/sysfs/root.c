@@ -30,7 +30,9 @@ bool sysfs_numbered(const char *name, size_t len, const char *prefix, u64 *n)
 
 const struct pseudo_dir sysfs_empty;
 
-static const struct pseudo_entry class_entries[] = {DIR("net", &sysfs_net), DIR("block", &sysfs_block), {0}};
+static const struct pseudo_entry class_entries[] = {
+	DIR("net", &sysfs_net),		    DIR("block", &sysfs_block), DIR("hwmon", &sysfs_empty),
+	DIR("power_supply", &sysfs_empty), DIR("thermal", &sysfs_empty), {0}};
 static const struct pseudo_dir class_dir = {.entries = class_entries};
 
 static const struct pseudo_entry system_entries[] = {DIR("cpu", &sysfs_cpu), DIR("node", &sysfs_node), {0}};
@@ -47,9 +49,13 @@ static const struct pseudo_dir firmware_dir = {.entries = firmware_entries};
 static const struct pseudo_entry fs_entries[] = {DIR("cgroup", &sysfs_empty), {0}};
 static const struct pseudo_dir fs_dir = {.entries = fs_entries};
 
+static const struct pseudo_entry dev_entries[] = {
+	DIR("block", &sysfs_dev_block), DIR("char", &sysfs_empty), {0}};
+static const struct pseudo_dir dev_dir = {.entries = dev_entries};
+
 static const struct pseudo_entry root_entries[] = {
 	DIR("block", &sysfs_block),   DIR("bus", &sysfs_empty),
-	DIR("class", &class_dir),     DIR("dev", &sysfs_empty),
+	DIR("class", &class_dir),     DIR("dev", &dev_dir),
 	DIR("devices", &devices_dir), DIR("firmware", &firmware_dir),
 	DIR("fs", &fs_dir),	      DIR("kernel", &sysfs_kernel),
 	DIR("module", &sysfs_empty),  {0},

@@ -35,5 +35,5 @@ extern const struct pseudo_dir sysfs_empty;
 extern const struct pseudo_dir sysfs_cpu, sysfs_node; /* cpu.c */
 extern const struct pseudo_dir sysfs_kernel;	      /* kernel.c */
 extern const struct pseudo_dir sysfs_net;	      /* net.c */
-extern const struct pseudo_dir sysfs_block;	      /* block.c */
+extern const struct pseudo_dir sysfs_block, sysfs_dev_block; /* block.c */
 extern const struct pseudo_dir sysfs_fwcfg;	      /* fwcfg.c */

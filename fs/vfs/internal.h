@@ -317,6 +317,7 @@ void notify_name(struct inode *dir, u32 mask, u32 cookie, const char *name, bool
 
 /* anon.c: attributes of a file without an inode: eventfd, epoll, sockets ... */
 void anon_getattr(const struct file *f, struct statx *out);
+bool path_is_ns(const struct path *p); /* nsfs.c */
 /* anon.c: a path to I (whose reference is taken over) that shows as "/NAME (deleted)". -ENOMEM. */
 int path_set_nameless(struct path *out, struct mount *m, const char *name, struct inode *i);
 

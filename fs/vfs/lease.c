@@ -13,6 +13,7 @@
 #include "kernel/sched.h"
 
 u32 lease_break_time = 45; /* seconds: /proc/sys/fs/lease-break-time */
+u32 leases_enable = 1;
 
 static DEFINE_MUTEX(lease_lock);
 static DEFINE_WAITQ(lease_waitq); /* who breaks one sleeps here until it changes */
@@ -131,6 +132,8 @@ int lease_set(int fd, struct file *f, u64 type)
 	if (!named || (named->uid != creds_fs().uid && !process_capable(CAP_LEASE)))
 		return named ? -EACCES : -EINVAL;
 	if (!S_ISREG(named->mode) || (type != F_RDLCK && type != F_WRLCK && type != F_UNLCK))
+		return -EINVAL;
+	if (type != F_UNLCK && !leases_enable)
 		return -EINVAL;
 	if (type != F_UNLCK) {
 		new = kzalloc(sizeof *new);

@@ -109,6 +109,12 @@ char *path_text(const struct path *p, char *buf, size_t size)
 	char *pos;
 	size_t room = size;
 
+	if (unlikely(path_is_ns(p))) {
+		if (p->dentry->len >= size)
+			return ERR_PTR(-ENAMETOOLONG);
+		memcpy(buf, p->dentry->name, p->dentry->len + 1);
+		return buf;
+	}
 	if (path_unlinked(p)) {
 		if (size < sizeof deleted + 1)
 			return ERR_PTR(-ENAMETOOLONG);

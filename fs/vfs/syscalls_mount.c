@@ -107,7 +107,19 @@ SYSCALL_DEFINE2(umount2, const char __app *, name, u32, flags)
 
 SYSCALL_DEFINE2(pivot_root, const char __app *, new_root, const char __app *, put_old)
 {
-	return process_capable(CAP_SYS_ADMIN) ? -EINVAL : -EPERM;
+	struct path new, old;
+	int err;
+
+	if (!process_capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	err = walk_app_path(AT_FDCWD, new_root, WALK_FOLLOW | WALK_DIRECTORY, &new);
+	if (err)
+		return err;
+	err = walk_app_path(AT_FDCWD, put_old, WALK_FOLLOW | WALK_DIRECTORY, &old);
+	if (!err)
+		path_put(&old);
+	path_put(&new);
+	return err ? err : -EINVAL; /* the root is the first mount, which hangs nowhere and stays */
 }
 
 SYSCALL_DEFINE2(swapon, const char __app *, name, int, flags)

@@ -20,6 +20,11 @@ DEFINE_COUNTER(threads_created, "threads created by clone");
 DEFINE_COUNTER(processes_created, "processes created by clone");
 DEFINE_COUNTER(clone_no_memory, "clone failed for lack of memory");
 
+u64 forks_total(void)
+{
+	return counter_read(&threads_created) + counter_read(&processes_created);
+}
+
 #define CLONE_NAMESPACES                                                                               \
 	(CLONE_NEWTIME | CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | \
 	 CLONE_NEWPID | CLONE_NEWNET)

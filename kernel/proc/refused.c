@@ -4,6 +4,7 @@
  * anywhere is ENOSYS. */
 #include "arch/syscall.h"
 #include "fs/file.h"
+#include "fs/vfs.h"
 #include "kernel/syscall.h"
 #include "proc.h"
 #include <linux/capability.h>
@@ -77,11 +78,15 @@ SYSCALL_DEFINE1(unshare, u64, flags)
 SYSCALL_DEFINE2(setns, int, fd, int, nstype)
 {
 	struct file *f = fd_get(fd);
+	int kind;
 
 	if (!f)
 		return -EBADF;
+	kind = ns_file_type(f);
 	file_put(f);
-	return -EINVAL; /* no descriptor names a namespace */
+	if (!kind || (nstype && nstype != kind) || kind == CLONE_NEWUSER)
+		return -EINVAL; /* nobody enters a user name space that he is in */
+	return process_capable(CAP_SYS_ADMIN) ? 0 : -EPERM; /* there is one of each kind */
 }
 
 SYSCALL_DEFINE1(iopl, unsigned, level)

@@ -58,6 +58,21 @@ int system_set_hostname(const char *name, size_t len)
 	return 0;
 }
 
+void system_domainname(char *buf, size_t size)
+{
+	spin_lock(&names_lock);
+	str_copy(buf, domainname, size);
+	spin_unlock(&names_lock);
+}
+
+int system_set_domainname(const char *name, size_t len)
+{
+	if (len > __NEW_UTS_LEN)
+		return -EINVAL;
+	set_name(domainname, name, len);
+	return 0;
+}
+
 SYSCALL_DEFINE1(uname, struct new_utsname __app *, buf)
 {
 	struct new_utsname u;

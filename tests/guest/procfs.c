@@ -442,3 +442,69 @@ TEST(fd_links_of_nameless_files)
 	}
 	close(pair[1]);
 }
+
+TEST(name_spaces_are_files)
+{
+	struct stat a, b;
+	char link[64] = "";
+
+	EXPECT_EQ(stat("/proc/self/ns/net", &a), 0);
+	EXPECT_EQ(stat("/proc/thread-self/ns/net", &b), 0);
+	EXPECT(a.st_ino == b.st_ino && a.st_dev == b.st_dev && S_ISREG(a.st_mode));
+	EXPECT_EQ(stat("/proc/self/ns/uts", &b), 0);
+	EXPECT(a.st_ino != b.st_ino && a.st_dev == b.st_dev);
+	int fd = open("/proc/self/ns/net", O_RDONLY);
+	EXPECT(fd >= 0);
+	EXPECT_EQ(ioctl(fd, 0xb703), 0x40000000); // NS_GET_NSTYPE: CLONE_NEWNET
+	snprintf(text, sizeof text, "/proc/self/fd/%d", fd);
+	EXPECT(readlink(text, link, sizeof link - 1) > 0);
+	EXPECT_EQ(strncmp(link, "net:[", 5), 0);
+	EXPECT_EQ(strtoul(link + 5, NULL, 10), a.st_ino);
+	EXPECT_ERR(syscall(SYS_setns, fd, 0x04000000), EINVAL); // another kind
+	if (!geteuid())
+		EXPECT_EQ(syscall(SYS_setns, fd, 0), 0); // where one is already
+	close(fd);
+	EXPECT_ERR(syscall(SYS_setns, 0, 0), EINVAL);
+}
+
+// The numbers of a mapped file in maps are those of stat(2).
+TEST(maps_and_stat_agree)
+{
+	unsigned long long ino;
+	unsigned major, minor;
+	struct stat st;
+	char *line;
+
+	EXPECT(slurp("/proc/self/maps") > 0);
+	EXPECT(sscanf(text, "%*s %*s %*s %x:%x %llu", &major, &minor, &ino) == 3);
+	EXPECT_EQ(stat("/proc/self/exe", &st), 0);
+	EXPECT_EQ(ino, st.st_ino);
+	EXPECT(major == (st.st_dev >> 8 & 0xfff) && minor == ((st.st_dev & 0xff) | (st.st_dev >> 12 & 0xfff00)));
+	EXPECT((line = strstr(text, "[vdso]")) != NULL);
+}
+
+// What has been forked so far, not what there is.
+TEST(forks_are_counted)
+{
+	EXPECT(slurp("/proc/stat") > 0);
+	long long before = atoll(strstr(text, "processes ") + 10);
+
+	for (int i = 0; i < 3; i++)
+		if (!fork())
+			_exit(0);
+	while (wait(NULL) > 0)
+		;
+	EXPECT(slurp("/proc/stat") > 0);
+	EXPECT(atoll(strstr(text, "processes ") + 10) >= before + 3);
+}
+
+TEST(more_figures)
+{
+	EXPECT(slurp("/proc/softirqs") > 0 && strstr(text, "NET_RX:"));
+	EXPECT(slurp("/proc/tty/drivers") > 0 && strstr(text, "/dev/pts"));
+	if (!access("/proc/schedstat", F_OK)) // a kernel may do without
+		EXPECT(slurp("/proc/schedstat") > 0 && !strncmp(text, "version 1", 9) && strstr(text, "cpu0 "));
+	EXPECT(slurp("/proc/sys/kernel/domainname") > 0);
+	EXPECT(slurp("/proc/sys/fs/inode-nr") > 0 && atoll(text) > 0);
+	EXPECT(slurp("/proc/sys/fs/leases-enable") > 0 && atoi(text) == 1);
+}

@@ -123,6 +123,7 @@ int file_set_anon_inode(struct file *f, u32 mode);
 int file_anon_path(const struct file *f, struct path *out);
 
 extern u32 lease_break_time; /* seconds: /proc/sys/fs/lease-break-time */
+extern u32 leases_enable;    /* /proc/sys/fs/leases-enable */
 
 /* Kernel-side I/O on an open file. */
 ssize_t file_read(struct file *f, void *buf, size_t n, u64 *pos);

@@ -211,6 +211,9 @@ char *path_text(const struct path *p, char *buf, size_t size);
  * tells whether P lies below ROOT. */
 char *path_text_at(const struct path *p, const struct path *root, char *buf, size_t size, bool *reachable);
 bool path_unlinked(const struct path *p);
+/* A path to the name space of inode number INO, of which /proc/PID/ns tells; it shows as NAME. -ENOMEM. */
+int ns_path(struct path *out, const char *name, u64 ino);
+int ns_file_type(const struct file *f);	    /* CLONE_NEW* of an open one; 0: it is none */
 u32 path_mount_flags(const struct path *p); /* MS_NOEXEC, MS_NOSUID ... of the mount it lies in */
 
 /* Open PATH relative to DIRFD (AT_FDCWD); the kernel's side of openat, for execveat and others. ERR_PTR. */

@@ -132,6 +132,9 @@ const char *process_last_fault(void);
 /* uname's node name (a copy); set by sethostname and the `hostname=` word. */
 void system_hostname(char *buf, size_t size);
 int system_set_hostname(const char *name, size_t len);
+void system_domainname(char *buf, size_t size);
+int system_set_domainname(const char *name, size_t len);
+u64 forks_total(void); /* processes and threads that applications made so far */
 
 /* Start pid 1 from PATH (looked up in the mounted root) with ARGV and ENVP (kernel strings, NULL-terminated)
  * and FILES as its descriptors 0-2 (references are taken). Boot's last step. */
