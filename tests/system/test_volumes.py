@@ -99,7 +99,7 @@ def test_more_than_memory(launch, shared):
     with open(shared / "in", "wb") as f:
         for i in range(300):
             f.write(i.to_bytes(8, "little") + block[8:])
-    r = sh(launch, ["%s:/v" % shared], "cd /v; dd if=in of=out bs=1M count=150 2>/dev/null & dd if=in of=out bs=64k skip=2400 seek=2400 conv=notrunc 2>/dev/null; wait", timeout=150, more=["-m", "64M"])
+    r = sh(launch, ["%s:/v" % shared], "cd /v; dd if=in of=out bs=1M count=150 conv=notrunc 2>/dev/null & dd if=in of=out bs=64k skip=2400 seek=2400 conv=notrunc 2>/dev/null; wait", timeout=150, more=["-m", "64M"])
     assert r.status == 0, r
     assert _digest(shared / "in") == _digest(shared / "out")
 
