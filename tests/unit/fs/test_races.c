@@ -22,6 +22,7 @@
 
 static _Atomic long unexpected;
 static _Atomic bool stop;
+static struct thread *starter; /* whose descriptors and directories all share */
 
 static u32 next(u32 *r)
 {
@@ -63,6 +64,8 @@ static void worker(void *arg)
 	struct statx x;
 	long fd;
 
+	current->files = starter->files;
+	current->fs = starter->fs;
 	for (int k = 0; k < ROUNDS; k++) {
 		name(&r, a);
 		name(&r, b);
@@ -174,6 +177,7 @@ static void race(const char *type, const char *options)
 	heap = host_heap_live();
 	pages = host_pages_live();
 	assert_int_equal(SYS(mount, "r", "/race", type, 0, options), 0);
+	starter = current;
 	stop = false;
 	unexpected = 0;
 	for (uintptr_t k = 0; k < THREADS; k++)
