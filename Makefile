@@ -25,13 +25,16 @@ LTO_OBJS := $(filter $(addprefix $(BUILD)/obj/,kernel/sched/% kernel/syscall/dis
 	$(addprefix kernel/arch/$(ARCH)/,cpu/cpu.c.o cpu/fpu.c.o cpu/thread.c.o mm/app.c.o time/clock.c.o)),$(filter %.c.o,$(OBJS)))
 
 # What runs often is optimised for speed, everything else for size.
-FAST := $(addprefix kernel/,arch/% drivers/block drivers/virtio/blk drivers/virtio/net drivers/virtio/net_% drivers/virtio/queue% \
-		ipc/epoll% ipc/eventfd ipc/pipe ipc/poll% ipc/select ipc/timerfd lib/% \
-		mm/access mm/buddy mm/fault% mm/fork mm/gap mm/kmalloc mm/m% mm/page% mm/reclaim mm/rmap mm/slab mm/thp mm/tlb mm/vm% mm/zap \
-		proc/clone proc/signal% sched/% syscall/dispatch time/clocks time/nanosleep) \
-	$(addprefix fs/,erofs/% tmpfs/% vfs/dcache vfs/fdtable vfs/file vfs/inode vfs/open vfs/pagecache% vfs/path vfs/permission \
-		vfs/radix vfs/readahead vfs/rw vfs/syscalls_rw vfs/syscalls_stat vfs/walk) \
-	$(addprefix net/,core/% ipv4/% ipv6/ip6_% socket/file socket/inet socket/queue socket/socket socket/syscalls_% tcp/% udp/% unix/%)
+FAST := $(addprefix kernel/,$(addprefix arch/$(ARCH)/,cpu/cpu cpu/fpu cpu/thread irq/apic irq/irq mm/% signal time/clock) \
+		drivers/block drivers/virtio/blk drivers/virtio/net_rx drivers/virtio/net_tx drivers/virtio/queue% \
+		ipc/epoll% ipc/eventfd ipc/pipe ipc/poll% ipc/select lib/builtins lib/iter lib/rbtree lib/siphash lib/string \
+		mm/access mm/buddy mm/fault% mm/fork mm/gap mm/kmalloc mm/madvise mm/m%map mm/mprotect mm/page% mm/rmap mm/slab mm/thp \
+		mm/tlb mm/vm% mm/zap proc/clone proc/signal_deliver proc/signal_send sched/% syscall/dispatch time/clocks time/nanosleep) \
+	$(addprefix fs/,erofs/d% erofs/lz4 erofs/zmap tmpfs/dir tmpfs/file vfs/dcache vfs/fdtable vfs/file vfs/inode vfs/open \
+		vfs/pagecache% vfs/path vfs/permission vfs/radix vfs/readahead vfs/rw vfs/syscalls_rw vfs/syscalls_stat vfs/walk) \
+	$(addprefix net/,core/checksum core/device core/gso core/loopback core/packet core/ports core/route core/stack ipv4/ip4_% \
+		ipv6/ip6_% socket/file socket/inet socket/queue socket/socket socket/syscalls_% tcp/% udp/udp_% unix/unix_message \
+		unix/unix_socket)
 FAST_OBJS := $(filter $(FAST:%=$(BUILD)/obj/%.c.o),$(OBJS))
 
 # The Linux ABI's structures and numbers come from linux-libc-dev; nothing else of /usr/include is visible.
@@ -48,7 +51,7 @@ CFLAGS := -std=gnu17 -Os -g -ffreestanding -fno-strict-aliasing -fno-common -fwr
 	-Wall -Wextra -Werror -Wno-unused-parameter -Wmissing-prototypes -Wstrict-prototypes -Wvla \
 	$(if $(DEBUG),-DDEBUG) $(INCLUDES)
 LDFLAGS := -nostdlib -static-pie -Wl,--no-dynamic-linker,-z,text,-z,norelro,-z,noexecstack,-z,pack-relative-relocs,--gc-sections,--build-id=none \
-	-Wl,-T,kernel/arch/$(ARCH)/kernel.ld -Wl,-z,max-page-size=4096
+	-Wl,-T,kernel/arch/$(ARCH)/kernel.ld -Wl,-z,max-page-size=4096,-O2
 
 .PHONY: all objs clean check-percpu check-docs compile_commands.json
 all: $(BUILD)/kernel.elf
@@ -59,7 +62,7 @@ $(BUILD)/kernel.debug.elf: $(OBJS) kernel/arch/$(ARCH)/kernel.ld
 	$(CC) $(CFLAGS) -O2 $(LTO) $(LDFLAGS) -o $@ $(OBJS)
 
 $(LTO_OBJS): CFLAGS += $(LTO)
-$(FAST_OBJS): CFLAGS += -O2
+$(FAST_OBJS): CFLAGS += -O2 -falign-jumps=1 -falign-loops=1 -falign-labels=1
 
 # Per-CPU accesses that GCC compiled without their segment; stale generated documents.
 check-percpu: $(BUILD)/kernel.debug.elf

@@ -304,15 +304,16 @@ static int set_through(struct inode *i, struct p9_fid *f, const struct p9_setatt
 /* Write zeros over [AT, END) of an open file. */
 static int write_zeros(struct p9_fid *f, u64 at, u64 end)
 {
-	static const u8 zeros[PAGE_SIZE];
-	ssize_t n = 0;
+	void *zeros = kzalloc(PAGE_SIZE);
+	ssize_t n = zeros ? 0 : -ENOMEM;
 
 	while (at < end && n >= 0) {
-		n = p9_write(f, at, zeros, (u32)min(end - at, (u64)sizeof zeros));
+		n = p9_write(f, at, zeros, (u32)min(end - at, PAGE_SIZE));
 		at += n > 0 ? (u64)n : 0;
 		if (!n)
 			n = -EIO;
 	}
+	kfree(zeros);
 	return n < 0 ? (int)n : 0;
 }
 
