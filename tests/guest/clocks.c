@@ -113,10 +113,15 @@ TEST(never_backwards)
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static int order[8], woken;
+static long first_wake; // ns
 
 static void *sleeper(void *arg)
 {
-	pause_ms(40 + 60 * (long)arg);
+	long ns = first_wake + 60000000 * (long)arg;
+	struct timespec until = {ns / 1000000000, ns % 1000000000};
+
+	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL))
+		;
 	pthread_mutex_lock(&lock);
 	order[woken++] = (int)(long)arg;
 	pthread_mutex_unlock(&lock);
@@ -129,6 +134,7 @@ TEST(sleepers_wake_in_order)
 	static const long starts[6] = {5, 1, 3, 0, 4, 2};
 
 	woken = 0;
+	first_wake = (long)((at(CLOCK_MONOTONIC) + 0.3) * 1e9); // all sleep by then
 	for (int i = 0; i < 6; i++)
 		pthread_create(&t[i], NULL, sleeper, (void *)starts[i]);
 	for (int i = 0; i < 6; i++)
