@@ -167,7 +167,7 @@ static void count(struct census *c)
 	fclose(f);
 }
 
-static bool grown(const char *what, const struct census *a, const struct census *b)
+static bool grown(const char *what, const struct census *a, const struct census *b, bool say)
 {
 	bool bad = false;
 
@@ -177,8 +177,10 @@ static bool grown(const char *what, const struct census *a, const struct census 
 		while (k < a->n && strcmp(a->of[k].name, b->of[i].name))
 			k++;
 		if (k < a->n && b->of[i].live - a->of[k].live >= SWEEPS) {
-			printf("not ok %s: %ld more objects of %s (%ld to %ld)\n", what,
-			       b->of[i].live - a->of[k].live, b->of[i].name, a->of[k].live, b->of[i].live);
+			if (say)
+				printf("not ok %s: %ld more objects of %s (%ld to %ld)\n", what,
+				       b->of[i].live - a->of[k].live, b->of[i].name, a->of[k].live,
+				       b->of[i].live);
 			bad = true;
 		}
 	}
@@ -223,7 +225,10 @@ int main(int argc, char **argv)
 		for (int i = 0; i < SWEEPS && n >= 0; i++)
 			n = sweep(op);
 		count(&after);
-		if (n < 0 || grown(op->name, &before, &after))
+		// A busy host delays what frees in the background; what has leaked stays.
+		for (int i = 0; i < 20 && grown(op->name, &before, &after, false); i++)
+			count(&after);
+		if (n < 0 || grown(op->name, &before, &after, true))
 			failed++;
 		else
 			printf("ok %s: %d allocations\n", op->name, n);

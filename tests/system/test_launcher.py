@@ -10,6 +10,7 @@ import shutil
 import socket
 import subprocess
 import threading
+import time
 
 import pytest
 
@@ -162,13 +163,31 @@ def test_as_java(case, apps, agent):
     words = words.split() if isinstance(words, str) else words
     expected = _run([HOME + "/bin/java"] + words, apps, env)
     got = _run(OURS + words, apps, dict(env, CORTADO_GLUE=agent[0]))
-    assert got == expected
+    assert _comparable(got) == _comparable(expected)
+
+
+def _comparable(result):
+    """Whether memory's end has a stack trace depends on what is left at that moment."""
+    status, out, err = result
+    return status, out, re.sub(r"(OutOfMemoryError: .*\n)(\tat .*\n)*", r"\1", err)
 
 
 def test_the_control_connection_is_there(apps, agent):
     for words in (["-server", "-cp", "cls", "Main"], ["-p", "mods", "-m", "org.example/org.example.App"], ["-jar", JAR]):
-        _run(OURS + words, apps, {"CORTADO_GLUE": agent[0]})
-    assert [h["params"]["runtime"] for h in agent[1].hellos] == ["java"] * 3
+        known = len(agent[1].hellos)
+        with subprocess.Popen(OURS + words, cwd=apps, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
+                              env={"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "CORTADO_GLUE": agent[0]}) as java:
+            assert _until(lambda: len(agent[1].hellos) > known), words
+            java.communicate(timeout=60)  # it waits for the end of its input
+        assert agent[1].hellos[-1]["params"]["runtime"] == "java" and java.returncode == 0
+
+
+def _until(condition, seconds=60):
+    for _ in range(seconds * 20):
+        if condition():
+            return True
+        time.sleep(0.05)
+    return False
 
 
 def test_archives_that_java_made(apps, agent):

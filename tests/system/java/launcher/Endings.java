@@ -24,7 +24,8 @@ public final class Endings {
     }
 
     public static void main(String[] args) throws Exception {
-        Runtime.getRuntime().addShutdownHook(new Thread(() -> System.out.println("hook")));
+        Thread hook = new Thread(() -> System.out.println("hook"));
+        Runtime.getRuntime().addShutdownHook(hook);
         switch (args[0]) {
             case "throw" -> throw new IllegalStateException("on purpose", new RuntimeException("the cause"));
             case "handler" -> {
@@ -41,8 +42,8 @@ public final class Endings {
             case "exit" -> System.exit(7);
             case "halt" -> Runtime.getRuntime().halt(9);
             case "halt-in-hook" -> {
+                Runtime.getRuntime().removeShutdownHook(hook); // hooks run side by side
                 Runtime.getRuntime().addShutdownHook(new Thread(() -> Runtime.getRuntime().halt(11)));
-                Thread.sleep(10);
             }
             case "lingering" -> new Thread(() -> {
                 try {

@@ -5,7 +5,7 @@ package org.example;
 public final class App {
     private App() {}
 
-    public static void main(String[] args) {
-        System.out.println(App.class.getModule() + " " + args.length);
+    public static void main(String[] args) throws Exception {
+        System.out.println(App.class.getModule() + " " + args.length + " in: " + new String(System.in.readAllBytes()));
     }
 }
