@@ -21,6 +21,7 @@
 #define REQUEST_SECONDS	  10
 
 static struct MHD_Daemon *daemon_;
+static unsigned connections;
 static struct loop_timer *mhd_timer;
 
 /* A connection may send a byte now and then, but a whole request has to come in REQUEST_SECONDS: otherwise a
@@ -248,6 +249,7 @@ static void on_connection(void *cls, struct MHD_Connection *connection, void **c
 	struct deadline *d = *context;
 
 	(void)cls;
+	connections += what == MHD_CONNECTION_NOTIFY_STARTED ? 1 : -1;
 	if (what == MHD_CONNECTION_NOTIFY_STARTED) {
 		*context = d = calloc(1, sizeof *d);
 		if (!d)
@@ -332,19 +334,29 @@ static void arm_timer(void)
 							     : NULL;
 }
 
+/* At its limit libmicrohttpd does not watch the listening socket, and only the beginning of a run takes it back:
+ * after a run that ended many connections at once nothing else would begin another. */
+static void run(void)
+{
+	bool full = connections == HTTP_CONNECTION_LIMIT;
+
+	MHD_run(daemon_);
+	if (full && connections < HTTP_CONNECTION_LIMIT)
+		MHD_run(daemon_);
+	arm_timer();
+}
+
 static void run_mhd(void *unused)
 {
 	(void)unused;
 	mhd_timer = NULL;
-	MHD_run(daemon_);
-	arm_timer();
+	run();
 }
 
 static void mhd_event(void *unused, uint32_t events)
 {
 	(void)unused, (void)events;
-	MHD_run(daemon_);
-	arm_timer();
+	run();
 }
 
 bool http_start(const struct agent *agent)

@@ -4,6 +4,7 @@ import http.client
 import json
 import re
 import select
+import signal
 import socket
 import sys
 
@@ -188,6 +189,20 @@ def test_clients_that_never_finish_keep_nobody_out(agent):
         except ConnectionError:
             pass
     assert a.json("/v1/app")["state"] in ("starting", "running")
+
+
+def test_a_full_house_that_leaves_at_once(agent):
+    a = agent(["/bin/sleep", "60"])
+    a.until(lambda app: app["pid"])
+    crowd = [socket.create_connection(("127.0.0.1", a.port), timeout=DEADLINE) for _ in range(64)]
+    for s in crowd:
+        s.sendall(b"GET /v1/app HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert s.recv(9) == b"HTTP/1.1 "
+    a.process.send_signal(signal.SIGSTOP)  # so that it sees all of them go in one look
+    for s in crowd:
+        s.close()
+    a.process.send_signal(signal.SIGCONT)
+    assert a.json("/v1/app")["pid"]
 
 
 def test_openapi(agent):
