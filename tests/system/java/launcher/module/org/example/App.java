@@ -6,6 +6,7 @@ public final class App {
     private App() {}
 
     public static void main(String[] args) throws Exception {
-        System.out.println(App.class.getModule() + " " + args.length + " in: " + new String(System.in.readAllBytes()));
+        System.out.println(App.class.getModule() + " " + args.length);
+        System.in.readAllBytes(); // until whoever started it has seen enough
     }
 }
