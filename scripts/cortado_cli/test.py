@@ -18,7 +18,7 @@ from . import kernel, paths, ui
 from .errors import FAILED, CortadoError, HostLacks, UsageError
 
 _WORKERS = 2
-_LONG = ["test_services.py", "test_network.py", "test_run.py", "test_java.py"]  # begun first, so that none of them runs alone at the end
+_LONG = ["test_network.py", "test_services.py", "test_stress.py", "test_java.py", "test_run.py"]  # begun first, so that none of them runs alone at the end
 _SHOWN = 60  # lines of a failing suite
 
 
