@@ -2,6 +2,7 @@
 // What clone(2), clone3(2), unshare(2) and close_range(2) share and do not share, between threads, too.
 #include "abi.h"
 #include <linux/close_range.h>
+#include <linux/futex.h>
 #include <linux/kcmp.h>
 #include <linux/sched.h>
 #include <pthread.h>
@@ -26,13 +27,16 @@ static int raw_main(void *arg)
 
 static int raw_thread(int flags, int (*fn)(void))
 {
+	struct timespec limit = {.tv_sec = 10};
+
 	raw.fn = fn;
 	raw.result = -1000;
 	raw.tid = 1;
 	if (clone(raw_main, raw.stack + sizeof raw.stack, flags | CLONE_CHILD_CLEARTID, NULL, NULL, NULL, &raw.tid) < 0)
 		return -errno;
-	for (int i = 0; i < 5000 && __atomic_load_n(&raw.tid, __ATOMIC_SEQ_CST); i++)
-		usleep(1000);
+	for (int tid; (tid = __atomic_load_n(&raw.tid, __ATOMIC_SEQ_CST));)
+		if (syscall(SYS_futex, &raw.tid, FUTEX_WAIT, tid, &limit, NULL, 0) && errno == ETIMEDOUT)
+			break;
 	return raw.result;
 }
 

@@ -130,32 +130,6 @@ static void nothing(int sig)
 {
 }
 
-TEST(record_waiting)
-{
-	CHILD
-		NEED(!scratch_enter());
-		int fd = open("f", O_CREAT | O_RDWR, 0600), p[2], status;
-		char c;
-		NEED(!pipe(p) && !lk(fd, F_SETLK, F_WRLCK, SEEK_SET, 0, 10));
-		pid_t child = fork();
-		if (!child) {
-			struct sigaction a = {.sa_handler = nothing};
-			sigaction(SIGALRM, &a, NULL);
-			alarm(1);
-			if (lk(fd, F_SETLKW, F_RDLCK, SEEK_SET, 5, 1) != -1 || errno != EINTR)
-				_exit(1);
-			write(p[1], "x", 1);
-			_exit(lk(fd, F_SETLKW, F_RDLCK, SEEK_SET, 5, 1) ? 2 : 0);
-		}
-		NEED(read(p[0], &c, 1) == 1);
-		usleep(50000);
-		NEED(waitpid(child, &status, WNOHANG) == 0);
-		NEED(!lk(fd, F_SETLK, F_UNLCK, SEEK_SET, 5, 1)); // just that byte
-		NEED(waitpid(child, &status, 0) == child);
-		NEED_EQ(status, 0);
-	END_CHILD;
-}
-
 // The lines of /proc/locks about file INO, less their numbers: "POSIX ADVISORY WRITE 0 9\n...".
 static const char *listed(ino_t ino)
 {
@@ -181,6 +155,13 @@ static const char *listed(ino_t ino)
 	return out;
 }
 
+static ino_t inode_of(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) ? 0 : st.st_ino;
+}
+
 // Wait until N lock requests for file INO are waiting.
 static bool waiting(ino_t ino, int n)
 {
@@ -193,6 +174,31 @@ static bool waiting(ino_t ino, int n)
 			return true;
 	}
 	return false;
+}
+
+TEST(record_waiting)
+{
+	CHILD
+		NEED(!scratch_enter());
+		int fd = open("f", O_CREAT | O_RDWR, 0600), p[2], status;
+		char c;
+		NEED(!pipe(p) && !lk(fd, F_SETLK, F_WRLCK, SEEK_SET, 0, 10));
+		pid_t child = fork();
+		if (!child) {
+			struct sigaction a = {.sa_handler = nothing};
+			sigaction(SIGALRM, &a, NULL);
+			alarm(1);
+			if (lk(fd, F_SETLKW, F_RDLCK, SEEK_SET, 5, 1) != -1 || errno != EINTR)
+				_exit(1);
+			write(p[1], "x", 1);
+			_exit(lk(fd, F_SETLKW, F_RDLCK, SEEK_SET, 5, 1) ? 2 : 0);
+		}
+		NEED(read(p[0], &c, 1) == 1 && waiting(inode_of(fd), 1));
+		NEED(waitpid(child, &status, WNOHANG) == 0);
+		NEED(!lk(fd, F_SETLK, F_UNLCK, SEEK_SET, 5, 1)); // just that byte
+		NEED(waitpid(child, &status, 0) == child);
+		NEED_EQ(status, 0);
+	END_CHILD;
 }
 
 TEST(deadlock)
@@ -290,8 +296,7 @@ TEST(whole_files)
 		flock_fd = b;
 		pthread_t t;
 		NEED(!pthread_create(&t, NULL, flock_waits, NULL));
-		usleep(50000);
-		NEED(flock_result == -1 && !close(a)); // the last descriptor of it
+		NEED(waiting(inode_of(a), 1) && flock_result == -1 && !close(a)); // the last descriptor of it
 		NEED(!pthread_join(t, NULL) && !flock_result);
 		NEED_ERR(flock(c, LOCK_SH | LOCK_NB), EWOULDBLOCK);
 	END_CHILD;
