@@ -5,7 +5,7 @@
  *	ip=CLIENT:SERVER:GATEWAY:NETMASK:HOSTNAME:DEVICE:AUTOCONF:DNS0:DNS1:NTP
  *
  * Without the word every interface but lo asks DHCP, in the background. nameserver=A.B.C.D adds a name
- *server. */
+ * server. */
 #include "base/err.h"
 #include "base/string.h"
 #include "kernel/clock.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* DHCPv4 client (RFC 2131, 2132, 3442): one state machine per interface, driven by its timer and by packets
- *for port 68, in sections. It configures the interface itself: address, routes, MTU, name servers.
+ * for port 68, in sections. It configures the interface itself: address, routes, MTU, name servers.
  *
  *	SELECTING   discover sent, waiting for an offer		REQUESTING  waiting for the ACK
  *	BOUND       until T1					RENEWING    asking our server, until T2

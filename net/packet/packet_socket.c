@@ -325,15 +325,7 @@ static u32 packet_poll(struct socket *s)
 
 static int packet_ioctl(struct socket *s, unsigned cmd, int *val)
 {
-	switch (cmd) {
-	case SIOCINQ:
-		*val = (int)rx_queue_first_len(&packet_sk(s)->rx);
-		return 0;
-	case SIOCOUTQ:
-		*val = 0;
-		return 0;
-	}
-	return -ENOTTY;
+	return rx_queue_ioctl(&packet_sk(s)->rx, cmd, val);
 }
 
 static void packet_close(struct socket *s)

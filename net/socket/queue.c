@@ -8,6 +8,7 @@
 #include <linux/time.h>
 #include <linux/errqueue.h>
 #include <linux/net_tstamp.h>
+#include <linux/sockios.h>
 
 void rx_queue_init(struct rx_queue *q)
 {
@@ -131,15 +132,18 @@ void rx_queue_purge(struct socket *s, struct rx_queue *q)
 	} while (p);
 }
 
-u32 rx_queue_first_len(struct rx_queue *q)
+int rx_queue_ioctl(struct rx_queue *q, unsigned cmd, int *val)
 {
-	u32 len = 0;
-
-	net_lock(&q->lock);
-	if (!list_empty(&q->packets))
-		len = list_first_entry(&q->packets, struct packet, node)->len;
-	net_unlock(&q->lock);
-	return len;
+	if (cmd != SIOCINQ && cmd != SIOCOUTQ)
+		return -ENOTTY;
+	*val = 0;
+	if (cmd == SIOCINQ) {
+		net_lock(&q->lock);
+		if (!list_empty(&q->packets))
+			*val = (int)list_first_entry(&q->packets, struct packet, node)->len;
+		net_unlock(&q->lock);
+	}
+	return 0;
 }
 
 #define ERRQ_MAX     64

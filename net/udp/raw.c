@@ -234,15 +234,7 @@ static u32 raw_poll(struct socket *s)
 
 static int raw_ioctl(struct socket *s, unsigned cmd, int *val)
 {
-	switch (cmd) {
-	case SIOCINQ:
-		*val = (int)rx_queue_first_len(&raw_sk(s)->rx);
-		return 0;
-	case SIOCOUTQ:
-		*val = 0;
-		return 0;
-	}
-	return -ENOTTY;
+	return rx_queue_ioctl(&raw_sk(s)->rx, cmd, val);
 }
 
 static int raw_shutdown(struct socket *s, int how)

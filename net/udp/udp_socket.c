@@ -461,15 +461,7 @@ static u32 udp_poll(struct socket *s)
 
 static int udp_ioctl(struct socket *s, unsigned cmd, int *val)
 {
-	switch (cmd) {
-	case SIOCINQ:
-		*val = (int)rx_queue_first_len(&udp_sk(s)->rx);
-		return 0;
-	case SIOCOUTQ:
-		*val = 0;
-		return 0;
-	}
-	return -ENOTTY;
+	return rx_queue_ioctl(&udp_sk(s)->rx, cmd, val);
 }
 
 static int udp_setsockopt(struct socket *s, int level, int opt, const void *val, int len)

@@ -269,7 +269,8 @@ struct packet *rx_queue_get(struct socket *s, struct rx_queue *q, u32 flags);
  * becomes the place in the packet. */
 struct packet *rx_queue_get_at(struct socket *s, struct rx_queue *q, u32 flags, u32 *off);
 void rx_queue_purge(struct socket *s, struct rx_queue *q);
-u32 rx_queue_first_len(struct rx_queue *q); /* 0 when empty */
+/* SIOCINQ: the length of the first packet, 0 without one; SIOCOUTQ: nothing waits here. Else -ENOTTY. */
+int rx_queue_ioctl(struct rx_queue *q, unsigned cmd, int *val);
 
 /* Errors reported in order, with the packet that caused them (IP_RECVERR). */
 int error_queue_add(struct socket *s, const void *ee, size_t ee_len, const struct sockaddr *offender,
