@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* jvm-host: starts a Java program exactly as `java` does, and adds the agent's control connection
- *(runtime-glue/proto).
+ * (runtime-glue/proto).
  *
  *	jvm-host LIBJVM WORD...		each WORD as `java` takes it
  *
  * The JDK keeps its launcher in libjli, of which `java` is a short caller and this is another: argument
- *files, JDK_JAVA_OPTIONS, modules, source files, messages and exit status are the JDK's own. The launcher is
- *told to take vm/libjvm.so beside this program for the virtual machine (-XXaltjvm); that one hands on to
- *LIBJVM and starts the control thread once the VM is there (vm.c). Without an agent (no CORTADO_GLUE) it is
- *not used. */
+ * files, JDK_JAVA_OPTIONS, modules, source files, messages and exit status are the JDK's own. The launcher is
+ * told to take vm/libjvm.so beside this program for the virtual machine (-XXaltjvm); that one hands on to
+ * LIBJVM and starts the control thread once the VM is there (vm.c). Without an agent (no CORTADO_GLUE) it is
+ * not used. */
 #include "jvm_host.h"
 
 #include <dlfcn.h>
