@@ -150,7 +150,7 @@ static void take_answer(struct glue *g, json_t *m)
 
 static bool take_line(struct glue *g, const char *line, size_t n)
 {
-	json_t *m = json_loadb(line, n, 0, NULL);
+	json_t *m = json_loadb(line, n, JSON_ALLOW_NUL, NULL);
 	const char *method = json_string_value(json_object_get(m, "method"));
 
 	if (!json_is_object(m)) {

@@ -223,10 +223,11 @@ def test_runtime_answers_reach_the_client(agent, tmp_path):
         f.flush()
         request = json.loads(f.readline())
     assert a.json("/v1/app")["runtime"] == "java"  # others are served meanwhile
-    f.write(json.dumps({"jsonrpc": "2.0", "id": request["id"], "result": {"collectors": []}}) + "\n")
+    result = {"collectors": [{"name": "nul \0, \U0001f600"}]}
+    f.write(json.dumps({"jsonrpc": "2.0", "id": request["id"], "result": result}) + "\n")
     f.flush()
     r = c.getresponse()
-    assert r.status == 200 and json.loads(r.read()) == {"collectors": []}
+    assert r.status == 200 and json.loads(r.read()) == result
 
     c.request("GET", "/v1/jvm/memory")
     f.readline()

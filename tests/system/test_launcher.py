@@ -39,7 +39,7 @@ def apps(tmp_path_factory):
     """A folder with the programs in every form that `java` takes."""
     root = tmp_path_factory.mktemp("launcher")
     subprocess.run(["make", "-s", "-C", vm.ROOT + "/runtime-glue", "OUT=" + GLUE], check=True)
-    _javac("-d", str(root / "cls"), SOURCES + "/Main.java", SOURCES + "/Endings.java")
+    _javac("-d", str(root / "cls"), *(SOURCES + "/%s.java" % n for n in ("Main", "Endings", "Names")))
     _javac("-d", str(root / "lib"), SOURCES + "/Library.java")
     _javac("-d", str(root / "agentcls"), SOURCES + "/Agent.java")
     _javac("-d", str(root / "mods" / "org.example"), *glob.glob(SOURCES + "/module/**/*.java", recursive=True))
@@ -68,10 +68,10 @@ def apps(tmp_path_factory):
 
 
 class Runtime:
-    """The agent's end of the control connection: takes greetings."""
+    """The agent's end of the control connection: takes greetings, and asks QUESTIONS."""
 
     def __init__(self, path):
-        self.hellos = []
+        self.hellos, self.questions, self.answers = [], [], []
         self.listener = socket.socket(socket.AF_UNIX)
         self.listener.bind(path)
         self.listener.listen()
@@ -86,10 +86,14 @@ class Runtime:
             threading.Thread(target=self._take, args=(connection,), daemon=True).start()
 
     def _take(self, connection):
-        with connection, connection.makefile() as lines:
+        with connection, connection.makefile("rw", encoding="utf-8") as lines:
             line = lines.readline()
             if line:
                 self.hellos.append(json.loads(line))
+                for number, method in enumerate(self.questions):
+                    lines.write(json.dumps({"jsonrpc": "2.0", "id": number, "method": method, "params": {}}) + "\n")
+                    lines.flush()
+                    self.answers.append(json.loads(lines.readline()))
             lines.read()  # until the runtime ends
 
 
@@ -180,6 +184,17 @@ def test_the_control_connection_is_there(apps, agent):
             assert _until(lambda: len(agent[1].hellos) > known), words
             java.communicate(timeout=60)  # it waits for the end of its input
         assert agent[1].hellos[-1]["params"]["runtime"] == "java" and java.returncode == 0
+
+
+def test_names_that_are_hard_to_pass_on(apps, agent):
+    agent[1].questions = ["threads", "info"]
+    with subprocess.Popen(OURS + ["-cp", "cls", "-Dx=\U0001f600", "Names"], cwd=apps, stdin=subprocess.PIPE,
+                          env={"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "CORTADO_GLUE": agent[0]}) as java:
+        assert _until(lambda: len(agent[1].answers) == 2), agent[1].answers
+        java.communicate(b"x", timeout=60)
+    names = {t["name"] for t in agent[1].answers[0]["result"]["threads"]}
+    assert names >= {"caf\u00e9 \u65e5", "\U0001f600", "half \ufffd", "\ufffd half", "nul \0 tab \t \x7f", '"\\'}, names
+    assert "-Dx=\U0001f600" in agent[1].answers[1]["result"]["options"]
 
 
 def _until(condition, seconds=60):

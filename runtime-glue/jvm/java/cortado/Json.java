@@ -77,12 +77,18 @@ final class Json {
             char c = s.charAt(i);
             if (c == '"' || c == '\\')
                 out.append('\\').append(c);
-            else if (c < 0x20)
-                out.append(String.format("\\u%04x", (int) c));
-            else
+            else if (c >= 0x20 && c < 0x7f)
                 out.append(c);
+            else // what JNI gives for such is not quite UTF-8, and half a pair is no character
+                out.append(String.format("\\u%04x", Character.isSurrogate(c) && !paired(s, i) ? 0xfffd : (int) c));
         }
         out.append('"');
+    }
+
+    /** The surrogate at I of S has its other half beside it. */
+    private static boolean paired(String s, int i) {
+        int other = Character.isHighSurrogate(s.charAt(i)) ? i + 1 : i - 1;
+        return other >= 0 && other < s.length() && Character.isSurrogatePair(s.charAt(Math.min(i, other)), s.charAt(Math.max(i, other)));
     }
 
     private Malformed malformed(String what) {
