@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A ring of text with a ring of chunk headers beside it: a chunk is what one read of a pipe gave. Positions are bytes since the
- * start, so a reader's position stays good while old text falls out. */
+/* A ring of text with a ring of chunk headers beside it: a chunk is text of one stream, what one read of a pipe gave or several
+ * small ones. Positions are bytes since the start, so a reader's position stays good while old text falls out. */
 #include "logs.h"
 
 #include <stdlib.h>
@@ -36,6 +36,15 @@ struct log_store *logs_create(size_t capacity)
 	return l;
 }
 
+/* Copy N bytes at position POS of the ring out, or in. */
+static void ring_copy(const struct log_store *l, uint64_t pos, size_t n, char *out, const char *in)
+{
+	size_t at = pos % l->capacity, first = n < l->capacity - at ? n : l->capacity - at;
+
+	memcpy(out ? out : l->text + at, in ? in : l->text + at, first);
+	memcpy(out ? out + first : l->text, in ? in + first : l->text, n - first);
+}
+
 static const struct chunk *chunk_at(const struct log_store *l, uint64_t i)
 {
 	return &l->chunks[i % CHUNKS];
@@ -48,14 +57,26 @@ static void forget_old(struct log_store *l)
 		l->first++;
 }
 
+/* Make the N bytes at the end part of the last chunk, as long as it is small: headers for small writes would run out before
+ * the text does. */
+static bool extend_last(struct log_store *l, enum log_stream stream, size_t n)
+{
+	struct chunk *last = &l->chunks[(l->last - 1) % CHUNKS];
+
+	if (l->first == l->last || last->stream != stream || last->len + n > 2 * l->capacity / CHUNKS)
+		return false;
+	last->len += (uint32_t)n;
+	return true;
+}
+
 void logs_add(struct log_store *l, enum log_stream stream, const char *text, size_t n)
 {
 	while (n) {
 		size_t part = n > l->capacity / 4 ? l->capacity / 4 : n;
 
-		for (size_t i = 0; i < part; i++)
-			l->text[(l->end + i) % l->capacity] = text[i];
-		l->chunks[l->last++ % CHUNKS] = (struct chunk){l->end, (uint32_t)part, (uint8_t)stream};
+		ring_copy(l, l->end, part, NULL, text);
+		if (!extend_last(l, stream, part))
+			l->chunks[l->last++ % CHUNKS] = (struct chunk){l->end, (uint32_t)part, (uint8_t)stream};
 		l->end += part;
 		text += part;
 		n -= part;
@@ -80,8 +101,7 @@ size_t logs_read(const struct log_store *l, unsigned streams, uint64_t *pos, cha
 			continue;
 		}
 		size_t k = (size_t)(end - from) < size - n ? (size_t)(end - from) : size - n;
-		for (size_t j = 0; j < k; j++)
-			buf[n + j] = l->text[(from + j) % l->capacity];
+		ring_copy(l, from, k, buf + n, NULL);
 		n += k;
 		*pos = from + k;
 	}

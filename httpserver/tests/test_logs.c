@@ -80,6 +80,26 @@ static void small_reads_lose_nothing(void **state)
 	assert_string_equal(all, "hello world\n");
 }
 
+static void small_writes_fill_the_store_too(void **state)
+{
+	const size_t room = 1u << 20;
+	struct log_store *l = logs_create(room);
+	char *all = test_malloc(room);
+	uint64_t pos = 0, half = room;
+
+	for (size_t i = 0; i < room; i++)
+		logs_add(l, LOG_STDOUT, i % 2 ? "\n" : "a", 1);
+	assert_int_equal(logs_read(l, LOG_STDOUT, &pos, all, room), room);
+	for (size_t i = 0; i < room; i++)
+		assert_int_equal(all[i], i % 2 ? '\n' : 'a');
+	add(l, LOG_STDERR, "error\n"); /* what falls out for it is little */
+	pos = 0;
+	assert_in_range(logs_read(l, LOG_STDOUT | LOG_STDERR, &pos, all, room), room - 1024, room);
+	assert_int_equal(logs_read(l, LOG_STDERR, &half, all, room), 6);
+	assert_int_equal(logs_tail(l, LOG_STDOUT, 5), room - 10);
+	test_free(all);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -87,6 +107,7 @@ int main(void)
 		cmocka_unit_test(tail_counts_lines),
 		cmocka_unit_test(old_text_falls_out_and_positions_stay_good),
 		cmocka_unit_test(small_reads_lose_nothing),
+		cmocka_unit_test(small_writes_fill_the_store_too),
 	};
 
 	return cmocka_run_group_tests_name("logs", tests, NULL, NULL);
