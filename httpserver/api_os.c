@@ -21,7 +21,8 @@
 void api_os(struct http_request *r)
 {
 	struct utsname u;
-	char *uptime = read_file("/proc/uptime", FILE_LIMIT, NULL), *load = read_file("/proc/loadavg", FILE_LIMIT, NULL);
+	char *uptime = read_file("/proc/uptime", FILE_LIMIT, NULL),
+	     *load = read_file("/proc/loadavg", FILE_LIMIT, NULL);
 	double up = uptime ? strtod(uptime, NULL) : 0, l[3] = {0};
 
 	uname(&u);
@@ -30,9 +31,10 @@ void api_os(struct http_request *r)
 	free(uptime);
 	free(load);
 	http_reply_json(r, 200,
-			json_pack("{s:s,s:s,s:s,s:s,s:s,s:f,s:i,s:[f,f,f]}", "name", "Cortado", "kernel", u.sysname,
-				  "release", u.release, "hostname", u.nodename, "machine", u.machine, "uptime_seconds", up,
-				  "cpus", (int)sysconf(_SC_NPROCESSORS_ONLN), "load_average", l[0], l[1], l[2]));
+			json_pack("{s:s,s:s,s:s,s:s,s:s,s:f,s:i,s:[f,f,f]}", "name", "Cortado", "kernel",
+				  u.sysname, "release", u.release, "hostname", u.nodename, "machine",
+				  u.machine, "uptime_seconds", up, "cpus", (int)sysconf(_SC_NPROCESSORS_ONLN),
+				  "load_average", l[0], l[1], l[2]));
 }
 
 void api_os_memory(struct http_request *r)
@@ -44,9 +46,10 @@ void api_os_memory(struct http_request *r)
 		return;
 	}
 	http_reply_json(r, 200,
-			json_pack("{s:I,s:I,s:I,s:I,s:I,s:I}", "total_bytes", (json_int_t)m.total, "free_bytes",
-				  (json_int_t)m.free, "available_bytes", (json_int_t)m.available, "cached_bytes",
-				  (json_int_t)m.cached, "shared_bytes", (json_int_t)m.shared, "balloon_bytes",
+			json_pack("{s:I,s:I,s:I,s:I,s:I,s:I}", "total_bytes", (json_int_t)m.total,
+				  "free_bytes", (json_int_t)m.free, "available_bytes",
+				  (json_int_t)m.available, "cached_bytes", (json_int_t)m.cached,
+				  "shared_bytes", (json_int_t)m.shared, "balloon_bytes",
 				  (json_int_t)m.ballooned));
 }
 
@@ -59,8 +62,19 @@ void api_balloon(struct http_request *r)
 		return;
 	}
 	http_reply_json(r, 200,
-			json_pack("{s:I,s:I,s:I}", "boot_bytes", (json_int_t)b.boot, "target_bytes", (json_int_t)b.target,
-				  "actual_bytes", (json_int_t)b.actual));
+			json_pack("{s:I,s:I,s:I}", "boot_bytes", (json_int_t)b.boot, "target_bytes",
+				  (json_int_t)b.target, "actual_bytes", (json_int_t)b.actual));
+}
+
+/* TEXT as JSON takes it: a thread's name may end in half a character. */
+static json_t *any_text(char *text)
+{
+	json_t *j = json_string(text);
+
+	for (char *p = text; !j && *p; p++)
+		if (*p & 0x80)
+			*p = '?';
+	return j ? j : json_string(text);
 }
 
 /* One thread from its stat line: "tid (name) state ppid ... utime(14) stime(15)". */
@@ -78,10 +92,11 @@ static json_t *thread_json(long pid, const char *tid)
 		double hz = (double)sysconf(_SC_CLK_TCK);
 
 		*close = '\0';
-		sscanf(close + 2, "%c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &state, &utime, &stime);
-		j = json_pack("{s:I,s:I,s:s,s:s#,s:f,s:f}", "pid", (json_int_t)pid, "tid", (json_int_t)atol(tid), "name",
-			      open + 1, "state", &state, 1, "user_seconds", (double)utime / hz, "system_seconds",
-			      (double)stime / hz);
+		sscanf(close + 2, "%c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &state, &utime,
+		       &stime);
+		j = json_pack("{s:I,s:I,s:o,s:s#,s:f,s:f}", "pid", (json_int_t)pid, "tid",
+			      (json_int_t)atol(tid), "name", any_text(open + 1), "state", &state, 1,
+			      "user_seconds", (double)utime / hz, "system_seconds", (double)stime / hz);
 	}
 	free(text);
 	return j;
@@ -124,7 +139,7 @@ void api_os_cmdline(struct http_request *r)
 
 	if (line)
 		line[strcspn(line, "\n")] = '\0';
-	http_reply_json(r, 200, json_pack("{s:s}", "cmdline", line ? line : ""));
+	http_reply_json(r, 200, json_pack("{s:o}", "cmdline", any_text(line ? line : (char[]){""})));
 	free(line);
 }
 

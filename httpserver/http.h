@@ -37,8 +37,8 @@ struct http_route {
 	const char *summary;  /* for openapi.json and docs/rest.md */
 	bool changes;	      /* needs full access */
 	const char *produces; /* media type of the answer; NULL: application/json */
-	const char *query;    /* arguments that it takes, for openapi.json: "name name"; NULL: none */
-	const char *body;     /* number that the body may hold, likewise; NULL: none */
+	/* Schemas for openapi.json, as api_openapi.c reads them; NULL: none. */
+	const char *answer, *query, *body;
 };
 extern const struct http_route http_routes[]; /* api.c; ends with method NULL */
 

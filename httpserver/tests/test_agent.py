@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The agent on a plain Linux host, driven over its own REST interface, with small programs in the application's place."""
+import ctypes
 import http.client
 import json
 import os
@@ -9,6 +10,7 @@ import socket
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -139,6 +141,10 @@ def test_system_resources(agent):
     assert 0 < memory["available_bytes"] <= memory["total_bytes"]
     threads = a.json("/v1/os/threads")["threads"]
     assert any(t["pid"] == a.process.pid for t in threads)
+    name = ctypes.create_string_buffer("fünfzehn Zeicé".encode())
+    with ThreadPoolExecutor(1) as pool:  # whose thread's name is cut in the middle of a character
+        tid = pool.submit(lambda: ctypes.CDLL(None).prctl(15, name) or threading.get_native_id()).result()
+        assert [t["name"] for t in a.json("/v1/os/threads")["threads"] if t["tid"] == tid] == ["f??nfzehn Zeic?"]
     metrics = samples(a.request("GET", "/metrics")[1])
     assert metrics["cortado_app_restarts_total"] == [({}, 0)] and "cortado_memory_total_bytes" in metrics
     status, text, _ = a.request("GET", "/v1/jvm")

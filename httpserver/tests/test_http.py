@@ -10,6 +10,7 @@ import sys
 
 import pytest
 
+import openapi
 from conftest import DEADLINE
 
 
@@ -228,8 +229,16 @@ def test_openapi(agent):
                 target = target[part]
             assert target["type"] == "object" and set(target["required"]) <= set(target["properties"])
             if verb == "get" and path != "/v1/app/logs":  # what it says of the answer is so
-                status, _, headers = a.request("GET", path)
+                status, text, headers = a.request("GET", path)
                 said = operation["responses"]["2XX" if status < 300 else "default"]["content"]
                 assert headers["Content-Type"].split(";")[0] in said, path
+                if status < 300 and path != "/openapi.json" and "application/json" in said:
+                    assert not openapi.misfit(json.loads(text), openapi.answers(document, "get", path)), path
+                elif status >= 400:
+                    assert not openapi.misfit(json.loads(text), document["components"]["schemas"]["Problem"]), path
     assert len(set(ids)) == len(ids)
     assert [p["name"] for p in document["paths"]["/v1/app/logs"]["get"]["parameters"]] == ["stream", "tail", "follow"]
+    for _, body in (("stop", '{"grace_seconds": 1}'), ("start", None), ("restart", "{}")):
+        answer = json.loads(a.request("POST", "/v1/app/" + _, body)[1])
+        assert not openapi.misfit(answer, openapi.answers(document, "post", "/v1/app/" + _)), answer
+        a.until(lambda app: not openapi.misfit(app, openapi.answers(document, "get", "/v1/app")) and app["state"] in ("exited", "running"))
