@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A ring of text with a ring of chunk headers beside it: a chunk is text of one stream, what one read of a pipe gave or several
- * small ones. Positions are bytes since the start, so a reader's position stays good while old text falls out. */
+/* A ring of text with a ring of chunk headers beside it: a chunk is text of one stream, what one read of a
+ * pipe gave or several small ones. Positions are bytes since the start, so a reader's position stays good
+ * while old text falls out. */
 #include "logs.h"
 
 #include <stdlib.h>
@@ -57,8 +58,8 @@ static void forget_old(struct log_store *l)
 		l->first++;
 }
 
-/* Make the N bytes at the end part of the last chunk, as long as it is small: headers for small writes would run out before
- * the text does. */
+/* Make the N bytes at the end part of the last chunk, as long as it is small: headers for small writes would
+ * run out before the text does. */
 static bool extend_last(struct log_store *l, enum log_stream stream, size_t n)
 {
 	struct chunk *last = &l->chunks[(l->last - 1) % CHUNKS];
@@ -76,7 +77,8 @@ void logs_add(struct log_store *l, enum log_stream stream, const char *text, siz
 
 		ring_copy(l, l->end, part, NULL, text);
 		if (!extend_last(l, stream, part))
-			l->chunks[l->last++ % CHUNKS] = (struct chunk){l->end, (uint32_t)part, (uint8_t)stream};
+			l->chunks[l->last++ % CHUNKS] =
+				(struct chunk){l->end, (uint32_t)part, (uint8_t)stream};
 		l->end += part;
 		text += part;
 		n -= part;
