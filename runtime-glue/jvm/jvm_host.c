@@ -186,7 +186,14 @@ static int own_words(char **argv, const struct release *r, bool module)
 		argv[argc++] = format("-XX:+UnlockDiagnosticVMOptions");
 		argv[argc++] = format("-XX:ArchiveRelocationMode=0");
 	}
-	if (!getenv("CORTADO_GLUE") || n < 0 || (module && !has_glue_modules(r)))
+	if (!getenv("CORTADO_GLUE"))
+		return argc;
+	/* A crash is reported in the log, which outlives the VM's files. JAVA_TOOL_OPTIONS is read before
+	 * these words. */
+	const char *before = getenv("JAVA_TOOL_OPTIONS");
+	if (!before || !strstr(before, "ErrorFile"))
+		argv[argc++] = format("-XX:ErrorFile=/dev/stderr");
+	if (n < 0 || (module && !has_glue_modules(r)))
 		return argc;
 	self[n] = '\0';
 	char *folder = folder_of(self);

@@ -22,22 +22,22 @@ def document(m, home, arguments=(), env=None, ports=None, api_plain=False, on_ex
     """The document for manifest M. HOME is the JDK's or node's place in the guest."""
     doc = {key: m[key] for key in ("version", "name", "runtime", "restart")}
     doc["on_exit"] = on_exit or m["on_exit"]
-    doc["argv"] = _argv(m, home) + m["args"] + list(arguments)
     doc["env"] = dict(environment.DEFAULT, **(m["env"] if env is None else env))
+    doc["argv"] = _argv(m, home, doc["env"]) + m["args"] + list(arguments)
     doc["cwd"] = "/app"
     doc["ports"] = m["ports"] if ports is None else ports
     doc["api"] = dict(m["api"], plain=api_plain)
     return doc
 
 
-def _argv(m, home):
+def _argv(m, home, env):
     if m["runtime"] == "node":
         return [home, "--require", OURS + "/node-glue.js"] + m["node"]["options"] + [in_app(m["main"])]
     if m["runtime"] == "program":
         return [home]
     java = m["java"]
     words = [OURS + "/jvm-host", home + "/lib/server/libjvm.so"]
-    words += _heap_options(java) + java["options"]
+    words += _heap_options(java, env) + java["options"]
     classpath = [in_app(p) for p in java["classpath"]]
     if java["main_class"]:
         if m["main"]:
@@ -48,8 +48,10 @@ def _argv(m, home):
     return words + ["-jar", in_app(m["main"])]
 
 
-def _heap_options(java):
-    if any(o.startswith(("-Xmx", "-XX:MaxHeapSize=", "-XX:MaxRAMPercentage=")) for o in java["options"]):
+def _heap_options(java, env):
+    # What the environment says comes before the command line, which would win.
+    said = [word for name in ("JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS") for word in env.get(name, "").split()] if java["heap"] == "auto" else []
+    if any(o.startswith(("-Xmx", "-XX:MaxHeapSize=", "-XX:MaxRAMPercentage=")) for o in java["options"] + said):
         return []
     heap = java["heap"]
     percent = re.fullmatch(r"(\d+)%", heap)

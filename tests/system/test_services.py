@@ -8,10 +8,15 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 
 import pytest
 
 import vm
+
+sys.path.insert(0, vm.ROOT + "/httpserver/tests")
+
+import openapi
 from services import answering, running
 
 ORDERS = vm.ROOT + "/apps/java/orders"
@@ -21,7 +26,7 @@ PUBLISH = ("-p", "0:8080", "--api", "0")
 
 @pytest.mark.parametrize("machine,cpus", [("q35", 1), ("microvm", 2)])
 def test_orders(machine, cpus):
-    with running(ORDERS, "--machine", machine, "--cpus", cpus, "-e", "SHIP_AFTER_SECONDS=3600", *PUBLISH) as s:
+    with running(ORDERS, "--machine", machine, "--cpus", cpus, "-e", "SHIP_AFTER_SECONDS=3600", "-e", "JAVA_TOOL_OPTIONS=-XX:MaxRAMPercentage=70", *PUBLISH) as s:
         order = s.json("POST", "/orders", {"customer": "ann", "item": "cup", "quantity": 2, "price": 3.5})
         assert order["id"] == 1 and order["total"] == 7.0 and order["state"] == "open"
         assert s.json("GET", "/orders/1")["customer"] == "ann"
@@ -34,7 +39,8 @@ def test_orders(machine, cpus):
         app = s.app()
         assert app["state"] == "running" and app["ready"] and app["restarts"] == 0
         assert s.json("GET", "/v1/os", port="api")["cpus"] == cpus
-        assert s.json("GET", "/v1/os/memory", port="api")["total_bytes"] > 200 << 20
+        memory = s.json("GET", "/v1/os/memory", port="api")["total_bytes"]
+        assert memory > 200 << 20 and s.json("GET", "/v1/jvm/memory", port="api")["heap"]["max_bytes"] > memory * 0.6
         assert any("java" in t["name"] or "jvm" in t["name"] for t in s.json("GET", "/v1/os/threads", port="api")["threads"])
         assert "init=" in s.json("GET", "/v1/os/cmdline", port="api")["cmdline"]
         assert s.http("GET", "/v1/os/dmesg", port="api")[0] == 200
@@ -46,6 +52,12 @@ def test_orders(machine, cpus):
         assert any(t["name"] == "main" or t.get("stack") for t in threads)
         metrics = s.http("GET", "/metrics", port="api")[1]
         assert 'jvm_memory_used_bytes{area="heap"' in metrics and "cortado_app_ready 1" in metrics
+
+        document = s.json("GET", "/openapi.json", port="api")
+        for path, item in document["paths"].items():  # it tells of every answer, to the last field
+            if "get" in item and "application/json" in item["get"]["responses"]["2XX"]["content"] and path != "/openapi.json":
+                assert not openapi.misfit(s.json("GET", path, port="api"), openapi.answers(document, "get", path)), path
+        assert not openapi.misfit(s.json("POST", "/v1/jvm/gc", port="api"), openapi.answers(document, "post", "/v1/jvm/gc"))
 
         assert "orders: listening on port 8080" in vm.cortado("logs", s.name).out
         assert s.name in vm.cortado("ps").out
@@ -101,6 +113,7 @@ def death(tmp_path_factory):
     ("throw", {"code": 1, "signal": None, "reason": "exit"}),
     ("kill", {"code": None, "signal": 9, "reason": "signal"}),
     ("memory", {"code": None, "signal": 9, "reason": "oom"}),
+    ("crash", {"code": None, "signal": 6, "reason": "signal"}),
 ])
 def test_the_api_outlives_the_runtime(death, how, exit):
     with running(death, "--api", "0", wait=False, arguments=[how]) as s:
@@ -114,7 +127,8 @@ def test_the_api_outlives_the_runtime(death, how, exit):
             assert memory is None
         assert s.http("GET", "/livez", port="api")[0] == 503
         assert s.http("GET", "/v1/jvm", port="api")[0] == 503
-        assert "dying: " + how in s.http("GET", "/v1/app/logs", port="api")[1]
+        log = s.http("GET", "/v1/app/logs", port="api")[1]
+        assert "dying: " + how in log and (how != "crash" or ("saved as:\n# /dev/stderr" in log and "Death.main" in log and "END." in log)), log
 
 
 def test_debugger_and_management_from_the_host(tmp_path):

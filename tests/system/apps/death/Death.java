@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 
+import java.lang.reflect.Field;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
@@ -14,6 +15,11 @@ public final class Death {
         switch (args[0]) {
             case "halt" -> Runtime.getRuntime().halt(3);
             case "throw" -> throw new IllegalStateException("on purpose");
+            case "crash" -> {
+                Field f = Class.forName("sun.misc.Unsafe").getDeclaredField("theUnsafe");
+                f.setAccessible(true);
+                f.get(null).getClass().getMethod("putByte", long.class, byte.class).invoke(f.get(null), 8L, (byte) 1);
+            }
             case "kill" -> {
                 String self = Long.toString(ProcessHandle.current().pid());
                 new ProcessBuilder("/app/busybox", "kill", "-9", self).start().waitFor();
