@@ -137,7 +137,9 @@ def _top(p):
 
 
 def _test(p):
-    p.add_argument("suite", nargs="*", metavar="SUITE", help="unit, models, guest, system, fuzz, apps; none: all of these; suites: other people's")
+    p.add_argument("suite", nargs="*", metavar="SUITE",
+                   help="unit, models, agent, net, fuzz, guest, system; none: all of these. By name only: suites (other people's), "
+                   "collectors (each of OpenJDK's, with each kind of page, on 1 to 16 CPUs)")
     p.add_argument("--full", action="store_true", help="system: every case instead of a sample")
 
 

@@ -204,9 +204,15 @@ def _suites(s):
     s.pytest([["tests/suites"]], 3 * 3600)
 
 
+def _collectors(s):
+    """Every collector of OpenJDK with every kind of page on 1 to 16 virtual CPUs: an hour or more, by name only."""
+    words = ["tests/system/test_collectors.py"] + ([] if s.ns.full else ["--full"])
+    s.pytest([words + ["--shard=%d/%d" % (i, _WORKERS)] for i in range(_WORKERS)], 3 * 3600)
+
+
 _SUITES = {"unit": _unit, "models": _models, "agent": _agent, "net": _net, "fuzz": _fuzz, "guest": _guest, "system": _system,
-           "suites": _suites}
-_BY_NAME = {"suites"}
+           "suites": _suites, "collectors": _collectors}
+_BY_NAME = {"suites", "collectors"}
 _NEEDS = {"models": "tests/models/Makefile", "agent": "httpserver/tests/Makefile", "net": "tests/net-sim/Makefile"}
 
 
