@@ -26,10 +26,11 @@ LTO_OBJS := $(filter $(addprefix $(BUILD)/obj/,kernel/sched/% kernel/syscall/dis
 
 # What runs often is optimised for speed, everything else for size.
 FAST := $(addprefix kernel/,$(addprefix arch/$(ARCH)/,cpu/cpu cpu/fpu cpu/thread irq/apic irq/irq mm/% signal time/clock) \
-		drivers/block drivers/virtio/blk drivers/virtio/net_rx drivers/virtio/net_tx drivers/virtio/queue% \
+		drivers/virtio/blk drivers/virtio/net_rx drivers/virtio/net_tx drivers/virtio/queue% \
 		ipc/epoll% ipc/eventfd ipc/pipe ipc/poll% ipc/select lib/builtins lib/iter lib/rbtree lib/siphash lib/string \
 		mm/access mm/buddy mm/fault% mm/fork mm/gap mm/kmalloc mm/madvise mm/m%map mm/mprotect mm/page% mm/rmap mm/slab mm/thp \
-		mm/tlb mm/vm% mm/zap proc/clone proc/signal_deliver proc/signal_send sched/% syscall/dispatch time/clocks time/nanosleep) \
+		mm/tlb mm/vm% mm/zap proc/clone proc/signal_deliver proc/signal_send syscall/dispatch time/clocks time/nanosleep \
+		$(addprefix sched/,account eevdf futex futex_pi futex_syscall idle mutex rcu rt runqueue rwlock switch thread tick timer wait wake)) \
 	$(addprefix fs/,erofs/d% erofs/lz4 erofs/zmap tmpfs/dir tmpfs/file vfs/dcache vfs/fdtable vfs/file vfs/inode vfs/open \
 		vfs/pagecache% vfs/path vfs/permission vfs/radix vfs/readahead vfs/rw vfs/syscalls_rw vfs/syscalls_stat vfs/walk) \
 	$(addprefix net/,core/checksum core/device core/gso core/loopback core/packet core/ports core/route core/stack ipv4/ip4_% \

@@ -174,7 +174,7 @@ static int blknode_fsync(struct file *f, bool data_only __maybe_unused)
 		return -ENOMEM;
 	waitq_init(&fr->waitq);
 	fr->request = (struct block_request){.op = BLOCK_FLUSH, .done = flush_done};
-	err = bd->ops->submit(bd, &fr->request);
+	err = block_submit(bd, &fr->request);
 	if (!err) {
 		wait_event_io(&fr->waitq, READ_ONCE(fr->done));
 		/* The waker may still be inside waitq_wake. */

@@ -185,7 +185,7 @@ static void read_row(struct inode *i, struct erofs_sb *sb, u64 off, struct page 
 					.nsegs = n,
 					.segs = b->segs,
 					.done = batch_done};
-	if (sb->bd->ops->submit(sb->bd, &b->req))
+	if (block_submit(sb->bd, &b->req))
 		batch_done(&b->req, -EIO);
 }
 

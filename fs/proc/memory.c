@@ -2,6 +2,7 @@
 /* /proc/{meminfo,vmstat,zoneinfo,slabinfo}: memory of the whole system. The balloon's pages count as used:
  * they are part of the VM's memory, and not free. */
 #include "kernel/alloc.h"
+#include "kernel/blockdev.h"
 #include "kernel/counter.h"
 #include "kernel/page.h"
 #include "kernel/vm.h"
@@ -142,10 +143,15 @@ int proc_vmstat(struct seq *s, const struct pseudo_ctx *ctx __maybe_unused)
 {
 	struct process_sums sums;
 	struct memory_stats m;
-	u64 file;
+	u64 file, sectors[2] = {0, 0}, disk[BLOCK_STAT_FIELDS];
 
 	memory_stats(&m);
 	sum_processes(&sums);
+	for (struct block_device *bd = block_next(NULL); bd; bd = block_next(bd)) {
+		block_stat(bd, disk);
+		sectors[0] += disk[2];
+		sectors[1] += disk[6];
+	}
 	file = m.page_cache > m.shmem ? m.page_cache - m.shmem : 0;
 	const struct {
 		const char *name;
@@ -173,8 +179,8 @@ int proc_vmstat(struct seq *s, const struct pseudo_ctx *ctx __maybe_unused)
 		{"nr_anon_transparent_hugepages", m.huge >> (HUGE_SHIFT - PAGE_SHIFT)},
 		{"nr_kernel_stack", m.kernel_stacks << (PAGE_SHIFT - 10)},
 		{"nr_page_table_pages", m.page_tables},
-		{"pgpgin", 0},
-		{"pgpgout", 0},
+		{"pgpgin", sectors[0] / 2},
+		{"pgpgout", sectors[1] / 2},
 		{"pswpin", 0},
 		{"pswpout", 0},
 		{"pgalloc_normal", m.allocated},

@@ -55,16 +55,28 @@ int proc_limits(struct seq *s, const struct pseudo_ctx *ctx)
 	return 0;
 }
 
-/* Bytes are not accounted by process here. */
+/* Of a process: with the threads that ended and the children that it waited for. Device writes are never
+ * taken back: they are counted when they are made. */
 int proc_io(struct seq *s, const struct pseudo_ctx *ctx)
 {
+	static const char *const names[] = {"rchar", "wchar", "syscr", "syscw", "read_bytes", "write_bytes"};
 	struct process *p = proc_inspect(ctx);
+	struct usage u = {0};
+	struct thread *t;
 
 	if (IS_ERR(p))
 		return (int)PTR_ERR(p);
+	if (!ctx->tid) {
+		process_usage(p, &u);
+		usage_sum(&u, &p->child_usage);
+	} else if ((t = proc_thread(ctx))) {
+		usage_sum(&u, &t->used);
+		thread_put(t);
+	}
 	process_put(p);
-	seq_puts(s, "rchar: 0\nwchar: 0\nsyscr: 0\nsyscw: 0\nread_bytes: 0\nwrite_bytes: "
-		    "0\ncancelled_write_bytes: 0\n");
+	for (unsigned i = 0; i < ARRAY_SIZE(names); i++)
+		seq_printf(s, "%s: %llu\n", names[i], (unsigned long long)u.n[USAGE_RCHAR + i]);
+	seq_puts(s, "cancelled_write_bytes: 0\n");
 	return 0;
 }
 
@@ -160,21 +172,23 @@ static struct thread *one_thread(const struct pseudo_ctx *ctx)
 int proc_sched(struct seq *s, const struct pseudo_ctx *ctx)
 {
 	struct thread *t = one_thread(ctx);
+	unsigned long long voluntary, involuntary;
 	unsigned rt = 0;
 	int policy;
 
 	if (IS_ERR(t))
 		return (int)PTR_ERR(t);
+	voluntary = READ_ONCE(t->used.n[USAGE_VOLUNTARY]);
+	involuntary = READ_ONCE(t->used.n[USAGE_INVOLUNTARY]);
 	policy = sched_get_policy(t, &rt);
 	seq_printf(s, "%s (%u, #threads: %u)\n", t->name, t->tid, t->proc->nthreads);
 	seq_puts(s, "-------------------------------------------------------------------\n");
 	seq_printf(s, "%-45s:%21llu.%06llu\n", "se.sum_exec_runtime",
 		   (unsigned long long)(thread_cpu_time(t) / 1000000),
 		   (unsigned long long)(thread_cpu_time(t) % 1000000));
-	seq_printf(s, "%-45s:%21llu\n", "nr_switches",
-		   (unsigned long long)(t->se.voluntary + t->se.involuntary));
-	seq_printf(s, "%-45s:%21llu\n", "nr_voluntary_switches", (unsigned long long)t->se.voluntary);
-	seq_printf(s, "%-45s:%21llu\n", "nr_involuntary_switches", (unsigned long long)t->se.involuntary);
+	seq_printf(s, "%-45s:%21llu\n", "nr_switches", voluntary + involuntary);
+	seq_printf(s, "%-45s:%21llu\n", "nr_voluntary_switches", voluntary);
+	seq_printf(s, "%-45s:%21llu\n", "nr_involuntary_switches", involuntary);
 	seq_printf(s, "%-45s:%21d\n", "policy", policy);
 	seq_printf(s, "%-45s:%21d\n", "prio", rt ? 99 - (int)rt : 120 + sched_get_nice(t));
 	thread_put(t);
@@ -188,7 +202,7 @@ int proc_schedstat(struct seq *s, const struct pseudo_ctx *ctx)
 	if (IS_ERR(t))
 		return (int)PTR_ERR(t);
 	seq_printf(s, "%llu 0 %llu\n", (unsigned long long)thread_cpu_time(t),
-		   (unsigned long long)(t->se.voluntary + t->se.involuntary));
+		   (unsigned long long)(t->used.n[USAGE_VOLUNTARY] + t->used.n[USAGE_INVOLUNTARY]));
 	thread_put(t);
 	return 0;
 }

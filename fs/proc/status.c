@@ -54,25 +54,12 @@ static void facts_times(const struct facts *x, u64 *user, u64 *system)
 		thread_times(x->t, user, system);
 }
 
-/* Page faults of the process: of threads that ended and of those that live. */
-static void facts_faults(const struct facts *x, u64 *minor, u64 *major)
+static void facts_usage(const struct facts *x, struct usage *u)
 {
-	struct thread *t;
-	u64 flags;
-
-	if (!x->whole) {
-		*minor = x->t->min_faults;
-		*major = x->t->maj_faults;
-		return;
-	}
-	flags = spin_lock_irqsave(&x->p->lock);
-	*minor = x->p->min_faults;
-	*major = x->p->maj_faults;
-	list_for_each_entry (t, &x->p->threads, proc_node) {
-		*minor += t->min_faults;
-		*major += t->maj_faults;
-	}
-	spin_unlock_irqrestore(&x->p->lock, flags);
+	if (x->whole)
+		process_usage(x->p, u);
+	else
+		*u = x->t->used;
 }
 
 static const char *name_of(const struct facts *x)
@@ -82,10 +69,11 @@ static const char *name_of(const struct facts *x)
 
 int proc_stat(struct seq *s, const struct pseudo_ctx *ctx)
 {
-	u64 user = 0, system = 0, minor = 0, major = 0, terminal;
+	u64 user = 0, system = 0, terminal;
 	int nice = 0, policy = 0, tpgid, err;
 	unsigned rt_priority = 0, running_at = 0; /* with what waiters of its futexes lend it */
 	struct process *p;
+	struct usage used;
 	struct facts x;
 	bool open;
 
@@ -95,18 +83,20 @@ int proc_stat(struct seq *s, const struct pseudo_ctx *ctx)
 	p = x.p;
 	open = ptrace_may_access(p, PTRACE_BY_FSIDS); /* addresses are shown to those who may look */
 	facts_times(&x, &user, &system);
-	facts_faults(&x, &minor, &major);
+	facts_usage(&x, &used);
 	terminal = tty_session_terminal(p->sid, &tpgid);
 	if (x.t) {
 		nice = sched_get_nice(x.t);
 		policy = sched_get_policy(x.t, &rt_priority);
-		running_at = max(rt_priority, (unsigned)atomic_load_explicit(&x.t->se.boost, memory_order_relaxed));
+		running_at = max(rt_priority,
+				 (unsigned)atomic_load_explicit(&x.t->se.boost, memory_order_relaxed));
 	}
 	seq_printf(s, "%u (%s) %c %u %u %u %d %d %u %llu %llu %llu %llu %llu %llu %llu %llu %d %d %u 0 %llu ",
 		   x.whole ? p->pid : x.t->tid, name_of(&x), x.state, process_ppid(p), p->pgid, p->sid,
-		   (int)terminal, tpgid, 0x00400000u, (unsigned long long)minor,
-		   (unsigned long long)p->child_min_faults, (unsigned long long)major,
-		   (unsigned long long)p->child_maj_faults, (unsigned long long)to_ticks(user),
+		   (int)terminal, tpgid, 0x00400000u, (unsigned long long)used.n[USAGE_MIN_FAULTS],
+		   (unsigned long long)p->child_usage.n[USAGE_MIN_FAULTS],
+		   (unsigned long long)used.n[USAGE_MAJ_FAULTS],
+		   (unsigned long long)p->child_usage.n[USAGE_MAJ_FAULTS], (unsigned long long)to_ticks(user),
 		   (unsigned long long)to_ticks(system), (unsigned long long)to_ticks(p->child_user_ns),
 		   (unsigned long long)to_ticks(p->child_system_ns),
 		   running_at ? -1 - (int)running_at : 20 + nice, nice, p->nthreads,
@@ -309,7 +299,8 @@ int proc_status(struct seq *s, const struct pseudo_ctx *ctx)
 	if (x.t) {
 		affinity(s, x.t);
 		seq_printf(s, "voluntary_ctxt_switches:\t%llu\nnonvoluntary_ctxt_switches:\t%llu\n",
-			   (unsigned long long)x.t->se.voluntary, (unsigned long long)x.t->se.involuntary);
+			   (unsigned long long)x.t->used.n[USAGE_VOLUNTARY],
+			   (unsigned long long)x.t->used.n[USAGE_INVOLUNTARY]);
 	}
 	facts_put(&x);
 	return 0;

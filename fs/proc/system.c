@@ -9,6 +9,7 @@
 #include "kernel/page.h"
 #include "kernel/percpu.h"
 #include "kernel/sched.h"
+#include "kernel/softirq.h"
 
 typedef unsigned long long ull;
 
@@ -77,6 +78,7 @@ static u32 last_pid(void)
 
 int proc_system_stat(struct seq *s, const struct pseudo_ctx *ctx __maybe_unused)
 {
+	u64 sums[SOFTIRQ_KINDS], all = 0;
 	struct cpu_times t;
 
 	times_sum(&t);
@@ -89,15 +91,24 @@ int proc_system_stat(struct seq *s, const struct pseudo_ctx *ctx __maybe_unused)
 		seq_printf(s, "cpu%u ", i);
 		cpu_line(s, &one);
 	}
-	seq_printf(s, "intr %llu\nctxt %llu\nbtime %llu\nprocesses %llu\nprocs_running %u\nprocs_blocked %u\n",
+	seq_printf(s,
+		   "intr %llu\nctxt %llu\nbtime %llu\nprocesses %llu\nprocs_running %u\nprocs_blocked %u\n",
 		   (ull)interrupts_total(), (ull)t.switches,
 		   (ull)((clock_realtime() - clock_boottime()) / NSEC_PER_SEC), (ull)forks_total(),
 		   sched_runnable(), sched_blocked());
-	seq_puts(s, "softirq 0 0 0 0 0 0 0 0 0 0 0\n");
+	for (unsigned n = 0; n < SOFTIRQ_KINDS; n++) {
+		sums[n] = 0;
+		for (unsigned i = 0; i < cpu_count; i++)
+			sums[n] += READ_ONCE(per_cpu_ptr(&softirq_counts, i)->n[n]);
+		all += sums[n];
+	}
+	seq_printf(s, "softirq %llu", (ull)all);
+	for (unsigned n = 0; n < SOFTIRQ_KINDS; n++)
+		seq_printf(s, " %llu", (ull)sums[n]);
+	seq_putc(s, '\n');
 	return 0;
 }
 
-/* There are none: what they do on Linux is done by interrupts and threads. */
 int proc_softirqs(struct seq *s, const struct pseudo_ctx *ctx __maybe_unused)
 {
 	static const char *const names[] = {"HI",	"TIMER",   "NET_TX", "NET_RX",	"BLOCK",
@@ -109,7 +120,7 @@ int proc_softirqs(struct seq *s, const struct pseudo_ctx *ctx __maybe_unused)
 	for (size_t n = 0; n < ARRAY_SIZE(names); n++) {
 		seq_printf(s, "\n%12s:", names[n]);
 		for (unsigned i = 0; i < cpu_count; i++)
-			seq_puts(s, "          0");
+			seq_printf(s, " %10llu", (ull)READ_ONCE(per_cpu_ptr(&softirq_counts, i)->n[n]));
 	}
 	seq_putc(s, '\n');
 	return 0;
@@ -260,8 +271,15 @@ int proc_diskstats(struct seq *s, const struct pseudo_ctx *ctx __maybe_unused)
 {
 	unsigned minor = 0;
 
-	for (struct block_device *bd = block_next(NULL); bd; bd = block_next(bd), minor += 16)
-		seq_printf(s, " 254 %7u %s 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0\n", minor, bd->name);
+	for (struct block_device *bd = block_next(NULL); bd; bd = block_next(bd), minor += 16) {
+		u64 n[BLOCK_STAT_FIELDS];
+
+		block_stat(bd, n);
+		seq_printf(s, " 254 %7u %s", minor, bd->name);
+		for (unsigned i = 0; i < BLOCK_STAT_FIELDS; i++)
+			seq_printf(s, " %llu", (ull)n[i]);
+		seq_putc(s, '\n');
+	}
 	return 0;
 }
 

@@ -30,6 +30,29 @@ DEVICE_ATTR(dev_show, "254:%llu", (unsigned long long)ctx->num * 16)
 DEVICE_ATTR(serial_show, "%s", bd->serial)
 DEVICE_ATTR(sector_show, "%u", bd->sector_size)
 
+static int stat_show(struct seq *s, const struct pseudo_ctx *ctx)
+{
+	struct block_device *bd = device(ctx->num);
+	u64 n[BLOCK_STAT_FIELDS];
+
+	if (!bd)
+		return -ENODEV;
+	block_stat(bd, n);
+	for (unsigned i = 0; i < BLOCK_STAT_FIELDS; i++)
+		seq_printf(s, "%8llu%s", (unsigned long long)n[i], i + 1 < BLOCK_STAT_FIELDS ? " " : "\n");
+	return 0;
+}
+
+static int inflight_show(struct seq *s, const struct pseudo_ctx *ctx)
+{
+	const struct block_device *bd = device(ctx->num);
+
+	if (!bd)
+		return -ENODEV;
+	seq_printf(s, "%8u %8u\n", bd->stats.in_flight[BLOCK_READ], bd->stats.in_flight[BLOCK_WRITE]);
+	return 0;
+}
+
 static int uevent_show(struct seq *s, const struct pseudo_ctx *ctx)
 {
 	const struct block_device *bd = device(ctx->num);
@@ -68,6 +91,7 @@ static const struct pseudo_entry block_entries[] = {
 	ATTR("uevent", uevent_show),	 ATTR_TEXT("alignment_offset", "0\n"),
 	ATTR_TEXT("hidden", "0\n"),	 ATTR_TEXT("discard_alignment", "0\n"),
 	ATTR_TEXT("ext_range", "256\n"), ATTR_TEXT("capability", "0\n"),
+	ATTR("stat", stat_show),	 ATTR("inflight", inflight_show),
 	DIR("queue", &queue_dir),	 {0},
 };
 static const struct pseudo_dir block_dir = {.entries = block_entries};

@@ -21,7 +21,7 @@ static int ram_submit(struct block_device *bd, struct block_request *r)
 			memcpy(phys_to_virt(r->segs[n].phys), (const u8 *)bd->priv + off, len);
 		off += len;
 	}
-	r->done(r, err);
+	block_done(bd, r, err);
 	return 0;
 }
 

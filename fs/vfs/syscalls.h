@@ -9,6 +9,15 @@
 ssize_t file_rw(struct file *f, struct iter *it, bool write);
 ssize_t file_rw_at(struct file *f, struct iter *it, s64 pos, bool write);
 
+/* What /proc/PID/io tells of a call that transferred N bytes, or failed. */
+static __always_inline void rw_count(ssize_t n, bool write)
+{
+	struct usage *u = &current->used;
+
+	usage_count(u, write ? USAGE_SYSCW : USAGE_SYSCR, 1);
+	usage_count(u, write ? USAGE_WCHAR : USAGE_RCHAR, (u64)max(n, (ssize_t)0));
+}
+
 /* Do transfers at F's own position exclude each other? For files and folders, as POSIX 2.9.7 asks. */
 static inline bool file_pos_atomic(const struct file *f)
 {

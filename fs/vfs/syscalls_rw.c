@@ -123,6 +123,7 @@ static __always_inline long rw_buffer(int fd, void __app *buf, size_t count, boo
 		n = stream_transfer(f, &it, write);
 	else
 		n = file_rw(f, &it, write);
+	rw_count(n, write);
 out:
 	file_put(f);
 	return n;
@@ -217,6 +218,7 @@ static long rw_vector(int fd, const struct iter_vec __app *vec, u64 nvec, bool p
 	if (n)
 		goto out;
 	n = file_rw_flags(f, &im.it, positioned, pos, flags, write);
+	rw_count(n, write);
 	iov_release(&im);
 out:
 	file_put(f);

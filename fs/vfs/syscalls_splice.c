@@ -125,6 +125,8 @@ static ssize_t send_file(struct file *in, u64 *pos, struct file *out, u64 *out_p
 		cond_resched();
 	}
 	kfree(buf);
+	rw_count(done, false);
+	rw_count(done, true);
 	return done;
 }
 

@@ -7,7 +7,9 @@
 #include "base/string.h"
 #include "kernel/alloc.h"
 #include "kernel/blockdev.h"
+#include "kernel/clock.h"
 #include "kernel/page.h"
+#include "kernel/thread.h"
 #include "kernel/wait.h"
 
 #define SECTOR	 512u
@@ -66,6 +68,91 @@ int block_register(struct block_device *bd)
 	return 0;
 }
 
+static void count_busy(struct block_stats *s, u64 now)
+{
+	for (unsigned op = 0; op < BLOCK_OPS; op++)
+		if (s->in_flight[op]) {
+			s->busy_ns += now - s->since;
+			break;
+		}
+	s->since = now;
+}
+
+static u64 request_sectors(const struct block_request *r)
+{
+	u64 bytes = 0;
+
+	for (unsigned i = 0; i < r->nsegs; i++)
+		bytes += r->segs[i].len;
+	return bytes / SECTOR;
+}
+
+int block_submit(struct block_device *bd, struct block_request *r)
+{
+	static const u8 items[BLOCK_OPS] = {
+		[BLOCK_READ] = USAGE_READ_BYTES, [BLOCK_WRITE] = USAGE_WRITE_BYTES};
+	u64 bytes = request_sectors(r) * SECTOR, flags = spin_lock_irqsave(&bd->stats.lock);
+	enum block_op op = r->op;
+	int err;
+
+	r->since = clock_monotonic();
+	count_busy(&bd->stats, r->since);
+	bd->stats.in_flight[op]++;
+	spin_unlock_irqrestore(&bd->stats.lock, flags);
+	err = bd->ops->submit(bd, r); /* R may be gone */
+	if (err) {
+		flags = spin_lock_irqsave(&bd->stats.lock);
+		bd->stats.in_flight[op]--;
+		spin_unlock_irqrestore(&bd->stats.lock, flags);
+	} else if (items[op]) {
+		usage_count(&current->used, items[op], bytes);
+	}
+	return err;
+}
+
+void block_done(struct block_device *bd, struct block_request *r, int err)
+{
+	struct block_stats *s = &bd->stats;
+	u64 flags = spin_lock_irqsave(&s->lock), now = clock_monotonic();
+
+	count_busy(s, now);
+	s->in_flight[r->op]--;
+	s->done[r->op]++;
+	s->sectors[r->op] += request_sectors(r);
+	s->ns[r->op] += now - r->since;
+	spin_unlock_irqrestore(&s->lock, flags);
+	r->done(r, err);
+}
+
+void block_stat(struct block_device *bd, u64 out[BLOCK_STAT_FIELDS])
+{
+	static const struct {
+		u8 op, at;
+	} groups[] = {{BLOCK_READ, 0}, {BLOCK_WRITE, 4}, {BLOCK_DISCARD, 11}};
+	struct block_stats *s = &bd->stats;
+	u64 flags = spin_lock_irqsave(&s->lock), ns = 0;
+
+	count_busy(s, clock_monotonic());
+	for (unsigned i = 0; i < ARRAY_SIZE(groups); i++) {
+		unsigned op = groups[i].op, at = groups[i].at;
+
+		out[at] = s->done[op];
+		out[at + 1] = 0; /* nothing is merged */
+		out[at + 2] = s->sectors[op];
+		out[at + 3] = s->ns[op] / NSEC_PER_MSEC;
+	}
+	out[15] = s->done[BLOCK_FLUSH];
+	out[16] = s->ns[BLOCK_FLUSH] / NSEC_PER_MSEC;
+	out[8] = 0;
+	for (unsigned op = 0; op < BLOCK_OPS; op++) {
+		out[8] += s->in_flight[op];
+		ns += s->ns[op];
+	}
+	out[9] = s->busy_ns / NSEC_PER_MSEC;
+	out[10] = ns / NSEC_PER_MSEC;
+	spin_unlock_irqrestore(&s->lock, flags);
+}
+
 static void sync_done(struct block_request *r, int err)
 {
 	struct sync_request *s = container_of(r, struct sync_request, r);
@@ -92,7 +179,7 @@ static int submit_and_wait(struct block_device *bd, enum block_op op, u64 off, u
 		buf += n;
 		len -= n;
 	}
-	err = bd->ops->submit(bd, &s.r);
+	err = block_submit(bd, &s.r);
 	if (err)
 		return err;
 	wait_event_io(&sync_wait, atomic_load_explicit(&s.finished, memory_order_acquire));

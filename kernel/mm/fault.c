@@ -48,9 +48,10 @@ DEFINE_COUNTER_SUM(vm_major_faults, major_total, "page faults that waited for a 
 
 void fault_count_major(void)
 {
-	current->maj_faults++;
+	usage_count(&current->used, USAGE_MAJ_FAULTS, 1);
 	this_cpu(fault_counts).major++;
-	current->min_faults--; /* counted as one on entry, perhaps on another CPU: the sums are right */
+	usage_count(&current->used, USAGE_MIN_FAULTS,
+		    -1ull); /* counted as one on entry, perhaps on another CPU: the sums are right */
 	this_cpu(fault_counts).minor--;
 }
 
@@ -335,7 +336,7 @@ int vm_handle_fault(struct vmspace *vm, u64 addr, bool write, bool exec, bool fr
 	u32 flags = (write ? FAULT_WRITE : 0) | (exec ? FAULT_EXEC : 0);
 	int err;
 
-	current->min_faults++;
+	usage_count(&current->used, USAGE_MIN_FAULTS, 1);
 	this_cpu(fault_counts).minor++;
 	if (addr >= APP_LIMIT) {
 		*sig = SIGSEGV;

@@ -86,10 +86,7 @@ static bool leave_process(struct thread *t)
 	thread_times(t, &user, &system);
 	p->dead_user_ns += user;
 	p->dead_system_ns += system;
-	p->min_faults += t->min_faults;
-	p->maj_faults += t->maj_faults;
-	p->dead_voluntary += atomic_load_explicit(&t->se.voluntary, memory_order_relaxed);
-	p->dead_involuntary += atomic_load_explicit(&t->se.involuntary, memory_order_relaxed);
+	usage_sum(&p->dead_usage, &t->used);
 	signal_flush(p, &t->sig.pending, ~0ull);
 	list_del_init(&t->proc_node);
 	last = --p->nthreads == 0;

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* What processes used: getrusage(2), and the figures that wait4 reports of a child. */
-#include "base/string.h"
 #include "kernel/clock.h"
 #include "kernel/syscall.h"
 #include "proc.h"
@@ -13,84 +12,78 @@ static struct __kernel_old_timeval timeval_of(u64 ns)
 	};
 }
 
-static void add_thread(struct thread *t, struct rusage *u)
+void process_usage(struct process *p, struct usage *sum)
 {
-	u->ru_minflt += (long)READ_ONCE(t->min_faults);
-	u->ru_majflt += (long)READ_ONCE(t->maj_faults);
-	u->ru_nvcsw += (long)atomic_load_explicit(&t->se.voluntary, memory_order_relaxed);
-	u->ru_nivcsw += (long)atomic_load_explicit(&t->se.involuntary, memory_order_relaxed);
-}
-
-static void usage_self(struct process *p, struct rusage *u)
-{
-	u64 user, system, rss, flags;
-	struct vmspace *vm;
+	u64 flags = spin_lock_irqsave(&p->lock);
 	struct thread *t;
 
-	process_times(p, &user, &system);
-	u->ru_utime = timeval_of(user);
-	u->ru_stime = timeval_of(system);
-	flags = spin_lock_irqsave(&p->lock);
-	u->ru_minflt = (long)p->min_faults;
-	u->ru_majflt = (long)p->maj_faults;
-	u->ru_nvcsw = (long)p->dead_voluntary;
-	u->ru_nivcsw = (long)p->dead_involuntary;
+	*sum = p->dead_usage;
 	list_for_each_entry (t, &p->threads, proc_node)
-		add_thread(t, u);
-	rss = p->max_rss;
-	vm = p->vm;
-	if (vm)
-		rss = max(rss, vm_peak_rss(vm));
+		usage_sum(sum, &t->used);
 	spin_unlock_irqrestore(&p->lock, flags);
-	u->ru_maxrss = (long)(rss * (PAGE_SIZE / 1024));
 }
 
-static void usage_children(struct process *p, struct rusage *u)
+static u64 process_rss(struct process *p)
 {
-	u->ru_utime = timeval_of(p->child_user_ns);
-	u->ru_stime = timeval_of(p->child_system_ns);
-	u->ru_minflt = (long)p->child_min_faults;
-	u->ru_majflt = (long)p->child_maj_faults;
-	u->ru_maxrss = (long)(p->child_max_rss * (PAGE_SIZE / 1024));
+	u64 flags = spin_lock_irqsave(&p->lock), rss = p->max_rss;
+
+	if (p->vm)
+		rss = max(rss, vm_peak_rss(p->vm));
+	spin_unlock_irqrestore(&p->lock, flags);
+	return rss;
+}
+
+/* RSS in pages. */
+static void rusage_fill(struct rusage *ru, const struct usage *u, u64 user, u64 system, u64 rss)
+{
+	*ru = (struct rusage){
+		.ru_utime = timeval_of(user),
+		.ru_stime = timeval_of(system),
+		.ru_maxrss = (long)(rss * (PAGE_SIZE / 1024)),
+		.ru_minflt = (long)u->n[USAGE_MIN_FAULTS],
+		.ru_majflt = (long)u->n[USAGE_MAJ_FAULTS],
+		.ru_inblock = (long)(u->n[USAGE_READ_BYTES] / 512),
+		.ru_oublock = (long)(u->n[USAGE_WRITE_BYTES] / 512),
+		.ru_nvcsw = (long)u->n[USAGE_VOLUNTARY],
+		.ru_nivcsw = (long)u->n[USAGE_INVOLUNTARY],
+	};
 }
 
 /* A child with the children that it waited for itself. */
-void usage_of_child(struct process *p, struct rusage *u)
+void usage_of_child(struct process *p, struct rusage *ru)
 {
 	u64 user, system;
+	struct usage u;
 
-	memset(u, 0, sizeof(*u));
-	usage_self(p, u);
 	process_times(p, &user, &system);
-	u->ru_utime = timeval_of(user + p->child_user_ns);
-	u->ru_stime = timeval_of(system + p->child_system_ns);
-	u->ru_minflt += (long)p->child_min_faults;
-	u->ru_majflt += (long)p->child_maj_faults;
-	u->ru_maxrss = max(u->ru_maxrss, (long)(p->child_max_rss * (PAGE_SIZE / 1024)));
+	process_usage(p, &u);
+	usage_sum(&u, &p->child_usage);
+	rusage_fill(ru, &u, user + p->child_user_ns, system + p->child_system_ns,
+		    max(process_rss(p), p->child_max_rss));
 }
 
 SYSCALL_DEFINE2(getrusage, int, who, struct rusage __app *, usage)
 {
 	struct process *p = current->proc;
-	struct rusage u = {0};
 	u64 user, system;
+	struct rusage ru;
+	struct usage u;
 
 	switch (who) {
 	case RUSAGE_SELF:
-		usage_self(p, &u);
+		process_times(p, &user, &system);
+		process_usage(p, &u);
+		rusage_fill(&ru, &u, user, system, process_rss(p));
 		break;
 	case RUSAGE_CHILDREN:
-		usage_children(p, &u);
+		rusage_fill(&ru, &p->child_usage, p->child_user_ns, p->child_system_ns, p->child_max_rss);
 		break;
 	case RUSAGE_THREAD:
 		thread_times(current, &user, &system);
-		u.ru_utime = timeval_of(user);
-		u.ru_stime = timeval_of(system);
-		add_thread(current, &u);
-		u.ru_maxrss = (long)(vm_peak_rss(current->vm) * (PAGE_SIZE / 1024));
+		rusage_fill(&ru, &current->used, user, system, vm_peak_rss(current->vm));
 		break;
 	default:
 		return -EINVAL;
 	}
-	return copy_to_app(usage, &u, sizeof(u));
+	return copy_to_app(usage, &ru, sizeof(ru));
 }

@@ -46,8 +46,8 @@ static void account_child(struct process *parent, struct process *c)
 	flags = spin_lock_irqsave(&parent->lock);
 	parent->child_user_ns += user + c->child_user_ns;
 	parent->child_system_ns += system + c->child_system_ns;
-	parent->child_min_faults += c->min_faults + c->child_min_faults;
-	parent->child_maj_faults += c->maj_faults + c->child_maj_faults;
+	usage_sum(&parent->child_usage, &c->dead_usage);
+	usage_sum(&parent->child_usage, &c->child_usage);
 	parent->child_max_rss = max(parent->child_max_rss, max(c->max_rss, c->child_max_rss));
 	spin_unlock_irqrestore(&parent->lock, flags);
 }

@@ -123,7 +123,7 @@ void cpu_times(unsigned cpu, struct cpu_times *out)
 		.system = system,
 		.idle = idle,
 		.steal = steal,
-		.switches = atomic_load_explicit(&rq->switches, memory_order_relaxed),
+		.switches = READ_ONCE(rq->switches),
 	};
 }
 

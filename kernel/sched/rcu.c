@@ -14,6 +14,7 @@
 #include "kernel/counter.h"
 #include "kernel/init.h"
 #include "kernel/kthread.h"
+#include "kernel/softirq.h"
 #include "kernel/timer.h"
 #include "kernel/wait.h"
 #include "sched_internal.h"
@@ -246,6 +247,7 @@ static void rcu_main(void *arg)
 		if (!h)
 			continue;
 		grace_period(hurry);
+		softirq_count(SOFTIRQ_RCU);
 		for (; h; h = next) {
 			next = h->next;
 			h->fn(h);

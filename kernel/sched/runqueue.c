@@ -2,6 +2,7 @@
 /* One CPU's run queue: real-time threads ahead of fair ones, the idle thread when there are none.
  * Every function runs on the queue's own CPU with interrupts off; others send messages (wake.c). */
 #include "kernel/counter.h"
+#include "kernel/softirq.h"
 #include "sched_internal.h"
 
 DEFINE_COUNTER(sched_rt_throttled, "times real-time threads used up their 95 % while others waited");
@@ -321,6 +322,7 @@ void rq_push_one(struct runqueue *rq, unsigned to, u64 now)
 
 	if (rq->nr_running < 2 || rq->curr == rq->idle)
 		return;
+	softirq_count(SOFTIRQ_SCHED);
 	t = rq_find_pushable(rq, to);
 	if (!t)
 		return;
@@ -357,6 +359,7 @@ void rq_balance(struct runqueue *rq, u64 now)
 
 	if (rq->nr_running < 2 || rq->curr == rq->idle || cpu_count == 1)
 		return;
+	softirq_count(SOFTIRQ_SCHED);
 	if (rt && (idle_any() || !e))
 		t = rt_first(&rq->rt, rt);
 	else if (e)

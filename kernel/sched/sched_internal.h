@@ -44,9 +44,9 @@ struct rt_queue {
 
 /* Stalls of the threads that a CPU counts: psi.c. */
 struct psi_cpu {
-	_Atomic bool stalled; /* io or memory is not 0; set by this CPU alone */
-	bool memory_on_cpu;   /* curr is one of memory_running */
-	struct spinlock lock; /* guards all but `stalled`, which changes with it held */
+	_Atomic bool stalled;		    /* io or memory is not 0; set by this CPU alone */
+	bool memory_on_cpu;		    /* curr is one of memory_running */
+	struct spinlock lock;		    /* guards all but `stalled`, which changes with it held */
 	u32 io;				    /* threads asleep until I/O is done */
 	u32 memory, memory_running;	    /* threads short of memory; of those, runnable */
 	u64 since;			    /* up to when the times are right */
@@ -89,7 +89,8 @@ struct runqueue {
 	_Atomic bool pull_sent;	   /* pull_msg is on somebody's list */
 	_Atomic u64 load_integral; /* sum of nr_running * ns, up to nr_since */
 	_Atomic u64 nr_since;	   /* when nr_running changed last */
-	_Atomic u64 system_ns, switches;
+	_Atomic u64 system_ns;
+	u64 switches;
 	_Atomic u64 wait_ns; /* time with two threads or more in nr_running, up to nr_since */
 
 	struct psi_cpu psi;

@@ -68,12 +68,6 @@ void sched_thread_begin(struct thread *prev)
 	}
 }
 
-/* One writer: the thread, or the CPU. */
-static inline void count_switch(_Atomic u64 *n)
-{
-	atomic_store_explicit(n, atomic_load_explicit(n, memory_order_relaxed) + 1, memory_order_relaxed);
-}
-
 /* Take PREV off the queue when it sleeps, ends, or may not stay here. */
 static void leave_queue(struct runqueue *rq, struct thread *prev, u64 now)
 {
@@ -84,7 +78,7 @@ static void leave_queue(struct runqueue *rq, struct thread *prev, u64 now)
 		/* Fails when a waker came first: then it is RUNNING, and stays. */
 		if (atomic_compare_exchange_strong_explicit(&prev->state_word, &state, state | STATE_ASLEEP,
 							    memory_order_acq_rel, memory_order_relaxed)) {
-			count_switch(&prev->se.voluntary);
+			usage_count(&prev->used, USAGE_VOLUNTARY, 1);
 			sched_note_sleep(prev, now);
 			prev->se.rt_run = 0;
 			rq_dequeue(rq, prev, now);
@@ -102,8 +96,8 @@ static void leave_queue(struct runqueue *rq, struct thread *prev, u64 now)
 static void switch_to(struct runqueue *rq, struct thread *prev, struct thread *next, u64 now)
 {
 	if (prev->se.on_rq)
-		count_switch(&prev->se.involuntary);
-	count_switch(&rq->switches);
+		usage_count(&prev->used, USAGE_INVOLUNTARY, 1);
+	WRITE_ONCE(rq->switches, rq->switches + 1);
 	account_switch_out(prev, now);
 	account_switch_in(next, now);
 	if (unlikely(psi_stalled(rq)))

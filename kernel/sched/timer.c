@@ -8,8 +8,11 @@
  * timers are cancelled. */
 #include "kernel/timer.h"
 #include "kernel/counter.h"
+#include "kernel/softirq.h"
 #include "kernel/wait.h"
 #include "sched_internal.h"
+
+DEFINE_PER_CPU(struct softirq_counts, softirq_counts);
 
 #define RUN_MAX 256 /* callbacks per interrupt; the rest follow in the next one */
 
@@ -220,6 +223,7 @@ void timer_run(unsigned cpu, u64 now)
 			counter_inc(&timer_early_interrupts);
 		return;
 	}
+	softirq_count(SOFTIRQ_TIMER);
 	b->armed = 0; /* a callback that queues a thread must not arm the hardware for what is due now */
 	spin_lock(&b->lock);
 	for (unsigned n = 0; n < RUN_MAX && (t = take_due(b, now)); n++) {

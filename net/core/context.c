@@ -10,6 +10,7 @@
 #include "kernel/counter.h"
 #include "kernel/kthread.h"
 #include "kernel/sched.h"
+#include "kernel/softirq.h"
 #include "net/stack.h"
 
 #define BURST_PACKETS 256 /* loopback packets of one run */
@@ -84,6 +85,8 @@ static void run_polls(struct net_cpu *c)
 	u64 flags = spin_lock_irqsave(&c->lock);
 	struct net_poll *np = c->poll_first;
 
+	if (np)
+		softirq_count(SOFTIRQ_NET_RX);
 	c->poll_first = NULL;
 	spin_unlock_irqrestore(&c->lock, flags);
 	while (np) {
@@ -107,6 +110,8 @@ static bool run_lists(struct net_cpu *c)
 		bool idle;
 		u64 flags;
 
+		if (c->loop_first)
+			softirq_count(SOFTIRQ_NET_RX); /* as where the loopback device is a backlog */
 		run_loopback(c);
 		run_timers(c);
 		run_polls(c);

@@ -16,6 +16,7 @@
 #include "kernel/kthread.h"
 #include "kernel/log.h"
 #include "kernel/page.h"
+#include "kernel/softirq.h"
 #include "kernel/spinlock.h"
 #include <linux/virtio_blk.h>
 
@@ -161,7 +162,7 @@ static int blk_submit(struct block_device *bd, struct block_request *r)
 	if (err)
 		return err;
 	if (r->op == BLOCK_FLUSH && !vb->flush) { /* the device writes through */
-		r->done(r, 0);
+		block_done(bd, r, 0);
 		return 0;
 	}
 	flags = spin_lock_irqsave(&vb->lock);
@@ -203,13 +204,13 @@ static void start_waiting(struct virtio_blk *vb, struct list_head *failed)
 	}
 }
 
-static void fail_all(struct list_head *failed)
+static void fail_all(struct virtio_blk *vb, struct list_head *failed)
 {
 	while (!list_empty(failed)) {
 		struct block_request *r = list_first_entry(failed, struct block_request, node);
 
 		list_del(&r->node);
-		r->done(r, -EIO);
+		block_done(&vb->bd, r, -EIO);
 	}
 }
 
@@ -221,6 +222,7 @@ static void blk_interrupt(struct virtqueue *vq)
 	u64 flags = spin_lock_irqsave(&vb->lock);
 	bool kick;
 
+	softirq_count(SOFTIRQ_BLOCK);
 	do {
 		while ((c = vq_get(vq, NULL))) {
 			struct block_request *r = c->r;
@@ -229,7 +231,7 @@ static void blk_interrupt(struct virtqueue *vq)
 			c->busy = false;
 			spin_unlock_irqrestore(&vb->lock, flags);
 			if (r)
-				r->done(r, err);
+				block_done(&vb->bd, r, err);
 			flags = spin_lock_irqsave(&vb->lock);
 		}
 	} while (!vq_enable(vq) && !vq->broken);
@@ -243,7 +245,7 @@ static void blk_interrupt(struct virtqueue *vq)
 	spin_unlock_irqrestore(&vb->lock, flags);
 	if (kick)
 		vq_notify(vq);
-	fail_all(&failed);
+	fail_all(vb, &failed);
 }
 
 static void blk_config_changed(struct virtio_device *dev)
@@ -272,7 +274,7 @@ static void bury(struct virtio_blk *vb)
 	}
 	list_splice_tail_init(&vb->waiting, &failed);
 	spin_unlock_irqrestore(&vb->lock, flags);
-	fail_all(&failed);
+	fail_all(vb, &failed);
 }
 
 static void blk_work(struct work *w)

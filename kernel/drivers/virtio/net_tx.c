@@ -10,7 +10,7 @@
 #include "base/string.h"
 #include "kernel/counter.h"
 #include "kernel/page.h"
-#include "kernel/percpu.h"
+#include "kernel/softirq.h"
 #include "net.h"
 
 #define HEADER_SIZE   ((u32)sizeof(struct virtio_net_hdr_mrg_rxbuf))
@@ -158,6 +158,7 @@ void net_tx_interrupt(struct virtqueue *vq)
 	if (!READ_ONCE(q->backlog_len) || !vq_pending(vq))
 		return;
 	vq_disable(vq);
+	softirq_count(SOFTIRQ_NET_TX);
 	netdev_schedule_poll(&q->vn->netdev, q->index);
 }
 

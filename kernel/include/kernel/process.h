@@ -11,7 +11,7 @@
 #include "kernel/wait.h"
 #include <linux/resource.h>
 
-struct sighand;	   /* kernel/proc/: signal actions, shared by CLONE_SIGHAND */
+struct sighand; /* kernel/proc/: signal actions, shared by CLONE_SIGHAND */
 struct file;
 
 struct process {
@@ -70,12 +70,10 @@ struct process {
 	int pdeath_signal;
 	int oom_score_adj;
 	u64 start_time;
-	u64 dead_user_ns, dead_system_ns;	/* of threads that ended */
-	u64 child_user_ns, child_system_ns;	/* of children waited for */
-	u64 min_faults, maj_faults;		/* of threads that ended */
-	u64 dead_voluntary, dead_involuntary;	/* context switches of threads that ended */
-	u64 child_min_faults, child_maj_faults; /* of children waited for */
-	u64 max_rss, child_max_rss; /* pages: kept when the vmspace goes; largest of the children */
+	u64 dead_user_ns, dead_system_ns;     /* of threads that ended */
+	u64 child_user_ns, child_system_ns;   /* of children waited for */
+	struct usage dead_usage, child_usage; /* likewise */
+	u64 max_rss, child_max_rss;	      /* pages: kept when the vmspace goes; largest of the children */
 	u64 timer_slack_ns;
 	struct posix_timers *timers; /* timer_create and setitimer; NULL until used */
 };
@@ -117,6 +115,7 @@ static inline u32 process_ppid(struct process *p)
 char thread_state_letter(struct thread *t);
 /* User and system time of all threads, ended ones included, ns. */
 void process_times(struct process *p, u64 *user_ns, u64 *system_ns);
+void process_usage(struct process *p, struct usage *sum); /* likewise */
 int ioprio_check(int ioprio);	  /* may the current process ask for this priority? -EINVAL, -EPERM */
 u64 process_rlimit(int resource); /* soft limit of the current process */
 u32 process_count(void);	  /* zombies included */

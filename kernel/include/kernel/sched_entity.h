@@ -90,7 +90,6 @@ struct sched_entity {
 	u32 entries;		   /* kernel entries since it last slept long */
 	u32 sample_mask;	   /* which of them are timed: kernel/sched/account.c */
 	u32 sample_weight;	   /* how many entries the timed one stands for */
-	_Atomic u64 voluntary, involuntary; /* context switches */
 
 	/* Priority inheritance: kernel/sched/futex_pi.c. Guarded by its lock. */
 	struct list_head pi_owned;    /* struct pi_state.owner_node */

@@ -14,6 +14,7 @@
 #include "kernel/signal_types.h" /* struct thread_signals: kernel/proc/ */
 #include "kernel/seccomp.h"
 #include "kernel/spinlock.h"
+#include "kernel/usage.h"
 
 enum thread_state {
 	THREAD_RUNNING,		/* running or runnable */
@@ -45,7 +46,7 @@ enum thread_flag { /* thread.flags: set by anyone, looked at on the way back to 
 };
 #define THREAD_SYSCALL_WORK \
 	(THREAD_TRACE | THREAD_SYSCALL_STOP | THREAD_SYSCALL_EMULATE | THREAD_STEP | THREAD_SECCOMP)
-#define THREAD_WORK_MASK    (THREAD_NEED_RESCHED | THREAD_SIGPENDING | THREAD_EXITING | THREAD_RESTORE_MASK)
+#define THREAD_WORK_MASK (THREAD_NEED_RESCHED | THREAD_SIGPENDING | THREAD_EXITING | THREAD_RESTORE_MASK)
 
 struct process;
 struct vmspace;
@@ -95,7 +96,7 @@ struct thread {
 	void *vfork_done; /* struct vfork_wait of the parent, until exec or exit; kernel/proc/ */
 
 	u64 start_time; /* CLOCK_MONOTONIC ns */
-	u64 min_faults, maj_faults;
+	struct usage used;
 	u64 syscalls;
 	int exit_code; /* wait status encoding */
 	int oom_score_adj;

@@ -7,15 +7,19 @@
 #include "kernel/blockdev.h"
 #include "kernel/kthread.h"
 #include "kernel/page.h"
+#include "kernel/thread.h"
 #include "kernel/wait.h"
 
 #define DISK_BYTES (4u << 20)
 
 static u8 *disk;
 static int fail_with;
+static bool refuse;
 static unsigned requests, largest;
 static struct block_request *todo;
 static DEFINE_WAITQ(todo_wait);
+
+static struct block_device bd;
 
 static void device_thread(void *arg)
 {
@@ -34,7 +38,7 @@ static void device_thread(void *arg)
 				memcpy(at, mem, r->segs[i].len);
 			at += r->segs[i].len;
 		}
-		r->done(r, fail_with);
+		block_done(&bd, r, fail_with);
 	}
 }
 
@@ -42,6 +46,8 @@ static int submit(struct block_device *bd, struct block_request *r)
 {
 	unsigned bytes = 0;
 
+	if (refuse)
+		return -EROFS;
 	for (unsigned i = 0; i < r->nsegs; i++)
 		bytes += r->segs[i].len;
 	assert_true(r->nsegs <= bd->max_segs);
@@ -114,6 +120,28 @@ static void test_write(void **state)
 	free(buf);
 }
 
+static void test_statistics(void **state)
+{
+	u64 before[BLOCK_STAT_FIELDS], after[BLOCK_STAT_FIELDS], bytes = current->used.n[USAGE_READ_BYTES];
+	u8 *buf = malloc(DISK_BYTES);
+	struct block_request refused = {.op = BLOCK_WRITE};
+
+	block_stat(&bd, before);
+	assert_int_equal(block_read(&bd, 0, buf, DISK_BYTES), 0);
+	assert_int_equal(block_write(&bd, 0, buf, 512), 0);
+	refuse = true;
+	assert_int_equal(block_submit(&bd, &refused), -EROFS);
+	refuse = false;
+	block_stat(&bd, after);
+	assert_int_equal(after[0] - before[0], 2);
+	assert_int_equal(after[2] - before[2], DISK_BYTES / 512);
+	assert_int_equal(after[4] - before[4], 1);
+	assert_int_equal(after[6] - before[6], 1);
+	assert_int_equal(after[8], 0);
+	assert_int_equal(current->used.n[USAGE_READ_BYTES] - bytes, DISK_BYTES);
+	free(buf);
+}
+
 static void test_errors(void **state)
 {
 	u8 buf[1024];
@@ -129,4 +157,4 @@ static void test_errors(void **state)
 	host_alloc_fail_never();
 }
 
-UNIT_TESTS(test_names, test_read_anywhere, test_write, test_errors)
+UNIT_TESTS(test_names, test_read_anywhere, test_write, test_statistics, test_errors)

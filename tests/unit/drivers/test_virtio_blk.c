@@ -213,7 +213,7 @@ static void test_random_requests(void **state)
 				sector += len / 512;
 				at += len;
 			}
-			assert_int_equal(bd->ops->submit(bd, &r[i]), 0);
+			assert_int_equal(block_submit(bd, &r[i]), 0);
 		}
 		while (nheld) {
 			unsigned at = (unsigned)(random_u64() % nheld);
@@ -258,7 +258,7 @@ static void test_ring_full(void **state)
 					      .segs = &seg,
 					      .done = done,
 					      .priv = &err[i]};
-		assert_int_equal(bd->ops->submit(bd, &r[i]), 0);
+		assert_int_equal(block_submit(bd, &r[i]), 0);
 	}
 	assert_true(nheld < 400);
 	while (nheld) {
@@ -280,30 +280,30 @@ static void test_operations(void **state)
 	struct block_request r = {.op = BLOCK_FLUSH, .done = done, .priv = &err};
 
 	flushes = 0;
-	assert_int_equal(bd->ops->submit(bd, &r), 0);
+	assert_int_equal(block_submit(bd, &r), 0);
 	assert_int_equal(err, 0);
 	assert_int_equal(flushes, 1);
 
 	memset(disk + 1024, 0xee, 8192);
 	r = (struct block_request){
 		.op = BLOCK_DISCARD, .sector = 2, .nsegs = 1, .segs = &seg, .done = done, .priv = &err};
-	assert_int_equal(bd->ops->submit(bd, &r), 0);
+	assert_int_equal(block_submit(bd, &r), 0);
 	assert_int_equal(disk[1024] | disk[1024 + 4095], 0);
 	assert_int_equal(disk[1024 + 4096], 0xee);
 	seg.len = 65 * 512;
-	assert_int_equal(bd->ops->submit(bd, &r), -EINVAL); /* above the device's limit */
+	assert_int_equal(block_submit(bd, &r), -EINVAL); /* above the device's limit */
 
 	/* Without the features: a flush is nothing, a discard is refused. */
 	bd = add_disk(0);
 	flushes = 0;
 	err = 1;
 	r = (struct block_request){.op = BLOCK_FLUSH, .done = done, .priv = &err};
-	assert_int_equal(bd->ops->submit(bd, &r), 0);
+	assert_int_equal(block_submit(bd, &r), 0);
 	assert_int_equal(err | (int)flushes, 0);
 	seg.len = 4096;
 	r = (struct block_request){
 		.op = BLOCK_DISCARD, .sector = 2, .nsegs = 1, .segs = &seg, .done = done, .priv = &err};
-	assert_int_equal(bd->ops->submit(bd, &r), -EOPNOTSUPP);
+	assert_int_equal(block_submit(bd, &r), -EOPNOTSUPP);
 }
 
 static void test_bad_requests(void **state)
@@ -321,17 +321,17 @@ static void test_bad_requests(void **state)
 
 	for (int i = 0; i < 21; i++)
 		segs[i] = (struct block_segment){0x1000, 512};
-	assert_int_equal(bd->ops->submit(bd, &r), -EIO);
+	assert_int_equal(block_submit(bd, &r), -EIO);
 	r.sector = ~0ull;
-	assert_int_equal(bd->ops->submit(bd, &r), -EIO);
+	assert_int_equal(block_submit(bd, &r), -EIO);
 	r.sector = 0;
 	r.nsegs = 21;
-	assert_int_equal(bd->ops->submit(bd, &r), -EINVAL);
+	assert_int_equal(block_submit(bd, &r), -EINVAL);
 	r.nsegs = 0;
-	assert_int_equal(bd->ops->submit(bd, &r), -EINVAL);
+	assert_int_equal(block_submit(bd, &r), -EINVAL);
 	r.nsegs = 1;
 	segs[0].len = 100;
-	assert_int_equal(bd->ops->submit(bd, &r), -EINVAL);
+	assert_int_equal(block_submit(bd, &r), -EINVAL);
 
 	status_to_give = VIRTIO_BLK_S_IOERR;
 	assert_int_equal(block_read(bd, 0, buf, 512), -EIO);
@@ -366,7 +366,7 @@ static void test_broken(void **state)
 					      .segs = &seg,
 					      .done = done,
 					      .priv = &err[i]};
-		assert_int_equal(bd->ops->submit(bd, &r[i]), 0);
+		assert_int_equal(block_submit(bd, &r[i]), 0);
 	}
 	sim_push(sim, 0, 77, 0);
 	sim_interrupt(sim, 0);
@@ -375,7 +375,7 @@ static void test_broken(void **state)
 	for (int i = 0; i < 3; i++)
 		assert_int_equal(err[i], -EIO);
 	assert_int_equal(sim->status & VIRTIO_CONFIG_S_DRIVER_OK, 0);
-	assert_int_equal(bd->ops->submit(bd, &r[0]), -EIO);
+	assert_int_equal(block_submit(bd, &r[0]), -EIO);
 }
 
 UNIT_TESTS(test_setup, test_refused, test_no_memory, test_random_requests, test_ring_full, test_operations,

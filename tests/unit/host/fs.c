@@ -24,6 +24,7 @@ bool fs_host_io_fails;
 
 /* Absent from tests of single files. */
 __weak int block_register(struct block_device *bd);
+__weak void block_done(struct block_device *bd, struct block_request *r, int err);
 __weak struct fdtable *fdtable_create(void);
 __weak struct fs_context *fs_context_create(void);
 __weak int vfs_mount(const char *source, const char *path, const char *type, u32 flags, const char *options);
@@ -87,7 +88,7 @@ static int disk_submit(struct block_device *bd, struct block_request *r)
 		memcpy(phys_to_virt(r->segs[n].phys), (u8 *)bd->priv + off, len);
 		off += len;
 	}
-	r->done(r, err);
+	block_done(bd, r, err);
 	return 0;
 }
 

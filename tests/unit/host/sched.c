@@ -13,6 +13,7 @@
 #include "kernel/process.h"
 #include "kernel/psi.h"
 #include "kernel/sched.h"
+#include "kernel/softirq.h"
 
 #define MAX_CPUS 256
 
@@ -30,6 +31,7 @@ struct host_thread {
 __weak unsigned cpu_count = 16;
 __weak DEFINE_PER_CPU(unsigned, cpu_number);
 __weak DEFINE_PER_CPU(struct thread *, current_thread);
+__weak DEFINE_PER_CPU(struct softirq_counts, softirq_counts);
 __weak u64 *percpu_offset;
 __weak struct process kernel_process;
 __weak struct process *init_process;
