@@ -312,28 +312,39 @@ int proc_setgroups(struct seq *s, const struct pseudo_ctx *ctx __maybe_unused)
 	return 0;
 }
 
+/* Another thread's slack is the business of those who may change priorities. */
+static struct thread *slack_thread(const struct pseudo_ctx *ctx)
+{
+	struct thread *t = one_thread(ctx);
+
+	if (IS_ERR(t) || t == current || process_capable(CAP_SYS_NICE))
+		return t;
+	thread_put(t);
+	return ERR_PTR(-EPERM);
+}
+
 int proc_timerslack(struct seq *s, const struct pseudo_ctx *ctx)
 {
-	struct process *p = proc_process(ctx);
+	struct thread *t = slack_thread(ctx);
 
-	if (!p)
-		return -ESRCH;
-	seq_printf(s, "%llu\n", (unsigned long long)p->timer_slack_ns);
-	process_put(p);
+	if (IS_ERR(t))
+		return (int)PTR_ERR(t);
+	seq_printf(s, "%llu\n", (unsigned long long)t->timer_slack_ns);
+	thread_put(t);
 	return 0;
 }
 
 int proc_timerslack_store(const struct pseudo_ctx *ctx, const char *text, size_t n __maybe_unused)
 {
-	struct process *p;
+	struct thread *t;
 	s64 v;
 
 	if (proc_parse(text, 0, 0x7fffffffffffffff, &v))
 		return -EINVAL;
-	p = proc_inspect(ctx);
-	if (IS_ERR(p))
-		return (int)PTR_ERR(p);
-	p->timer_slack_ns = v ? (u64)v : 50000;
-	process_put(p);
+	t = slack_thread(ctx);
+	if (IS_ERR(t))
+		return (int)PTR_ERR(t);
+	t->timer_slack_ns = v ? (u64)v : t->default_slack_ns;
+	thread_put(t);
 	return 0;
 }

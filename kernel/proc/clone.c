@@ -77,7 +77,6 @@ static void copy_attributes(struct process *new, const struct process *from)
 	new->io_flusher = from->io_flusher;
 	new->mce_kill = from->mce_kill;
 	new->oom_score_adj = from->oom_score_adj;
-	new->timer_slack_ns = from->timer_slack_ns;
 	new->arg_start = from->arg_start;
 	new->arg_end = from->arg_end;
 	new->env_start = from->env_start;
@@ -209,6 +208,8 @@ static struct thread *thread_copy(struct process *p, const struct clone_request 
 	t->sig.blocked = me->sig.blocked;
 	t->oom_score_adj = me->oom_score_adj;
 	t->no_new_privs = me->no_new_privs;
+	t->nproc_exceeded = me->nproc_exceeded;
+	t->timer_slack_ns = t->default_slack_ns = me->timer_slack_ns;
 	if (!(r->flags & CLONE_VM) || (r->flags & CLONE_VFORK)) {
 		t->sig.altstack_sp = me->sig.altstack_sp;
 		t->sig.altstack_size = me->sig.altstack_size;
@@ -280,8 +281,11 @@ static int link_process(struct process *p, struct thread *t, const struct clone_
 	if (!ret) {
 		if (r->flags & CLONE_PARENT) {
 			parent = me->parent;
+			p->parent_thread = me->parent_thread;
 			p->exit_signal = me->exit_signal;
 		}
+		if (parent == me)
+			p->parent_thread = current;
 		p->pgid = me->pgid;
 		p->sid = me->sid;
 		process_add_thread(p, t);
@@ -294,22 +298,19 @@ static int link_process(struct process *p, struct thread *t, const struct clone_
 	return ret;
 }
 
-/* RLIMIT_NPROC counts the threads of the real user; those with privileges are exempt. */
-static bool too_many_processes(void)
+bool process_limit_exceeded(u32 uid, u64 more)
 {
-	struct process *me = current->proc, *p;
-	u64 limit = me->rlim[RLIMIT_NPROC].rlim_cur, n = 0;
-	u32 uid = current_cred()->uid;
+	u64 limit = process_rlimit(RLIMIT_NPROC), n = more;
+	struct process *p;
 
-	if (limit == RLIM64_INFINITY || !uid || process_capable(CAP_SYS_RESOURCE) ||
-	    process_capable(CAP_SYS_ADMIN))
+	if (limit == RLIM64_INFINITY || !uid)
 		return false;
 	spin_lock(&process_tree_lock);
 	list_for_each_entry (p, &all_processes, all_node)
 		if (process_uid(p) == uid)
 			n += READ_ONCE(p->nthreads);
 	spin_unlock(&process_tree_lock);
-	return n >= limit;
+	return n > limit;
 }
 
 static long clone(const struct clone_request *r)
@@ -328,7 +329,8 @@ static long clone(const struct clone_request *r)
 	if (signal_pending(current))
 		return -ERESTARTNOINTR; /* so that a signal hits parent and child together, or the parent
 					   first */
-	if (too_many_processes())
+	if (process_limit_exceeded(current_cred()->uid, 1) && !process_capable(CAP_SYS_RESOURCE) &&
+	    !process_capable(CAP_SYS_ADMIN))
 		return -EAGAIN;
 	if (!thread) {
 		p = process_copy(me, r->flags);
@@ -371,6 +373,7 @@ static long clone(const struct clone_request *r)
 	if (err)
 		goto fail_death;
 	kfree(death); /* no longer traced: not needed */
+	current->nproc_exceeded = false;
 
 	counter_inc(thread ? &threads_created : &processes_created);
 	if (pidfd >= 0)

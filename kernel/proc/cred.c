@@ -76,13 +76,11 @@ bool cred_rights_differ(const struct cred *old, const struct cred *new)
 
 void cred_commit(struct cred *new)
 {
-	struct process *p = current->proc;
-
 	/* What is in memory may be more than the new identity should see, and the parent's death is its own
 	 * business again. */
 	if (cred_rights_differ(current_cred(), new)) {
-		p->dumpable = (u8)suid_dumpable;
-		p->pdeath_signal = 0;
+		current->proc->dumpable = (u8)suid_dumpable;
+		current->pdeath_signal = 0;
 	}
 	cred_install(current, new);
 }

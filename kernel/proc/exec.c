@@ -139,6 +139,10 @@ static long exec_at(int dirfd, const char __app *upath, const char __app *const 
 	ret = len = string_from_app(path, upath, PATH_MAX);
 	if (len < 0)
 		goto out;
+	ret = -EAGAIN;
+	if (current->nproc_exceeded && process_limit_exceeded(current_cred()->uid, 0))
+		goto out;
+	current->nproc_exceeded = false;
 	ret = -ENOENT;
 	if (!len && !(flags & AT_EMPTY_PATH))
 		goto out;

@@ -134,7 +134,7 @@ void exec_cred_commit(struct thread *t, struct exec_cred *x)
 
 	p->dumpable = differ || set_id || x->unreadable ? (u8)suid_dumpable : 1;
 	if (differ || x->secure)
-		p->pdeath_signal = 0;
+		t->pdeath_signal = 0;
 	cred_install(t, x->new);
 	x->new = NULL;
 }

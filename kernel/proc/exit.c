@@ -198,12 +198,57 @@ static struct process *new_parent(struct process *p)
 	return init_process;
 }
 
-static void send_death_signal(struct process *child)
+/* The thread of P that its children belong to next; NULL while P ends. Tree lock held. */
+static struct thread *heir_in(struct process *p)
 {
+	u64 flags = spin_lock_irqsave(&p->lock);
+	struct thread *t = p->exec_thread;
+
+	if (p->group_exit || list_empty(&p->threads))
+		t = NULL;
+	else if (!t)
+		t = list_first_entry(&p->threads, struct thread, proc_node);
+	spin_unlock_irqrestore(&p->lock, flags);
+	return t;
+}
+
+/* The current thread ends, whose child C is: send what C's threads asked for (PR_SET_PDEATHSIG). Tree lock
+ * held. */
+static void send_death_signals(struct process *c)
+{
+	u64 flags = spin_lock_irqsave(&c->lock), wanted = 0;
+	struct thread *t;
 	siginfo_t info;
 
-	siginfo_fill(&info, child->pdeath_signal, SI_USER, (int)current->proc->pid, current_cred()->uid);
-	signal_send_process(child, child->pdeath_signal, &info);
+	list_for_each_entry (t, &c->threads, proc_node)
+		if (t->pdeath_signal)
+			wanted |= BIT(t->pdeath_signal - 1);
+	spin_unlock_irqrestore(&c->lock, flags);
+	for (; wanted; wanted &= wanted - 1) {
+		int sig = __builtin_ctzll(wanted) + 1;
+
+		siginfo_fill(&info, sig, SI_USER, (int)current->proc->pid, current_cred()->uid);
+		signal_send_process(c, sig, &info);
+	}
+}
+
+/* Of the current thread, which ends while its process goes on. */
+static void thread_leave_children(struct thread *t)
+{
+	struct process *p = t->proc, *c;
+	struct thread *heir;
+
+	/* Only this thread and its children bring children of this thread: none now, none later. */
+	if (likely(list_empty(&p->children)))
+		return;
+	spin_lock(&process_tree_lock);
+	heir = heir_in(p);
+	list_for_each_entry (c, &p->children, sibling)
+		if (c->parent_thread == t) {
+			c->parent_thread = heir;
+			send_death_signals(c);
+		}
+	spin_unlock(&process_tree_lock);
 }
 
 /* Tree lock held. */
@@ -218,8 +263,9 @@ static void give_away_children(struct process *p)
 		list_add_tail(&c->sibling, &to->children);
 		c->parent = to;
 		c->exit_signal = SIGCHLD;
-		if (c->pdeath_signal && !c->zombie)
-			send_death_signal(c);
+		if (c->parent_thread == current)
+			send_death_signals(c);	/* else its thread ended before */
+		c->parent_thread = heir_in(to); /* which, ending, finds C on the list */
 		if (c->zombie && notify_exit(c))
 			process_release(c);
 	}
@@ -265,6 +311,8 @@ void thread_exit(int code)
 	if (leave_process(t)) {
 		release_resources(p, vm);
 		process_end(p);
+	} else {
+		thread_leave_children(t);
 	}
 	thread_exit_final();
 }

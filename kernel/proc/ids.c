@@ -84,6 +84,7 @@ static int set_uids(u32 uid, u32 euid, u32 suid)
 		new->suid = suid;
 	new->fsuid = new->euid;
 	fix_capabilities(new, current_cred());
+	current->nproc_exceeded = process_limit_exceeded(new->uid, 0);
 	cred_commit(new);
 	return 0;
 }

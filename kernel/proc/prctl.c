@@ -35,12 +35,6 @@ static long get_name(char __app *uname)
 	return copy_to_app(uname, name, sizeof(name));
 }
 
-static long set_timer_slack(u64 ns)
-{
-	current->proc->timer_slack_ns = (s64)ns <= 0 ? 50000 : ns;
-	return 0;
-}
-
 /* PR_SET_VMA_ANON_NAME: a name for /proc/PID/maps. It is checked, and shown nowhere. */
 static long set_vma(u64 attr, u64 start, u64 len, const char __app *uname)
 {
@@ -104,10 +98,10 @@ SYSCALL_DEFINE5(prctl, int, option, u64, arg2, u64, arg3, u64, arg4, u64, arg5)
 	case PR_SET_PDEATHSIG:
 		if (arg2 > SIG_MAX)
 			return -EINVAL;
-		p->pdeath_signal = (int)arg2;
+		current->pdeath_signal = (int)arg2;
 		return 0;
 	case PR_GET_PDEATHSIG:
-		return put_app(p->pdeath_signal, (int __app *)arg2);
+		return put_app(current->pdeath_signal, (int __app *)arg2);
 	case PR_GET_DUMPABLE:
 		return p->dumpable;
 	case PR_SET_DUMPABLE:
@@ -143,9 +137,10 @@ SYSCALL_DEFINE5(prctl, int, option, u64, arg2, u64, arg3, u64, arg4, u64, arg5)
 	case PR_GET_CHILD_SUBREAPER:
 		return put_app((int)p->child_subreaper, (int __app *)arg2);
 	case PR_SET_TIMERSLACK:
-		return set_timer_slack(arg2);
+		current->timer_slack_ns = arg2 ? arg2 : current->default_slack_ns;
+		return 0;
 	case PR_GET_TIMERSLACK:
-		return (long)p->timer_slack_ns;
+		return (long)current->timer_slack_ns;
 	case PR_GET_TIMING:
 		return PR_TIMING_STATISTICAL;
 	case PR_SET_TIMING:

@@ -71,6 +71,8 @@ void exe_put(struct file *exe);
 
 /* The resources that P and the children it waited for used, for wait4. */
 void usage_of_child(struct process *p, struct rusage *u);
+/* clone.c: are the threads of the real user UID, and MORE, too many (RLIMIT_NPROC)? Never root's. */
+bool process_limit_exceeded(u32 uid, u64 more);
 
 /* ---- pidfd.c ---- */
 

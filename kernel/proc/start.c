@@ -68,13 +68,13 @@ static struct process *create_process(struct file *stdio[3])
 	p->exit_signal = SIGCHLD;
 	p->cred = cred_get(&kernel_cred);
 	p->dumpable = 1;
-	p->timer_slack_ns = 50000;
 	p->mce_kill = PR_MCE_KILL_DEFAULT;
 	p->sighand = sighand_create();
 	t = p->leader = thread_create(p, "init");
 	if (IS_ERR(t))
 		return NULL;
 	thread_get(t);
+	t->timer_slack_ns = t->default_slack_ns = 50000;
 	t->files = fdtable_create();
 	t->fs = fs_context_create();
 	if (p->sighand && t->files && t->fs && !give_descriptors(t, stdio))

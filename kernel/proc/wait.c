@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* wait4(2), waitid(2): looking for a child that ended, stopped or went on. The scan runs under the tree lock;
  * sleepers wait on the parent's wait_children queue, which notify_parent() wakes after every change. Children
- * belong to the process, whichever of its threads made them, so __WNOTHREAD selects nothing less. */
+ * belong to the process; __WNOTHREAD selects those that the calling thread made, or inherited. */
 #include "base/string.h"
 #include "fs/file.h"
 #include "kernel/clock.h"
@@ -32,6 +32,8 @@ static bool matches(const struct wait_request *r, struct process *c)
 	if (r->target ? c != r->target : r->type == P_PID && c->pid != r->id)
 		return false;
 	if (r->type == P_PGID && c->pgid != r->id)
+		return false;
+	if (r->options & __WNOTHREAD && c->parent_thread != current)
 		return false;
 	/* __WCLONE waits for those that do not report with SIGCHLD only; __WALL for both. */
 	return (r->options & __WALL) || (c->exit_signal != SIGCHLD) == !!(r->options & __WCLONE);

@@ -34,6 +34,7 @@ struct process {
 	u32 auxv_len;
 
 	struct process *parent; /* guarded by process_tree_lock */
+	struct thread *parent_thread; /* the one of `parent` whose child it is, to compare; likewise */
 	struct list_head children, sibling, all_node;
 	u32 pgid, sid;
 	int exit_signal;	    /* sent to the parent; SIGCHLD, 0 for none */
@@ -67,15 +68,13 @@ struct process {
 	bool io_flusher;   /* PR_SET_IO_FLUSHER: kept */
 	u8 mce_kill;	   /* PR_MCE_KILL: kept */
 	bool thp_disabled; /* prctl(PR_SET_THP_DISABLE): for kernel/mm/ to look at */
-	int pdeath_signal;
 	int oom_score_adj;
 	u64 start_time;
 	u64 dead_user_ns, dead_system_ns;     /* of threads that ended */
 	u64 child_user_ns, child_system_ns;   /* of children waited for */
 	struct usage dead_usage, child_usage; /* likewise */
 	u64 max_rss, child_max_rss;	      /* pages: kept when the vmspace goes; largest of the children */
-	u64 timer_slack_ns;
-	struct posix_timers *timers; /* timer_create and setitimer; NULL until used */
+	struct posix_timers *timers;	      /* timer_create and setitimer; NULL until used */
 };
 
 extern struct process kernel_process; /* pid 0: kernel threads */

@@ -75,8 +75,9 @@ struct thread {
 	struct list_head proc_node; /* on proc->threads, guarded by proc->lock */
 	struct vmspace *vm;	    /* address space it runs in: proc->vm, NULL for kernel threads */
 	bool nofault;		    /* it touches application memory and must not sleep; own thread */
-	bool no_new_privs;	    /* execve gives it no rights; proc->lock guards other threads' changes */
-	struct cred *cred; /* kernel/cred.h; replaced by the thread itself, read by others under RCU */
+	bool nproc_exceeded; /* its user id became one with more threads than RLIMIT_NPROC: execve looks */
+	bool no_new_privs;   /* execve gives it no rights; proc->lock guards other threads' changes */
+	struct cred *cred;   /* kernel/cred.h; replaced by the thread itself, read by others under RCU */
 	/* References, shared with other threads as clone(2) was told; NULL for kernel threads and after the
 	 * end. Changed by the thread itself, under proc->lock, which others take to look. */
 	struct fdtable *files;
@@ -98,7 +99,9 @@ struct thread {
 	u64 start_time; /* CLOCK_MONOTONIC ns */
 	struct usage used;
 	u64 syscalls;
-	int exit_code; /* wait status encoding */
+	int exit_code;	   /* wait status encoding */
+	int pdeath_signal; /* sent when the thread that made this one's process ends; 0: none */
+	u64 timer_slack_ns, default_slack_ns; /* prctl(PR_SET_TIMERSLACK): kept */
 	int oom_score_adj;
 #ifdef DEBUG
 	struct alloc_fail fail; /* own thread only */
