@@ -292,14 +292,13 @@ static int devfs_iterate(struct file *f, struct dir_context *ctx)
 	return 0;
 }
 
-static void devfs_evict(struct inode *i)
+void devfs_evict(struct inode *i)
 {
 	switch (i->mode & S_IFMT) {
 	case S_IFDIR: {
 		struct dev_dir *d = i->priv;
 		struct dev_entry *e, *next;
 
-		devfs_dir_gone(i);
 		list_for_each_entry_safe (e, next, &d->entries, node) {
 			inode_put(e->inode);
 			kfree(e);
@@ -328,6 +327,7 @@ static const struct inode_ops dir_ops = {
 	.rename = devfs_rename,
 	.setattr = devfs_setattr,
 };
+const struct inode_ops devfs_fixed_dir_ops = {.lookup = devfs_lookup, .setattr = devfs_setattr};
 static const struct inode_ops file_ops_i = {.setattr = devfs_setattr};
 static const struct inode_ops link_ops = {.readlink = devfs_readlink, .setattr = devfs_setattr};
 static const struct file_ops dir_fops = {.iterate = devfs_iterate, .seek = generic_dir_seek};

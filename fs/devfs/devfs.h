@@ -55,7 +55,7 @@ int stream_open(struct file *f, struct chardev *cd);
 /* block.c */
 int blknode_open(struct file *f, struct block_device *bd);
 
-/* devfs.c, the tree; devfs_mount.c, what is in it at first, and pseudo-terminals. */
+/* devfs.c, the tree; devfs_mount.c, what is in it at first. */
 struct dev_entry {
 	struct list_head node;
 	struct inode *inode; /* reference held */
@@ -77,4 +77,6 @@ struct inode *devfs_inode_make(struct super *s, struct inode *parent, u32 mode, 
 struct dev_entry *devfs_entry_find(struct inode *dir, const char *name, size_t len);
 int devfs_entry_add(struct inode *dir, const char *name, size_t len, struct inode *i);
 void devfs_entry_remove(struct inode *dir, struct dev_entry *e);
-void devfs_dir_gone(struct inode *dir); /* it is being freed */
+/* For devpts, whose folder is such a tree, too: one in which nobody makes or removes a name. */
+extern const struct inode_ops devfs_fixed_dir_ops;
+void devfs_evict(struct inode *i);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* devtmpfs: what a new /dev holds, and the nodes of pseudo-terminals, which come and go. */
+/* devtmpfs: what /dev holds at first. There is one, however often it is mounted. */
 #include "base/format.h"
 #include "devfs.h"
 #include "kernel/init.h"
@@ -7,19 +7,6 @@
 #include "tty.h"
 
 #define TMPFS_MAGIC 0x01021994
-#define TTY_GROUP   5
-
-/* The directory of the latest mount in which pseudo-terminals show up. */
-static DEFINE_MUTEX(pts_lock); /* guards pts_dir; outside any directory's lock */
-static struct inode *pts_dir;  /* no reference: evict clears it */
-
-void devfs_dir_gone(struct inode *dir)
-{
-	mutex_lock(&pts_lock);
-	if (pts_dir == dir)
-		pts_dir = NULL;
-	mutex_unlock(&pts_lock);
-}
 
 static int add_node(struct inode *dir, const char *name, u32 mode, u64 rdev, struct inode **out)
 {
@@ -63,48 +50,6 @@ static int add_devices(struct inode *root, struct inode *ports)
 	return err;
 }
 
-int devfs_pts_add(u32 index, u64 rdev)
-{
-	char name[16];
-	struct inode *i;
-	int err = 0;
-
-	snprintf(name, sizeof name, "%u", index);
-	mutex_lock(&pts_lock);
-	if (pts_dir) {
-		mutex_lock(&pts_dir->lock);
-		err = devfs_entry_find(pts_dir, name, strlen(name))
-			      ? -EEXIST
-			      : add_node(pts_dir, name, S_IFCHR | 0620, rdev, &i);
-		if (!err) {
-			i->uid = current_cred()->fsuid;
-			i->gid = TTY_GROUP;
-		}
-		mutex_unlock(&pts_dir->lock);
-		dcache_forget(pts_dir->super, pts_dir, name, strlen(name));
-	}
-	mutex_unlock(&pts_lock);
-	return err;
-}
-
-void devfs_pts_remove(u32 index)
-{
-	struct dev_entry *e;
-	char name[16];
-
-	snprintf(name, sizeof name, "%u", index);
-	mutex_lock(&pts_lock);
-	if (pts_dir) {
-		mutex_lock(&pts_dir->lock);
-		e = devfs_entry_find(pts_dir, name, strlen(name));
-		if (e)
-			devfs_entry_remove(pts_dir, e);
-		mutex_unlock(&pts_dir->lock);
-		dcache_forget(pts_dir->super, pts_dir, name, strlen(name));
-	}
-	mutex_unlock(&pts_lock);
-}
-
 static int populate(struct inode *root)
 {
 	static const struct {
@@ -118,8 +63,8 @@ static int populate(struct inode *root)
 	static const struct {
 		const char *name;
 		u32 mode;
-	} dirs[] = {{"shm", 01777}, {"mqueue", 01777}, {"hugepages", 0755}};
-	struct inode *ports, *pts;
+	} dirs[] = {{"shm", 01777}, {"mqueue", 01777}, {"hugepages", 0755}, {"pts", 0755}};
+	struct inode *ports;
 	int err = add_node(root, "virtio-ports", S_IFDIR | 0755, 0, &ports);
 
 	if (!err)
@@ -128,18 +73,10 @@ static int populate(struct inode *root)
 		err = add_link(root, links[i].name, links[i].target);
 	for (size_t i = 0; !err && i < ARRAY_SIZE(dirs); i++)
 		err = add_node(root, dirs[i].name, S_IFDIR | dirs[i].mode, 0, NULL);
-	if (!err)
-		err = add_node(root, "pts", S_IFDIR | 0755, 0, &pts);
-	if (!err) {
-		mutex_lock(&pts_lock);
-		pts_dir = pts;
-		mutex_unlock(&pts_lock);
-	}
 	return err;
 }
 
-static struct super *devfs_mount(const struct fs_type *t, const char *source __maybe_unused,
-				 u32 flags __maybe_unused, const char *options __maybe_unused)
+static struct super *devfs_make(const struct fs_type *t)
 {
 	struct super *s = super_create(t, &devfs_super_ops, TMPFS_MAGIC, PAGE_SIZE);
 	struct inode *root;
@@ -155,6 +92,23 @@ static struct super *devfs_mount(const struct fs_type *t, const char *source __m
 		return s;
 	super_put(s);
 	return ERR_PTR(err);
+}
+
+static struct super *devfs_mount(const struct fs_type *t, const char *source __maybe_unused,
+				 u32 flags __maybe_unused, const char *options __maybe_unused)
+{
+	static DEFINE_MUTEX(lock);
+	static struct super *only; /* with a reference, for good */
+	struct super *s;
+
+	mutex_lock(&lock);
+	s = only ? only : devfs_make(t);
+	if (!IS_ERR(s)) {
+		only = s;
+		super_get(s);
+	}
+	mutex_unlock(&lock);
+	return s;
 }
 
 static int devfs_init(void)

@@ -143,7 +143,7 @@ int chrdev_open(struct inode *i, struct file *f)
 	case MAJOR_TTY:
 		return tty_major_open(f, dev_minor(i->rdev));
 	case MAJOR_PTS:
-		return pty_open_slave(f, dev_minor(i->rdev));
+		return pty_open_slave(f, i);
 	}
 	cd = chardev_by_number(i->rdev);
 	if (!cd)

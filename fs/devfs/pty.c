@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* Pseudo-terminals: /dev/ptmx makes a pair, whose terminal side is /dev/pts/N (pts(4), ioctl_tty(2)).
+/* Pseudo-terminals: a ptmx makes a pair, whose terminal side is a node N of its devpts (pts(4),
+ * ioctl_tty(2)).
  *
  * The slave is a terminal like any other (tty.c) that writes into the pair's ring; the master reads the ring,
  * and what it writes is the terminal's input. The slave's lock guards the pair. Pairs are kept in a table for
@@ -18,12 +19,13 @@
 #define CHUNK	  256
 
 struct pty {
-	struct tty slave; /* its lock guards what follows */
-	u32 index;
-	bool in_use;	  /* some side is open; guarded by ptys_lock */
-	bool master_open; /* also read without the lock */
-	bool locked;	  /* TIOCSPTLCK: the slave cannot be opened yet */
-	bool opened;	  /* the slave has been open: its last close is a hang-up */
+	struct tty slave;     /* its lock guards what follows */
+	struct super *devpts; /* where its node is; a reference while the master is open */
+	u32 index;	      /* its number there; both guarded by ptys_lock */
+	bool in_use;	      /* some side is open; guarded by ptys_lock */
+	bool master_open;     /* also read without the lock */
+	bool locked;	      /* TIOCSPTLCK: the slave cannot be opened yet */
+	bool opened;	      /* the slave has been open: its last close is a hang-up */
 	u32 slave_files;
 	bool packet; /* TIOCPKT: each master read begins with a status byte */
 	u8 status;   /* TIOCPKT_* to report */
@@ -131,14 +133,14 @@ static const struct file_ops slave_fops = {
 	.async = FILE_ASYNC,
 };
 
-int pty_open_slave(struct file *f, u32 index)
+int pty_open_slave(struct file *f, const struct inode *node)
 {
 	struct pty *p;
 	int err = -EIO;
 
 	mutex_lock(&ptys_lock);
-	p = index < PTYS_MAX ? ptys[index] : NULL;
-	if (p && p->in_use) {
+	p = devpts_pty(node);
+	if (p) {
 		mutex_lock(&p->slave.lock);
 		if (p->master_open && !p->locked) {
 			p->slave_files++;
@@ -274,15 +276,24 @@ static u32 master_poll(struct file *f, struct poll_table *pt)
 	return mask;
 }
 
-/* A descriptor of the slave, however /dev/pts is mounted: TIOCGPTPEER. */
-static long open_peer(struct pty *p, u32 flags)
+/* A descriptor of the slave, whatever its path is: TIOCGPTPEER. */
+static long open_peer(struct file *master, struct pty *p, u32 flags)
 {
-	char path[32];
+	struct path root, node;
+	char name[16];
 	struct file *f;
 	int fd;
 
-	snprintf(path, sizeof path, "/dev/pts/%u", p->index);
-	f = vfs_open(path, flags & (O_ACCMODE | O_NONBLOCK | O_NOCTTY), 0);
+	snprintf(name, sizeof name, "%u", p->index);
+	fd = devpts_find(&master->path, &root);
+	if (fd)
+		return fd;
+	fd = vfs_lookup_near(&root, false, name, &node);
+	path_put(&root);
+	if (fd)
+		return fd;
+	f = vfs_open_path(&node, flags & (O_ACCMODE | O_NONBLOCK | O_NOCTTY));
+	path_put(&node);
 	if (IS_ERR(f))
 		return PTR_ERR(f);
 	fd = fd_install_new(f, flags & O_CLOEXEC);
@@ -307,7 +318,7 @@ static long master_ioctl(struct file *f, unsigned cmd, unsigned long arg)
 	case TIOCGPTLCK:
 		return put_app((int)p->locked, (int __app *)arg);
 	case TIOCGPTPEER:
-		return open_peer(p, (u32)arg);
+		return open_peer(f, p, (u32)arg);
 	case TIOCPKT:
 		if (get_app(value, (const int __app *)arg))
 			return -EFAULT;
@@ -341,7 +352,8 @@ static void master_release(struct file *f)
 	struct pty *p = f->priv;
 	struct process *leader;
 
-	devfs_pts_remove(p->index);
+	devpts_remove(p->devpts, p->index);
+	super_put(p->devpts);
 	mutex_lock(&ptys_lock);
 	mutex_lock(&p->slave.lock);
 	WRITE_ONCE(p->master_open, false);
@@ -369,29 +381,48 @@ static const struct file_ops master_fops = {
 	.async = FILE_ASYNC,
 };
 
-/* A pair that nobody uses, in its first state. With ptys_lock held. ERR_PTR(-ENOSPC, -ENOMEM). */
-static struct pty *pty_claim(void)
+/* A slot of the table that nobody uses, and the lowest number that is free in S: false when either lacks.
+ * With ptys_lock held. */
+static bool pty_find_free(const struct super *s, u32 *slot, u32 *index)
 {
-	struct pty *p;
-	u32 i;
+	u64 used[PTYS_MAX / 64] = {0};
 
-	for (i = 0; i < PTYS_MAX && ptys[i] && ptys[i]->in_use; i++)
-		;
-	if (i == PTYS_MAX)
+	*slot = PTYS_MAX;
+	for (u32 i = PTYS_MAX; i-- > 0;) {
+		if (!ptys[i] || !ptys[i]->in_use)
+			*slot = i;
+		else if (ptys[i]->devpts == s)
+			used[ptys[i]->index / 64] |= 1ull << ptys[i]->index % 64;
+	}
+	for (*index = 0; *index < PTYS_MAX && used[*index / 64] >> *index % 64 & 1;)
+		++*index;
+	return *slot < PTYS_MAX && *index < min(devpts_max(s), (u32)PTYS_MAX);
+}
+
+/* A pair for S, whose reference it takes over, in its first state. With ptys_lock held. ERR_PTR(-ENOSPC,
+ * -ENOMEM). */
+static struct pty *pty_claim(struct super *s)
+{
+	u32 slot, index;
+	struct pty *p;
+
+	if (!pty_find_free(s, &slot, &index))
 		return ERR_PTR(-ENOSPC);
-	p = ptys[i];
+	p = ptys[slot];
 	if (!p) {
 		p = kzalloc(sizeof *p);
 		if (!p)
 			return ERR_PTR(-ENOMEM);
-		p->index = i;
 		waitq_init(&p->master_wait);
-		tty_init(&p->slave, &slave_ops, p, MKDEV(MAJOR_PTS, i));
+		tty_init(&p->slave, &slave_ops, p, 0);
 		tty_register(&p->slave);
-		ptys[i] = p;
+		ptys[slot] = p;
 	}
 	mutex_lock(&p->slave.lock);
 	tty_reset(&p->slave);
+	p->slave.rdev = MKDEV(MAJOR_PTS, index);
+	p->devpts = s;
+	p->index = index;
 	p->head = p->tail = 0;
 	p->opened = p->packet = false;
 	p->status = 0;
@@ -405,20 +436,30 @@ static struct pty *pty_claim(void)
 
 int pty_open_master(struct file *f)
 {
+	struct path root;
+	struct super *s;
 	struct pty *p;
-	int err;
+	int err = devpts_find(&f->path, &root);
 
+	if (err)
+		return err;
+	s = root.dentry->inode->super;
+	super_get(s);
+	path_put(&root);
 	mutex_lock(&ptys_lock);
-	p = pty_claim();
+	p = pty_claim(s);
 	mutex_unlock(&ptys_lock);
-	if (IS_ERR(p))
+	if (IS_ERR(p)) {
+		super_put(s);
 		return (int)PTR_ERR(p);
-	err = devfs_pts_add(p->index, p->slave.rdev);
+	}
+	err = devpts_add(s, p->index, p);
 	if (err) {
 		mutex_lock(&ptys_lock);
 		p->master_open = false;
 		pty_try_free(p);
 		mutex_unlock(&ptys_lock);
+		super_put(s);
 		return err;
 	}
 	f->priv = p;

@@ -13,6 +13,7 @@
 #include <asm/termios.h>
 
 struct chardev;
+struct pty;
 struct tty;
 
 #define TTY_BUFFER 4096 /* input that waits to be read; a line is at most one less, as on Linux */
@@ -89,10 +90,14 @@ int tty_open_controlling(struct file *f); /* /dev/tty */
 struct tty *tty_of_session(u32 sid);	  /* no reference: terminals are never freed */
 
 int pty_open_master(struct file *f);
-int pty_open_slave(struct file *f, u32 index);
-/* devfs.c: the node /dev/pts/INDEX comes and goes. */
-int devfs_pts_add(u32 index, u64 rdev);
-void devfs_pts_remove(u32 index);
+int pty_open_slave(struct file *f, const struct inode *node);
+/* devpts.c: the folder that PTMX, a node for masters, is about: *ROOT with references; -ENOENT, -ENODEV. */
+int devpts_find(const struct path *ptmx, struct path *root);
+u32 devpts_max(const struct super *s); /* how many pairs it may have */
+/* The node INDEX, which stands for P, comes and goes. */
+int devpts_add(struct super *s, u32 index, struct pty *p);
+void devpts_remove(struct super *s, u32 index);
+struct pty *devpts_pty(const struct inode *i); /* NULL: closed already, or no such node at all */
 
 /* kernel/proc/session.c */
 struct process;

@@ -21,6 +21,7 @@ static const struct boot_mount boot_mounts[] = {
 	{"proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, "", false, false},
 	{"sysfs", "/sys", "sysfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "", false, false},
 	{"devtmpfs", "/dev", "devtmpfs", MS_NOSUID, "", false, false},
+	{"devpts", "/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC, "gid=5,mode=620", true, false},
 	{"cgroup2", "/sys/fs/cgroup", "cgroup2", MS_NOSUID | MS_NODEV | MS_NOEXEC, "", true, false},
 	{"tmpfs", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777", false, true},
 	{"tmpfs", "/run", "tmpfs", MS_NOSUID | MS_NODEV, "mode=755", false, true},

@@ -566,3 +566,27 @@ int vfs_lookup(const char *path, bool follow, struct path *out)
 {
 	return walk_path(AT_FDCWD, path, follow ? WALK_FOLLOW : 0, out);
 }
+
+int vfs_lookup_near(const struct path *at, bool beside, const char *name, struct path *out)
+{
+	struct path dir = *at;
+
+	rename_read_lock();
+	if (beside)
+		dir.dentry = dir.dentry->parent;
+	path_get(&dir);
+	rename_read_unlock();
+	*out = (struct path){dir.mnt, lookup_child(dir.dentry, name, strlen(name), false)};
+	mount_get(out->mnt);
+	path_put(&dir);
+	if (IS_ERR(out->dentry) || !rcu_dereference(out->dentry->inode)) {
+		int err = IS_ERR(out->dentry) ? (int)PTR_ERR(out->dentry) : -ENOENT;
+
+		if (!IS_ERR(out->dentry))
+			dentry_put(out->dentry);
+		mount_put(out->mnt);
+		return err;
+	}
+	path_follow_mounts(out);
+	return 0;
+}

@@ -201,6 +201,9 @@ void vfs_sync(void); /* every mounted file system writes what it holds back. Thr
 /* Look up PATH from the current process's root (or the boot root). FOLLOW the last symlink. References in
  * *OUT. */
 int vfs_lookup(const char *path, bool follow, struct path *out);
+/* The entry NAME of the directory AT, or BESIDE it: of AT's directory; and what is mounted there. References in
+ * *OUT. Asks for no permission. -ENOENT */
+int vfs_lookup_near(const struct path *at, bool beside, const char *name, struct path *out);
 void path_put(struct path *p);
 void path_get(struct path *p);
 /* Absolute path text of P, as getcwd and /proc/PID/fd show it. Returns the start inside BUF, or
