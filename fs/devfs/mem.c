@@ -2,6 +2,7 @@
 /* /dev/null, zero, full, random and urandom. */
 #include "devfs.h"
 #include "fs/pagecache.h"
+#include "kernel/log.h"
 #include "kernel/process.h"
 #include <linux/capability.h>
 #include "kernel/random.h"
@@ -227,6 +228,8 @@ int mem_open(struct file *f, u32 minor)
 
 	if (minor >= ARRAY_SIZE(ops) || !ops[minor])
 		return -ENXIO;
+	if (ops[minor] == &kmsg_ops && log_restricted && file_readable(f) && !process_capable(CAP_SYSLOG))
+		return -EPERM;
 	f->ops = ops[minor];
 	return 0;
 }

@@ -65,10 +65,10 @@ static int text_show(struct seq *s, const struct pseudo_ctx *ctx)
 	}
 
 /* Settings that are only remembered. */
-static u32 kept_randomize = 2, kept_panic, kept_perf_paranoid = 2, kept_dmesg_restrict, kept_kptr_restrict,
+static u32 kept_randomize = 2, kept_panic, kept_perf_paranoid = 2, kept_kptr_restrict,
 	   kept_sysrq = 16, kept_swappiness = 60, kept_dirty_ratio = 20, kept_dirty_background = 10,
 	   kept_cache_pressure = 100, kept_panic_on_oom, kept_oom_allocating, kept_hugetlb_group,
-	   kept_protected_hardlinks = 1, kept_protected_symlinks = 1, kept_compact, kept_zone_reclaim,
+	   kept_compact, kept_zone_reclaim,
 	   kept_dirty_expire = 3000, kept_dirty_writeback = 500;
 static u64 kept_file_max = 0x7fffffffffffffff, kept_pipe_soft = 16384, kept_pipe_hard;
 static const u32 pid_max = PID_MAX, ngroups_max = 65536, cap_last_cap = CAP_LAST_CAP, overflow_id = 65534,
@@ -76,8 +76,7 @@ static const u32 pid_max = PID_MAX, ngroups_max = 65536, cap_last_cap = CAP_LAST
 static const u32 zero;
 static u32 kept_panic_on_oops, kept_ctrl_alt_del, kept_fatal_signals,
 	kept_rt_period = 1000000, kept_child_first, kept_shm_rmid, kept_oom_dump = 1, kept_laptop,
-	kept_page_cluster = 3, kept_stat_interval = 1, kept_extfrag = 500, kept_legacy_layout,
-	kept_watermark_scale = 10, kept_protected_fifos, kept_protected_regular;
+	kept_page_cluster = 3, kept_stat_interval = 1, kept_extfrag = 500, kept_legacy_layout;
 static u64 kept_rt_runtime = 950000, kept_dirty_bytes, kept_dirty_background_bytes,
 	   kept_user_reserve = 131072, kept_admin_reserve = 8192;
 
@@ -229,7 +228,7 @@ static const struct pseudo_entry kernel_entries[] = {
 	NUMBER("randomize_va_space", 0644, kept_randomize, 0, 2),
 	NUMBER("panic", 0644, kept_panic, 0, 0x7fffffff),
 	NUMBER("perf_event_paranoid", 0644, kept_perf_paranoid, 0, 4),
-	NUMBER("dmesg_restrict", 0644, kept_dmesg_restrict, 0, 1),
+	NUMBER("dmesg_restrict", 0644, log_restricted, 0, 1),
 	NUMBER("kptr_restrict", 0644, kept_kptr_restrict, 0, 2),
 	NUMBER("sysrq", 0644, kept_sysrq, 0, 511),
 	NUMBER("core_uses_pid", 0644, core_uses_pid, 0, 1),
@@ -363,7 +362,6 @@ static const struct pseudo_entry vm_entries[] = {
 	NUMBER("stat_interval", 0644, kept_stat_interval, 0, 0x7fffffff),
 	NUMBER("extfrag_threshold", 0644, kept_extfrag, 0, 1000),
 	NUMBER("legacy_va_layout", 0644, kept_legacy_layout, 0, 1),
-	NUMBER("watermark_scale_factor", 0644, kept_watermark_scale, 1, 3000),
 	NUMBER("dirty_bytes", 0644, kept_dirty_bytes, 0, ~0ull),
 	NUMBER("dirty_background_bytes", 0644, kept_dirty_background_bytes, 0, ~0ull),
 	NUMBER("user_reserve_kbytes", 0644, kept_user_reserve, 0, ~0ull),
@@ -468,13 +466,13 @@ static const struct pseudo_entry fs_entries[] = {
 	NUMBER("aio-nr", 0444, aio_nr, 0, 0),
 	NUMBER("overflowuid", 0444, overflow_id, 0, 0),
 	NUMBER("overflowgid", 0444, overflow_id, 0, 0),
-	NUMBER("protected_hardlinks", 0644, kept_protected_hardlinks, 0, 1),
-	NUMBER("protected_symlinks", 0644, kept_protected_symlinks, 0, 1),
+	NUMBER("protected_hardlinks", 0600, vfs_protected_hardlinks, 0, 1),
+	NUMBER("protected_symlinks", 0600, vfs_protected_symlinks, 0, 1),
 	NUMBER("suid_dumpable", 0644, suid_dumpable, 0, 2),
 	PROC_FILE("inode-nr", 0444, inode_nr_show),
 	PROC_FILE("inode-state", 0444, inode_state_show),
-	NUMBER("protected_fifos", 0644, kept_protected_fifos, 0, 2),
-	NUMBER("protected_regular", 0644, kept_protected_regular, 0, 2),
+	NUMBER("protected_fifos", 0600, vfs_protected_fifos, 0, 2),
+	NUMBER("protected_regular", 0600, vfs_protected_regular, 0, 2),
 	NUMBER("leases-enable", 0644, leases_enable, 0, 1),
 	NUMBER("lease-break-time", 0644, lease_break_time, 0, 0x7fffffff),
 	PROC_DIR("inotify", 0555, &inotify_dir),

@@ -103,7 +103,8 @@ int namei_mknod(int dirfd, const char *path, u32 mode, u64 rdev, struct path *ou
 	mode = (mode & S_IFMT) | apply_umask(w.path.dentry->inode, mode & 07777);
 	if (!S_ISCHR(mode) && !S_ISBLK(mode))
 		rdev = 0;
-	else if (!process_capable(CAP_MKNOD))
+	else if ((S_ISBLK(mode) || rdev) &&
+		 !process_capable(CAP_MKNOD)) /* character device 0:0 is a whiteout */
 		err = -EPERM;
 	if (!err)
 		err = ops && ops->create ? ops->create(w.path.dentry->inode, d, mode, rdev) : -EPERM;
@@ -185,6 +186,16 @@ static int link_checked(struct inode *dir, struct dentry *d, struct inode *i)
 	return err;
 }
 
+/* fs.protected_hardlinks: who is not the owner links only plain files that he may read and write. */
+static bool may_link(struct inode *i)
+{
+	if (!vfs_protected_hardlinks || inode_owner_or_capable(i))
+		return true;
+	return S_ISREG(i->mode) && !(i->mode & S_ISUID) &&
+	       (i->mode & (S_ISGID | S_IXGRP)) != (S_ISGID | S_IXGRP) &&
+	       !inode_permission(i, MAY_READ | MAY_WRITE);
+}
+
 int namei_link(int olddir, const char *old, int newdir, const char *new, u32 at_flags)
 {
 	u32 flags = at_flags & AT_SYMLINK_FOLLOW ? WALK_FOLLOW : 0;
@@ -213,7 +224,7 @@ int namei_link(int olddir, const char *old, int newdir, const char *new, u32 at_
 	}
 	if (from.mnt != w.path.mnt)
 		err = -EXDEV;
-	else if (dentry_is_dir(from.dentry))
+	else if (dentry_is_dir(from.dentry) || !may_link(from.dentry->inode))
 		err = -EPERM;
 	else
 		err = link_checked(w.path.dentry->inode, d, from.dentry->inode);

@@ -190,14 +190,17 @@ static int look_or_create(struct walk *w, u64 flags, u32 mode, struct dentry **o
 	return 0;
 }
 
-/* O_CREAT found something that is neither a file nor a FIFO in a directory where everybody may put things:
- * only what is the caller's own, or the directory owner's, is opened. */
+/* O_CREAT found something in a sticky directory where others may put things, too: only what is the caller's
+ * own, or the directory owner's, is opened. Files and FIFOs as fs.protected_regular and fs.protected_fifos
+ * say: 1 for directories that everybody may write, 2 for a group's as well. */
 static int sticky_trap(struct inode *dir, struct inode *i)
 {
-	if (!(dir->mode & S_ISVTX) || !(dir->mode & 0002) || S_ISREG(i->mode) || S_ISFIFO(i->mode) ||
-	    S_ISDIR(i->mode))
+	u32 level = S_ISREG(i->mode) ? vfs_protected_regular : S_ISFIFO(i->mode) ? vfs_protected_fifos : 1;
+
+	if (!level || !(dir->mode & S_ISVTX) || S_ISDIR(i->mode) || i->uid == dir->uid ||
+	    i->uid == creds_fs().uid)
 		return 0;
-	return i->uid == dir->uid || i->uid == creds_fs().uid ? 0 : -EACCES;
+	return dir->mode & (level > 1 ? 0022 : 0002) ? -EACCES : 0;
 }
 
 /* open with O_CREAT. */

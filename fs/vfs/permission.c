@@ -5,6 +5,8 @@
 #include "acl.h"
 #include <linux/securebits.h>
 
+u32 vfs_protected_hardlinks = 1, vfs_protected_symlinks = 1, vfs_protected_fifos, vfs_protected_regular;
+
 struct creds creds_fs(void)
 {
 	const struct cred *c = current_cred();

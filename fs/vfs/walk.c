@@ -284,8 +284,21 @@ static int walk_jump(struct walk *w, struct inode *link)
 	return walk_step(w, &p);
 }
 
-/* Continue through the link LINK (an inode with a reference elsewhere); w->rest is what follows it. */
-static int walk_link(struct walk *w, struct inode *link)
+/* fs.protected_symlinks: in a directory where everybody may put things, a link at the end of a path is
+ * followed only when it is the walker's own or of the directory's owner. */
+static int may_follow(const struct walk *w, const struct inode *link)
+{
+	const struct inode *dir = w->path.dentry->inode;
+	struct creds c = w->flags & WALK_REAL_IDS ? creds_real() : creds_fs();
+
+	if (!vfs_protected_symlinks || (dir->mode & (S_ISVTX | 0002)) != (S_ISVTX | 0002))
+		return 0;
+	return link->uid == c.uid || link->uid == dir->uid ? 0 : -EACCES;
+}
+
+/* Continue through the link LINK (an inode with a reference elsewhere); w->rest is what follows it. LAST: it
+ * ends the path. */
+static int walk_link(struct walk *w, struct inode *link, bool last)
 {
 	char *text;
 	ssize_t n;
@@ -295,6 +308,9 @@ static int walk_link(struct walk *w, struct inode *link)
 		counter_inc(&vfs_walk_links);
 		return -ELOOP;
 	}
+	err = last ? may_follow(w, link) : 0;
+	if (err)
+		return err;
 	if (w->flags & WALK_NO_SYMLINKS || w->path.mnt->flags & MS_NOSYMFOLLOW)
 		return -ELOOP;
 	if (link->ops->jump)
@@ -350,7 +366,7 @@ static int walk_name(struct walk *w, const char *name, size_t len, bool last)
 		return -ENOENT;
 	}
 	if (S_ISLNK(i->mode) && (!last || w->trailing || w->flags & WALK_FOLLOW)) {
-		err = walk_link(w, i);
+		err = walk_link(w, i, last);
 		dentry_put(p.dentry);
 		return err;
 	}
@@ -483,7 +499,7 @@ int walk_start(struct walk *w, int dirfd, const char *path, u32 flags)
 
 int walk_follow_last(struct walk *w, struct dentry *d)
 {
-	int err = walk_link(w, d->inode);
+	int err = walk_link(w, d->inode, true);
 
 	return err ? err : walk_run(w);
 }

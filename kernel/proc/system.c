@@ -13,6 +13,7 @@
 #include "kernel/syscall.h"
 #include "proc.h"
 #include <linux/capability.h>
+#include <linux/personality.h>
 #include <linux/random.h>
 #include <linux/reboot.h>
 #include <linux/sysinfo.h>
@@ -81,7 +82,7 @@ SYSCALL_DEFINE1(uname, struct new_utsname __app *, buf)
 	str_copy(u.sysname, "Linux", sizeof(u.sysname));
 	str_copy(u.release, RELEASE, sizeof(u.release));
 	str_copy(u.version, VERSION, sizeof(u.version));
-	str_copy(u.machine, "x86_64", sizeof(u.machine));
+	str_copy(u.machine, current->proc->personality == PER_LINUX32 ? "i686" : "x86_64", sizeof(u.machine));
 	spin_lock(&names_lock);
 	memcpy(u.nodename, nodename, sizeof(u.nodename));
 	memcpy(u.domainname, domainname, sizeof(u.domainname));
@@ -220,6 +221,7 @@ enum {
 static u64 syslog_read_seq;	     /* next for SYSLOG_READ */
 static _Atomic u64 syslog_clear_seq; /* SYSLOG_CLEAR: READ_ALL starts here */
 static DEFINE_MUTEX(syslog_lock);    /* guards syslog_read_seq */
+u32 log_restricted;
 static enum log_level saved_level = LOG_WARNING;
 
 /* Copy lines from *SEQ on to the application, N bytes at most. */
@@ -287,7 +289,8 @@ static long syslog_read_all(char __app *buf, int len, bool clear)
 
 SYSCALL_DEFINE3(syslog, int, type, char __app *, buf, int, len)
 {
-	if (type != SYSLOG_READ_ALL && type != SYSLOG_SIZE_BUFFER && !process_capable(CAP_SYSLOG))
+	if ((log_restricted || (type != SYSLOG_READ_ALL && type != SYSLOG_SIZE_BUFFER)) &&
+	    !process_capable(CAP_SYSLOG))
 		return -EPERM;
 	switch (type) {
 	case SYSLOG_CLOSE:

@@ -229,6 +229,9 @@ struct file *vfs_open_path(const struct path *p, u32 flags);
 /* The same for execve, which need not be allowed to read what it runs. */
 struct file *vfs_open_exec(const struct path *p);
 
+/* /proc/sys/fs/protected_*: as Debian's kernel has them at boot. */
+extern u32 vfs_protected_hardlinks, vfs_protected_symlinks, vfs_protected_fifos, vfs_protected_regular;
+
 /* May the current process do MASK (bits below) to I? 0, -EACCES. By fsuid, fsgid and groups; uid 0 may all
  * but run a file without x bits. */
 #define MAY_EXEC  1

@@ -15,6 +15,7 @@ void log_printf(enum log_level level, const char *fmt, ...) __printf(2, 3);
 
 /* Lines up to this level reach the console (kernel words: quiet = LOG_WARNING, loglevel=N, debug). */
 extern enum log_level log_console_level;
+extern u32 log_restricted; /* /proc/sys/kernel/dmesg_restrict: reading it takes CAP_SYSLOG */
 
 /* Read the ring from sequence *SEQ (a byte position; older text that is gone is skipped) as "<level>[ssssss.uuuuuu] text\n".
  * Whole lines only. Returns the bytes stored and advances *SEQ; 0 at the end. */
