@@ -14,7 +14,8 @@
 #include "kernel/counter.h"
 #include "kernel/log.h"
 
-#define NAME_SIZE 256
+#define NAME_SIZE      256
+#define SUID_DUMP_ROOT 2
 
 DEFINE_COUNTER(cores_dumped, "core files written");
 DEFINE_COUNTER(core_dump_failed, "core files that could not be written");
@@ -161,15 +162,34 @@ void core_skip(struct core_writer *w, u64 n)
 	w->pos += n;
 }
 
+/* fs.suid_dumpable=2: the core is root's, and where it goes is not up to whoever started the program. */
+static int become_root(const char *name)
+{
+	struct cred *c = *name == '/' ? cred_prepare() : NULL;
+
+	if (!c)
+		return *name == '/' ? -ENOMEM : -EPERM;
+	c->fsuid = 0;
+	cred_install(current, c);
+	return 0;
+}
+
 static struct file *open_core(int sig)
 {
 	struct name *n = kmalloc(sizeof(*n));
 	struct file *f = ERR_PTR(-ENOMEM);
+	u32 flags = O_CREAT | O_RDWR | O_NOFOLLOW | O_NONBLOCK;
+	int err;
 
 	if (!n)
 		return f;
 	make_name(n, sig);
-	f = *n->text ? vfs_open(n->text, O_CREAT | O_RDWR | O_NOFOLLOW | O_NONBLOCK, 0600) : ERR_PTR(-ENOENT);
+	err = *n->text ? 0 : -ENOENT;
+	if (!err && current->proc->dumpable == SUID_DUMP_ROOT) {
+		flags |= O_EXCL;
+		err = become_root(n->text);
+	}
+	f = err ? ERR_PTR(err) : vfs_open(n->text, flags, 0600);
 	kfree(n);
 	if (IS_ERR(f))
 		return f;
@@ -269,7 +289,7 @@ bool coredump(int sig, const siginfo_t *info)
 	struct core_state c = {.dumper = current};
 	bool done;
 
-	if (limit < PAGE_SIZE || current->proc->dumpable != 1 || core_pattern[0] == '|' || !core_pattern[0])
+	if (limit < PAGE_SIZE || !current->proc->dumpable || core_pattern[0] == '|' || !core_pattern[0])
 		return false;
 	waitq_init(&c.waitq);
 	if (!hold_others(&c, sig))
