@@ -16,6 +16,8 @@ ABSENT = {  # absent on purpose, and why
     "io_uring_enter": "see io_uring_setup",
     "io_uring_register": "see io_uring_setup",
     "modify_ldt": "no 16- or 32-bit segments",
+    "swapon": "no swap areas",
+    "swapoff": "no swap areas",
     "init_module": "no modules",
     "finit_module": "no modules",
     "delete_module": "no modules",

@@ -61,7 +61,7 @@ int path_getattr(const struct path *p, struct statx *out)
 		err = i->ops->getattr(i, out);
 	out->stx_mnt_id = p->mnt->id;
 	out->stx_mask |= STATX_MNT_ID;
-	out->stx_attributes_mask |= STATX_ATTR_MOUNT_ROOT;
+	out->stx_attributes_mask |= STATX_ATTR_MOUNT_ROOT | STATX_ATTR_AUTOMOUNT | STATX_ATTR_DAX;
 	if (p->dentry == p->mnt->root)
 		out->stx_attributes |= STATX_ATTR_MOUNT_ROOT;
 	return err;

@@ -232,7 +232,7 @@ void inode_remove_privs(struct inode *i);
 void locks_remove_posix(struct file *f, void *owner);
 void locks_remove_file(struct file *f);
 int locks_posix(struct file *f, unsigned cmd, struct flock *fl, bool ofd);
-int locks_flock(struct file *f, unsigned op);
+int locks_flock(struct file *f, unsigned op, bool wait); /* LOCK_SH, LOCK_EX, LOCK_UN */
 
 /* lease.c */
 int lease_set(int fd, struct file *f, u64 type); /* F_SETLEASE */

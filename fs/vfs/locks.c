@@ -379,38 +379,27 @@ int locks_posix(struct file *f, unsigned cmd, struct flock *fl, bool ofd)
 	return lock_set(l.inode, &l, cmd == F_SETLKW || cmd == F_OFD_SETLKW);
 }
 
-int locks_flock(struct file *f, unsigned op)
+int locks_flock(struct file *f, unsigned op, bool wait)
 {
 	struct file_lock l = {.kind = LOCK_FLOCK,
 			      .owner = f,
 			      .inode = file_named_inode(f),
 			      .pid = current_process()->pid,
 			      .end = LOCK_EOF};
+	short type = op == LOCK_SH ? F_RDLCK : op == LOCK_EX ? F_WRLCK : F_UNLCK;
 	int err;
 
-	switch (op & ~4u) {
-	case 1:
-		l.type = F_RDLCK;
-		break;
-	case 2:
-		l.type = F_WRLCK;
-		break;
-	case 8:
-		l.type = F_UNLCK;
-		break;
-	default:
-		return -EINVAL;
-	}
-	if (!l.inode || (l.type != F_UNLCK && !file_readable(f) && !file_writable(f)))
+	if (!l.inode || (type != F_UNLCK && !file_readable(f) && !file_writable(f)))
 		return -EBADF;
+	l.type = type;
 	err = lock_set(l.inode, &l, false);
-	if (err != -EAGAIN || op & 4)
+	if (err != -EAGAIN)
 		return err;
-	/* A conversion that has to wait gives up what it holds first, as flock(2) says. */
+	/* A conversion that cannot be had at once gives up what it holds first, as flock(2) says. */
 	l.type = F_UNLCK;
 	lock_set(l.inode, &l, false);
-	l.type = op & 1 ? F_RDLCK : F_WRLCK;
-	return lock_wait(l.inode, &l);
+	l.type = type;
+	return wait ? lock_wait(l.inode, &l) : err;
 }
 
 static void remove_owned(struct inode *i, void *owner)

@@ -2,9 +2,12 @@
 /* Descriptors: close(2), close_range(2), dup(2), fcntl(2), flock(2), ioctl(2). */
 #include "syscalls.h"
 #include <asm/ioctls.h>
+#include <linux/capability.h>
 #include <linux/close_range.h>
+#include <linux/fiemap.h>
 #include <linux/fs.h>
 
+#define LOCK_MAND  32 /* flock's: not all are in the UAPI headers */
 #define SETFL_MASK (O_APPEND | O_NONBLOCK | O_DIRECT | O_NOATIME | FASYNC)
 
 SYSCALL_DEFINE1(close, int, fd)
@@ -238,12 +241,19 @@ SYSCALL_DEFINE3(fcntl, int, fd, unsigned, cmd, u64, arg)
 
 SYSCALL_DEFINE2(flock, int, fd, unsigned, op)
 {
-	struct file *f = fd_get(fd);
+	bool wait = !(op & LOCK_NB);
+	struct file *f;
 	int err;
 
+	if (op & LOCK_MAND)
+		return 0; /* locks that never worked are asked for in vain, as on Linux */
+	op &= ~(unsigned)LOCK_NB;
+	if (op != LOCK_SH && op != LOCK_EX && op != LOCK_UN)
+		return -EINVAL;
+	f = fd_get(fd);
 	if (!f)
 		return -EBADF;
-	err = locks_flock(f, op);
+	err = locks_flock(f, op, wait);
 	file_put(f);
 	return err;
 }
@@ -255,22 +265,40 @@ static long ioctl_flag(int fd, struct file *f, u32 flag, const int __app *arg)
 
 	if (get_app(on, arg))
 		return -EFAULT;
+	if (flag == FASYNC && !f->ops->async && !on != !(f->flags & FASYNC))
+		return -ENOTTY;
 	return set_flags(fd, f, on ? f->flags | flag : f->flags & ~flag);
 }
 
-static long ioctl_regular(struct file *f, unsigned cmd, u64 arg)
+/* What every file has, after the file system was asked. */
+static long ioctl_common(struct file *f, unsigned cmd, u64 arg)
 {
 	struct inode *i = f->inode;
+	struct statx x;
 	s64 left;
+	int err;
 
+	if (!i)
+		return -ENOTTY;
 	switch (cmd) {
 	case FIONREAD:
 		left = (s64)(i->size - f->pos);
-		return put_app((int)clamp(left, (s64)INT32_MIN, (s64)INT32_MAX), (int __app *)arg);
+		return S_ISREG(i->mode)
+			       ? put_app((int)clamp(left, (s64)INT32_MIN, (s64)INT32_MAX), (int __app *)arg)
+			       : -ENOTTY;
+	case FIOQSIZE:
+		if (!S_ISREG(i->mode) && !S_ISDIR(i->mode))
+			return -ENOTTY;
+		err = file_getattr(f, &x);
+		return err ? err : put_app((s64)x.stx_blocks * 512, (s64 __app *)arg);
 	case FIGETBSZ:
 		return put_app((int)i->super->block_size, (int __app *)arg);
+	case FIFREEZE:
+	case FITHAW:
+		return !process_capable(CAP_SYS_ADMIN) ? -EPERM : cmd == FITHAW ? -EINVAL : -EOPNOTSUPP;
 	case FICLONE:
 	case FICLONERANGE:
+	case FS_IOC_FIEMAP:
 		return -EOPNOTSUPP;
 	default:
 		return -ENOTTY;
@@ -301,8 +329,8 @@ SYSCALL_DEFINE3(ioctl, int, fd, unsigned, cmd, u64, arg)
 		ret = -ENOTTY;
 		if (f->ops->ioctl)
 			ret = f->ops->ioctl(f, cmd, arg);
-		else if (f->inode && S_ISREG(f->inode->mode))
-			ret = ioctl_regular(f, cmd, arg);
+		if (ret == -ENOTTY)
+			ret = ioctl_common(f, cmd, arg);
 	}
 	file_put(f);
 	return ret;

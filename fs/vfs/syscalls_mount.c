@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* mount(2), umount2(2), and the calls that this kernel answers with a fixed error because it has nothing of
- * the kind: swap areas. */
+/* mount(2), umount2(2), pivot_root(2). */
 #include "syscalls.h"
 #include "base/bits.h"
 #include "base/string.h"
@@ -120,14 +119,4 @@ SYSCALL_DEFINE2(pivot_root, const char __app *, new_root, const char __app *, pu
 		path_put(&old);
 	path_put(&new);
 	return err ? err : -EINVAL; /* the root is the first mount, which hangs nowhere and stays */
-}
-
-SYSCALL_DEFINE2(swapon, const char __app *, name, int, flags)
-{
-	return -EPERM;
-}
-
-SYSCALL_DEFINE1(swapoff, const char __app *, name)
-{
-	return -EPERM;
 }

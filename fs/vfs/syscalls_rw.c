@@ -110,10 +110,7 @@ static __always_inline long rw_buffer(int fd, void __app *buf, size_t count, boo
 	n = -EBADF;
 	if (write ? !file_writable(f) : !file_readable(f))
 		goto out;
-	n = -EINVAL;
-	if ((ssize_t)count < 0)
-		goto out;
-	n = -EFAULT;
+	n = -EFAULT; /* also of a negative length, which reaches beyond the application's half */
 	if (!app_range_ok(buf, count))
 		goto out;
 	iter_init_app(&it, buf, min(count, MAX_RW_COUNT));

@@ -234,10 +234,10 @@ SYSCALL_DEFINE4(fadvise64, int, fd, s64, off, s64, len, int, advice)
 		return -EBADF;
 	if (f->inode && S_ISFIFO(f->inode->mode))
 		err = -ESPIPE;
-	else if (off < 0 || len < 0)
+	else if (len < 0)
 		err = -EINVAL;
 	else
-		err = advise(f, (u64)off, (u64)len, advice);
+		err = advise(f, off < 0 ? INT64_MAX : (u64)off, (u64)len, advice);
 	file_put(f);
 	return err;
 }
@@ -251,11 +251,10 @@ SYSCALL_DEFINE3(readahead, int, fd, s64, off, size_t, count)
 		return -EBADF;
 	if (!file_readable(f))
 		err = -EBADF;
-	else if (off < 0 || !f->inode || !f->inode->cache)
+	else if ((ssize_t)count < 0 || !f->inode || !f->inode->cache)
 		err = -EINVAL;
-	else
-		pagecache_readahead(f->inode->cache, (u64)off >> PAGE_SHIFT,
-				    min(DIV_ROUND_UP(count, PAGE_SIZE), 512ul));
+	else if (off >= 0 && count)
+		advise(f, (u64)off, count, POSIX_FADV_WILLNEED);
 	file_put(f);
 	return err;
 }

@@ -122,10 +122,7 @@ SYSCALL_DEFINE5(statx, int, dirfd, const char __app *, name, u32, flags, u32, ma
 	err = attributes_at(dirfd, name, flags, &x);
 	if (err)
 		return err;
-	if (!(mask & STATX_MNT_ID)) {
-		x.stx_mask &= ~STATX_MNT_ID;
-		x.stx_mnt_id = 0;
-	}
+	x.stx_mask &= mask | ~(u32)STATX_BTIME; /* the one thing that is not given unasked */
 	return copy_to_app(out, &x, sizeof x);
 }
 
@@ -269,6 +266,7 @@ SYSCALL_DEFINE2(fstatfs, int, fd, struct statfs __app *, out)
 {
 	struct file *f = fd_get_raw(fd);
 	struct statfs st;
+	struct statx x;
 	long err;
 
 	if (!f)
@@ -277,7 +275,10 @@ SYSCALL_DEFINE2(fstatfs, int, fd, struct statfs __app *, out)
 		err = statfs_path(&f->path, out);
 	} else {
 		memset(&st, 0, sizeof st);
-		st.f_type = 0x09041934;
+		anon_getattr(f, &x);
+		st.f_type = S_ISSOCK(x.stx_mode)   ? 0x534f434b
+			    : S_ISFIFO(x.stx_mode) ? 0x50495045
+						   : 0x09041934;
 		st.f_bsize = st.f_frsize = PAGE_SIZE;
 		st.f_namelen = NAME_LEN_MAX;
 		err = copy_to_app(out, &st, sizeof st);

@@ -9,8 +9,9 @@
 #include <linux/limits.h>
 #include <linux/xattr.h>
 
-/* How one call names its file: a path that is followed or not, or a descriptor. */
-static int target_get(const char __app *name, int fd, u32 walk, struct path *out)
+/* How one call names its file: a path that is followed or not, or a descriptor, of something that may be in
+ * no file system: the error NAMELESS, then. */
+static int target_get(const char __app *name, int fd, u32 walk, int nameless, struct path *out)
 {
 	struct file *f;
 	int err = 0;
@@ -24,7 +25,7 @@ static int target_get(const char __app *name, int fd, u32 walk, struct path *out
 		*out = f->path;
 		path_get(out);
 	} else {
-		err = -EOPNOTSUPP;
+		err = nameless;
 	}
 	file_put(f);
 	return err;
@@ -254,78 +255,80 @@ static long xattr_remove(const struct path *p, const char __app *uname)
 	return err;
 }
 
-#define ON_TARGET(name, fd, walk, call)                     \
-	({                                                  \
-		struct path p;                              \
-		long _ret = target_get(name, fd, walk, &p); \
-		if (!_ret) {                                \
-			_ret = (call);                      \
-			path_put(&p);                       \
-		}                                           \
-		_ret;                                       \
+#define ON_TARGET_OR(name, fd, walk, nameless, call)                  \
+	({                                                            \
+		struct path p;                                        \
+		long _ret = target_get(name, fd, walk, nameless, &p); \
+		if (!_ret) {                                          \
+			_ret = (call);                                \
+			path_put(&p);                                 \
+		}                                                     \
+		_ret;                                                 \
 	})
+#define ON_TARGET(path, walk, call) ON_TARGET_OR(path, -1, walk, 0, call)
+#define ON_FD(fd, nameless, call)   ON_TARGET_OR(NULL, fd, 0, nameless, call)
 
 SYSCALL_DEFINE5(setxattr, const char __app *, path, const char __app *, name, const void __app *, value,
 		size_t, size, int, flags)
 {
-	return ON_TARGET(path, -1, WALK_FOLLOW, xattr_set(&p, name, value, size, flags));
+	return ON_TARGET(path, WALK_FOLLOW, xattr_set(&p, name, value, size, flags));
 }
 
 SYSCALL_DEFINE5(lsetxattr, const char __app *, path, const char __app *, name, const void __app *, value,
 		size_t, size, int, flags)
 {
-	return ON_TARGET(path, -1, 0, xattr_set(&p, name, value, size, flags));
+	return ON_TARGET(path, 0, xattr_set(&p, name, value, size, flags));
 }
 
 SYSCALL_DEFINE5(fsetxattr, int, fd, const char __app *, name, const void __app *, value, size_t, size, int,
 		flags)
 {
-	return ON_TARGET(NULL, fd, 0, xattr_set(&p, name, value, size, flags));
+	return ON_FD(fd, -EPERM, xattr_set(&p, name, value, size, flags));
 }
 
 SYSCALL_DEFINE4(getxattr, const char __app *, path, const char __app *, name, void __app *, value, size_t,
 		size)
 {
-	return ON_TARGET(path, -1, WALK_FOLLOW, xattr_get(&p, name, value, size));
+	return ON_TARGET(path, WALK_FOLLOW, xattr_get(&p, name, value, size));
 }
 
 SYSCALL_DEFINE4(lgetxattr, const char __app *, path, const char __app *, name, void __app *, value, size_t,
 		size)
 {
-	return ON_TARGET(path, -1, 0, xattr_get(&p, name, value, size));
+	return ON_TARGET(path, 0, xattr_get(&p, name, value, size));
 }
 
 SYSCALL_DEFINE4(fgetxattr, int, fd, const char __app *, name, void __app *, value, size_t, size)
 {
-	return ON_TARGET(NULL, fd, 0, xattr_get(&p, name, value, size));
+	return ON_FD(fd, -ENODATA, xattr_get(&p, name, value, size));
 }
 
 SYSCALL_DEFINE3(listxattr, const char __app *, path, char __app *, list, size_t, size)
 {
-	return ON_TARGET(path, -1, WALK_FOLLOW, xattr_list(&p, list, size));
+	return ON_TARGET(path, WALK_FOLLOW, xattr_list(&p, list, size));
 }
 
 SYSCALL_DEFINE3(llistxattr, const char __app *, path, char __app *, list, size_t, size)
 {
-	return ON_TARGET(path, -1, 0, xattr_list(&p, list, size));
+	return ON_TARGET(path, 0, xattr_list(&p, list, size));
 }
 
 SYSCALL_DEFINE3(flistxattr, int, fd, char __app *, list, size_t, size)
 {
-	return ON_TARGET(NULL, fd, 0, xattr_list(&p, list, size));
+	return ON_FD(fd, -EOPNOTSUPP, xattr_list(&p, list, size));
 }
 
 SYSCALL_DEFINE2(removexattr, const char __app *, path, const char __app *, name)
 {
-	return ON_TARGET(path, -1, WALK_FOLLOW, xattr_remove(&p, name));
+	return ON_TARGET(path, WALK_FOLLOW, xattr_remove(&p, name));
 }
 
 SYSCALL_DEFINE2(lremovexattr, const char __app *, path, const char __app *, name)
 {
-	return ON_TARGET(path, -1, 0, xattr_remove(&p, name));
+	return ON_TARGET(path, 0, xattr_remove(&p, name));
 }
 
 SYSCALL_DEFINE2(fremovexattr, int, fd, const char __app *, name)
 {
-	return ON_TARGET(NULL, fd, 0, xattr_remove(&p, name));
+	return ON_FD(fd, -EPERM, xattr_remove(&p, name));
 }

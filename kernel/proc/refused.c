@@ -28,6 +28,8 @@ bool syscall_absent_by_design(unsigned nr)
 	case __NR_perf_event_open:
 	case __NR_userfaultfd:
 	case __NR_acct:
+	case __NR_swapon:
+	case __NR_swapoff:
 	case __NR_quotactl:
 	case __NR_add_key:
 	case __NR_request_key:
@@ -159,14 +161,19 @@ SYSCALL_DEFINE3(ioprio_set, int, which, int, who, int, ioprio)
 SYSCALL_DEFINE2(ioprio_get, int, which, int, who)
 {
 	struct process *p;
-	int ret = -ESRCH;
+	int ret = -ESRCH, one;
 
 	if (which < IOPRIO_WHO_PROCESS || which > IOPRIO_WHO_USER)
 		return -EINVAL;
 	spin_lock(&process_tree_lock);
 	list_for_each_entry (p, &all_processes, all_node) {
-		if (ioprio_selects(which, who, p) && (ret < 0 || p->ioprio < ret))
-			ret = p->ioprio; /* the highest of all */
+		if (!ioprio_selects(which, who, p))
+			continue;
+		one = p->ioprio;
+		if (which != IOPRIO_WHO_PROCESS && IOPRIO_PRIO_CLASS(one) == IOPRIO_CLASS_NONE)
+			one = IOPRIO_PRIO_VALUE(IOPRIO_CLASS_BE, (sched_get_nice(p->leader) + 20) / 5);
+		if (ret < 0 || one < ret)
+			ret = one; /* the highest of all */
 	}
 	spin_unlock(&process_tree_lock);
 	return ret;

@@ -542,6 +542,6 @@ TEST(system)
 	NEED_ERR(setdomainname("x", 1), EPERM);
 	NEED_ERR(syscall(SYS_reboot, 0xfee1dead, 672274793, 0, 0), EPERM);
 	NEED_ERR(syscall(SYS_vhangup), EPERM);
-	NEED_ERR(syscall(SYS_swapon, "/x", 0), EPERM);
+	NEED(syscall(SYS_swapon, "/x", 0) == -1 && (errno == EPERM || errno == ENOSYS));
 	END_CHILD;
 }
