@@ -42,7 +42,7 @@ FAST_OBJS := $(filter $(FAST:%=$(BUILD)/obj/%.c.o),$(OBJS))
 UAPI := build/uapi
 INCLUDES := -nostdinc -isystem $(shell $(CC) -print-file-name=include) -isystem $(UAPI) \
 	-I. -Ikernel/include -Ikernel/arch/$(ARCH)/include -Ifs/include -Inet/include
-CFLAGS := -std=gnu17 -Os -g -ffreestanding -fno-strict-aliasing -fno-common -fwrapv -fno-omit-frame-pointer \
+CFLAGS := -std=gnu17 -Oz -g -ffreestanding -fno-strict-aliasing -fno-common -fwrapv -fno-omit-frame-pointer \
 	-fno-delete-null-pointer-checks -fno-asynchronous-unwind-tables \
 	-fPIE -fvisibility=hidden -ffunction-sections -fdata-sections \
 	-include base/visibility.h -mno-red-zone -mgeneral-regs-only -mcmodel=small -mno-direct-extern-access \
