@@ -18,7 +18,9 @@ from . import kernel, paths, ui
 from .errors import FAILED, CortadoError, HostLacks, UsageError
 
 _WORKERS = 2
+_JOBS = "-j%d" % _WORKERS
 _LONG = ["test_network.py", "test_services.py", "test_stress.py", "test_java.py", "test_run.py"]  # begun first, so that none of them runs alone at the end
+_HOSTILE = ["packet", "reassembly", "options", "dhcp", "netlink"]  # the network's fuzz targets: ten minutes of processor time together
 _SHOWN = 60  # lines of a failing suite
 
 
@@ -62,7 +64,7 @@ class Suite:
 
     def make(self, words, limit, good=r"^ok\b.*?(?:\((\d+) tests\))?$", bad=r"^(?:FAIL|not ok)\b", show=False):
         """`make WORDS`, counting lines that match GOOD (its group: how many) and BAD. SHOW: print the good ones, too."""
-        status, text = self.command(["make", "--no-print-directory"] + words, limit)
+        status, text = self.command(["make", "--no-print-directory", "-O", _JOBS] + words, limit)
         result = Count()
         for line in text.splitlines():
             found = re.search(good, line)
@@ -76,14 +78,13 @@ class Suite:
             result.failed = 1
         self.count.add(result)
 
-    def pytest(self, jobs, limit):
-        """Run pytest once with each of JOBS, lists of words, on _WORKERS processes at a time in the order given; all within
-        LIMIT seconds."""
+    def side_by_side(self, starts, limit):
+        """Call STARTS, which start a _Job each, _WORKERS at a time in the order given; all jobs within LIMIT seconds."""
         deadline = time.monotonic() + limit
-        waiting, running = list(enumerate(jobs)), []
+        waiting, running = list(starts), []
         while waiting or running:
             while waiting and len(running) < _WORKERS and time.monotonic() < deadline:
-                running.append(_Pytest(self, *waiting.pop(0)))
+                running.append(waiting.pop(0)())
             if time.monotonic() >= deadline:
                 for job in running:
                     with contextlib.suppress(ProcessLookupError):
@@ -98,6 +99,10 @@ class Suite:
             time.sleep(0.1)
         self.log.flush()
 
+    def pytest(self, jobs, limit):
+        """Run pytest once with each of JOBS, lists of words."""
+        self.side_by_side([functools.partial(_Pytest, self, n, words) for n, words in enumerate(jobs)], limit)
+
     def finish(self, took):
         self.log.flush()
         print("%-8s %d passed, %d failed (%.0f s)" % (self.name, self.count.passed, self.count.failed, took), flush=True)
@@ -110,25 +115,33 @@ class Suite:
         self.log.close()
 
 
-class _Pytest:
-    """One pytest process of SUITE, the NUMBERth."""
+class _Job:
+    """A process of SUITE, the NUMBERth, that runs WORDS with a log of its own."""
 
     def __init__(self, suite, number, words):
-        self.counts = paths.build("test", "%s.%d.json" % (suite.name, number))
-        if os.path.exists(self.counts):
-            os.unlink(self.counts)
-        line = [_python_with_pytest(), "-m", "pytest", "-q", "-p", "no:cacheprovider", "--counts=" + self.counts, "--tb=short"]
-        line += words + (["--full"] if suite.ns.full else [])
-        self.log = open(paths.build("test", "%s.%d.log" % (suite.name, number)), "w+")
-        self.log.write("$ %s\n" % " ".join(line))
+        self.name = "%s.%d" % (suite.name, number)
+        self.log = open(paths.build("test", self.name + ".log"), "w+")
+        self.log.write("$ %s\n" % " ".join(words))
         self.log.flush()
-        self.process = subprocess.Popen(line, cwd=paths.ROOT, stdin=subprocess.DEVNULL, stdout=self.log, stderr=subprocess.STDOUT,
+        self.process = subprocess.Popen(words, cwd=paths.ROOT, stdin=subprocess.DEVNULL, stdout=self.log, stderr=subprocess.STDOUT,
                                         start_new_session=True)
 
     def output(self):
         with self.log:
             self.log.seek(0)
-            return self.log.read()
+            return self.log.read() + ("not ok %s: status %d\n" % (self.name, self.process.returncode) if self.process.returncode else "")
+
+    def count(self):
+        return Count(self.process.returncode == 0, self.process.returncode != 0)
+
+
+class _Pytest(_Job):
+    def __init__(self, suite, number, words):
+        self.counts = paths.build("test", "%s.%d.json" % (suite.name, number))
+        if os.path.exists(self.counts):
+            os.unlink(self.counts)
+        line = [_python_with_pytest(), "-m", "pytest", "-q", "-p", "no:cacheprovider", "--counts=" + self.counts, "--tb=short"]
+        super().__init__(suite, number, line + words + (["--full"] if suite.ns.full else []))
 
     def count(self):
         """What it wrote; without its file it counts as one failure."""
@@ -177,12 +190,14 @@ def _net(s):
 
 
 def _fuzz(s):
-    seconds = 300 if s.ns.full else 15
-    for makefile in sorted(glob.glob(os.path.join(paths.ROOT, "tests", "fuzz", "*", "Makefile"))):
-        folder = os.path.dirname(makefile)
-        status, _ = s.command(["make", "-s", "-C", folder, "run", "SECONDS=%d" % seconds], seconds + 300)
-        s.log.write("%s fuzz/%s\n" % ("ok" if status == 0 else "not ok", os.path.basename(folder)))
-        s.count.add(Count(status == 0, status != 0))
+    folders = [os.path.dirname(f) for f in sorted(glob.glob(os.path.join(paths.ROOT, "tests", "fuzz", "*", "Makefile")))]
+    for folder in folders:
+        s.command(["make", "-s", _JOBS, "-C", folder], 300)
+    seconds = 300 if s.ns.full else 120
+    jobs = [["net", "TARGET=" + target, "SECONDS=%d" % seconds] for target in _HOSTILE]
+    jobs += [[os.path.basename(f), "SECONDS=%d" % (seconds // 8)] for f in folders if os.path.basename(f) != "net"]
+    s.side_by_side([functools.partial(_Job, s, n, ["make", "-s", "-C", "tests/fuzz/" + words[0], "run"] + words[1:])
+                    for n, words in enumerate(jobs)], seconds * len(jobs))
 
 
 def _guest(s):
@@ -192,7 +207,7 @@ def _guest(s):
 
 
 def _system(s):
-    subprocess.run(["make", "-s", "-C", os.path.join(paths.ROOT, "tests", "guest")], stdin=subprocess.DEVNULL)
+    subprocess.run(["make", "-s", _JOBS, "-C", os.path.join(paths.ROOT, "tests", "guest")], stdin=subprocess.DEVNULL)
     # A file at a time: the tests of one file may publish the same port.
     files = {os.path.basename(f) for f in glob.glob(os.path.join(paths.ROOT, "tests", "system", "test_*.py"))} - {"test_guest.py"}
     order = sorted(files, key=lambda name: (_LONG.index(name) if name in _LONG else len(_LONG), name))

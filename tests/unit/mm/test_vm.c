@@ -699,7 +699,7 @@ static void hog(u64 leave)
 {
 	struct page *p;
 
-	while (free_now() > leave && (p = page_alloc(0, PAGE_NORECLAIM))) {
+	for (u64 left = free_now(); left > leave && (p = page_alloc(0, PAGE_NORECLAIM)); left--) {
 		p->priv = hogged;
 		hogged = p;
 	}
