@@ -74,7 +74,7 @@ static void run_timers(struct net_cpu *c)
 	while (t) {
 		struct net_timer *next = t->next;
 
-		atomic_store_explicit(&t->queued, false, memory_order_release);
+		atomic_store_explicit(&t->timer.mark, false, memory_order_release);
 		t->fn(t);
 		t = next;
 	}
@@ -185,7 +185,7 @@ static void timer_fired(struct timer *timer)
 	struct net_timer *t = container_of(timer, struct net_timer, timer);
 	struct net_cpu *c = this_net_cpu();
 
-	if (atomic_exchange_explicit(&t->queued, true, memory_order_acquire))
+	if (atomic_exchange_explicit(&t->timer.mark, true, memory_order_acquire))
 		return;	     /* it is about to run */
 	spin_lock(&c->lock); /* interrupts are off in timer callbacks */
 	t->next = NULL;
@@ -201,7 +201,7 @@ static void timer_fired(struct timer *timer)
 void net_timer_init(struct net_timer *t, void (*fn)(struct net_timer *))
 {
 	timer_init(&t->timer, timer_fired);
-	atomic_store_explicit(&t->queued, false, memory_order_relaxed);
+	atomic_store_explicit(&t->timer.mark, false, memory_order_relaxed);
 	t->fn = fn;
 }
 

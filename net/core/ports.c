@@ -6,6 +6,7 @@
 #include "kernel/random.h"
 #include "net/inet.h"
 #include "net/tcp.h"
+#include "net/udp.h"
 
 void port_table_init(struct port_table *t, bool tcp)
 {
@@ -74,7 +75,6 @@ static bool try_bind(struct port_table *t, struct inet_sock *i, const struct net
 	if (ok) {
 		i->laddr = *addr;
 		i->lport = port;
-		i->ports = t;
 		hlist_add(&slot->socks, &i->port_node);
 	}
 	net_unlock(&slot->lock);
@@ -129,22 +129,22 @@ void port_insert(struct port_table *t, struct inet_sock *i)
 	struct port_slot *slot = port_slot(t, i->lport);
 
 	net_lock(&slot->lock);
-	i->ports = t;
 	hlist_add(&slot->socks, &i->port_node);
 	net_unlock(&slot->lock);
 }
 
 void port_release(struct inet_sock *i)
 {
+	struct net_stack *net = i->s.net;
 	struct port_slot *slot;
 
-	if (!i->ports)
+	if (!hnode_hashed(&i->port_node))
 		return;
-	slot = port_slot(i->ports, i->lport);
+	slot = port_slot(i->s.protocol == IPPROTO_TCP ? &net->tcp->ports : udp_ports(net, (u8)i->s.protocol),
+			 i->lport);
 	net_lock(&slot->lock);
 	hlist_del(&i->port_node);
 	net_unlock(&slot->lock);
-	i->ports = NULL;
 }
 
 u32 port_search_start(struct net_stack *net, const struct net_addr *src, const struct net_addr *dst,

@@ -89,28 +89,27 @@ static struct netdev *default_dev(struct net_stack *net, const struct net_addr *
 }
 
 static int fill(struct route_result *out, struct netdev *dev, const struct net_addr *nexthop,
-		const struct net_addr *src, u8 type)
+		struct net_addr *src, u8 type)
 {
 	out->dev = dev;
 	out->nexthop = *nexthop;
 	out->mtu = dev->mtu;
 	out->type = type;
 	out->gateway = false;
-	out->src = addr_is_any(src) ? choose_source(dev, nexthop) : *src;
+	if (addr_is_any(src))
+		*src = choose_source(dev, nexthop);
 	return 0;
 }
 
-static int lookup_local(struct net_stack *net, const struct net_addr *dst, const struct net_addr *src,
+static int lookup_local(struct net_stack *net, const struct net_addr *dst, struct net_addr *src,
 			struct route_result *out)
 {
-	struct net_addr from = *src;
-
-	if (addr_is_any(&from))
-		from = addr_is_v4(dst) && ip4_is_loopback(dst->w[3]) ? addr_v4(IP4(127, 0, 0, 1)) : *dst;
-	return fill(out, net->lo, dst, &from, RTN_LOCAL);
+	if (addr_is_any(src))
+		*src = addr_is_v4(dst) && ip4_is_loopback(dst->w[3]) ? addr_v4(IP4(127, 0, 0, 1)) : *dst;
+	return fill(out, net->lo, dst, src, RTN_LOCAL);
 }
 
-int route_lookup(struct net_stack *net, const struct net_addr *dst, const struct net_addr *src, u32 oif,
+int route_lookup(struct net_stack *net, const struct net_addr *dst, struct net_addr *src, u32 oif,
 		 struct route_result *out)
 {
 	struct netdev *dev = NULL;
@@ -167,12 +166,10 @@ int route_lookup(struct net_stack *net, const struct net_addr *dst, const struct
 	out->nexthop = out->gateway ? r->gateway : *dst;
 	out->mtu = r->mtu ? min(r->mtu, r->dev->mtu) : r->dev->mtu;
 	out->type = RTN_UNICAST;
-	if (!addr_is_any(src))
-		out->src = *src;
-	else if (!addr_is_any(&r->src))
-		out->src = r->src;
-	else /* IPv4: on the router's subnet; an IPv6 router's own address says nothing, it is link-local */
-		out->src = choose_source(r->dev, addr_is_v4(dst) ? &out->nexthop : dst);
+	if (addr_is_any(src)) /* IPv4: on the router's subnet; an IPv6 router's own address says nothing, it
+				 is link-local */
+		*src = !addr_is_any(&r->src) ? r->src
+					     : choose_source(r->dev, addr_is_v4(dst) ? &out->nexthop : dst);
 	return 0;
 }
 

@@ -101,7 +101,6 @@ static void transmit(struct dhcp_client *c, struct packet *p, bool unicast)
 	} else {
 		f.rt.dev = c->dev;
 		f.rt.nexthop = f.dst;
-		f.rt.src = f.src;
 		f.rt.mtu = c->dev->mtu;
 		f.rt.type = RTN_UNICAST; /* no copy for ourselves */
 	}

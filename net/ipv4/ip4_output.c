@@ -11,13 +11,9 @@ int ip_route_flow(struct net_stack *net, struct ip_flow *f)
 {
 	int err = route_lookup(net, &f->dst, &f->src, f->oif, &f->rt);
 
-	if (err) {
+	if (err)
 		mib_inc(net, MIB_IP_OUT_NO_ROUTES);
-		return err;
-	}
-	if (addr_is_any(&f->src))
-		f->src = f->rt.src;
-	return 0;
+	return err;
 }
 
 u32 ip_flow_mtu(struct net_stack *net, const struct ip_flow *f)

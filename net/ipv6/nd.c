@@ -80,12 +80,12 @@ void nd_solicit_from(struct netdev *dev, const struct net_addr *target, const st
 
 void nd_solicit(struct netdev *dev, const struct net_addr *target, const u8 *mac)
 {
-	struct net_addr any = NET_ADDR_ANY;
+	struct net_addr src = NET_ADDR_ANY;
 	struct route_result rt;
 
-	if (route_lookup(net_if(dev)->net, target, &any, dev->index, &rt) || addr_is_any(&rt.src))
+	if (route_lookup(net_if(dev)->net, target, &src, dev->index, &rt) || addr_is_any(&src))
 		return;
-	nd_solicit_from(dev, target, &rt.src, mac);
+	nd_solicit_from(dev, target, &src, mac);
 }
 
 void nd_announce(struct netdev *dev, const struct net_addr *addr)

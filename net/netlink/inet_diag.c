@@ -171,8 +171,8 @@ static void tcp_entry_fn(struct tcp_sock *tp, struct tcp_tw *tw, void *arg)
 	if (!wanted(w, &e, state))
 		return;
 	d = begin(w, &e, state, tp->inet.s.id);
-	d->idiag_rqueue = listen ? tp->accept_count : tcp_readable(tp);
-	d->idiag_wqueue = listen ? tp->backlog : tp->write_seq - tp->snd_una;
+	d->idiag_rqueue = listen ? tp->listen->accept_count : tcp_readable(tp);
+	d->idiag_wqueue = listen ? tp->listen->backlog : tp->write_seq - tp->snd_una;
 	d->idiag_inode = tp->inet.s.file ? (u32)tp->inet.s.id : 0;
 	if (!listen)
 		tcp_timers(d, tp);

@@ -97,7 +97,7 @@ static int lookup_route(struct nl_request *r, struct nl_msg *m)
 	nl_attr_u32(m, RTA_TABLE, table);
 	rtnl_put_addr(m, RTA_DST, &dst);
 	nl_attr_u32(m, RTA_OIF, res.dev->index);
-	rtnl_put_addr(m, RTA_PREFSRC, &res.src);
+	rtnl_put_addr(m, RTA_PREFSRC, &src);
 	if (res.gateway)
 		rtnl_put_addr(m, RTA_GATEWAY, &res.nexthop);
 	nl_attr_u32(m, RTA_UID, 0);

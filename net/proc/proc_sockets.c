@@ -80,10 +80,10 @@ static void tcp_line(struct tcp_sock *tp, struct tcp_tw *tw, void *arg)
 			&w->t,
 			" %02X %08X:%08X %02X:%08lX %08X %5u %8d %llu %u 0000000000000000 %llu %u %u %u %d",
 			tp->state, listen ? 0 : tp->write_seq - tp->snd_una,
-			listen ? tp->accept_count : tcp_readable(tp), timer, timer ? ticks_until(when) : 0,
+			listen ? tp->listen->accept_count : tcp_readable(tp), timer, timer ? ticks_until(when) : 0,
 			(unsigned)tp->retries, 0u, (int)tp->probes_out,
 			(unsigned long long)(s->file ? s->id : 0), refcount_read(&s->ref),
-			(unsigned long long)((tp->rto ? tp->rto : TCP_RTO_INIT) / 10000000), 4u,
+			(unsigned long long)(tcp_rto(tp) / 10000000), 4u,
 			(unsigned)tp->pingpong, tp->mss ? tp->cwnd / tp->mss : 0,
 			tp->ssthresh >= 0x7fffffff || !tp->mss ? -1 : (int)(tp->ssthresh / tp->mss));
 	}

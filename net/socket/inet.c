@@ -52,13 +52,11 @@ void inet_init(struct inet_sock *i, struct net_stack *net, const struct socket_o
 {
 	socket_init(&i->s, net, ops, family, type, protocol);
 	i->laddr = i->faddr = family == AF_INET ? addr_v4(0) : NET_ADDR_ANY;
-	i->mc_addr = addr_v4(0);
 	if (family == AF_INET6) /* of IPv4 groups it hears only those that it joined */
 		inet_set_flag(i, INETF_MC_NOT_ALL, true);
 	i->mc_ttl = i->mc_hops6 = 1;
 	i->pmtudisc = IP_PMTUDISC_WANT;
 	inet_set_flag(i, INETF_V6ONLY, family == AF_INET6 && net->bindv6only);
-	i->s.peer_cred = (struct ucred){.uid = ~0u, .gid = ~0u};
 }
 
 int inet_parse(struct inet_sock *i, const struct sockaddr *sa, int len, struct net_addr *addr, u16 *port,
@@ -215,7 +213,7 @@ int inet_flow(struct inet_sock *i, const struct net_addr *dst, u8 proto, const s
 		if (!f->oif)
 			f->oif = v4 ? i->mc_if : i->mc_if6;
 		if (v4 && addr_is_any(&f->src))
-			f->src = i->mc_addr;
+			f->src = addr_v4(i->mc_src);
 	}
 	if (m && m->control) {
 		err = flow_from_control(i, m, f);

@@ -211,8 +211,7 @@ static int set_mc_if(struct inet_sock *i, const void *val, int len)
 	a = addr_v4(r.imr_address.s_addr);
 	if (!r.imr_ifindex) {
 		if (addr_is_any(&a)) {
-			i->mc_if = 0;
-			i->mc_addr = a;
+			i->mc_if = i->mc_src = 0;
 			return 0;
 		}
 		if (!net_addr_is_local(i->s.net, &a, &dev))
@@ -222,7 +221,7 @@ static int set_mc_if(struct inet_sock *i, const void *val, int len)
 		return -EADDRNOTAVAIL;
 	}
 	i->mc_if = (u32)r.imr_ifindex;
-	i->mc_addr = a;
+	i->mc_src = a.w[3];
 	return 0;
 }
 
@@ -529,11 +528,8 @@ static int get_ip(struct inet_sock *i, int opt, void *val, int *len)
 		if (v < 0)
 			return v;
 		break;
-	case IP_MULTICAST_IF: {
-		u32 a = i->mc_addr.w[3];
-
-		return option_put(val, len, &a, sizeof(a));
-	}
+	case IP_MULTICAST_IF:
+		return option_put(val, len, &i->mc_src, sizeof(i->mc_src));
 	case IP_OPTIONS:
 		*len = 0;
 		return 0;

@@ -5,6 +5,7 @@
 #include "kernel/clock.h"
 #include "kernel/process.h"
 #include "net/socket.h"
+#include "net/unix.h"
 #include <linux/capability.h>
 #include <linux/net_tstamp.h>
 
@@ -379,8 +380,12 @@ int socket_get_option(struct socket *s, int opt, void *val, int *len)
 		return get_bound_name(s, val, len);
 	case SO_BINDTOIFINDEX:
 		return option_put_int(val, len, (int)s->bound_if);
-	case SO_PEERCRED:
-		return option_put(val, len, &s->peer_cred, sizeof(s->peer_cred));
+	case SO_PEERCRED: {
+		struct ucred nobody = {.uid = ~0u, .gid = ~0u};
+
+		return option_put(val, len, s->family == AF_UNIX ? &unix_sk(s)->peer_cred : &nobody,
+				  sizeof(nobody));
+	}
 	case SO_TIMESTAMP_OLD:
 		return option_put_int(val, len, socket_flag(s, SOCKF_TIMESTAMP) != 0);
 	case SO_TIMESTAMPNS_OLD:

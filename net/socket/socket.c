@@ -107,10 +107,12 @@ void socket_unlock(struct socket *s)
 	bool wake;
 
 	net_lock(&s->slock);
-	while (unlikely(s->backlog_first)) {
-		struct packet *p = s->backlog_first;
+	while (unlikely(s->backlog_last)) {
+		struct packet *last = s->backlog_last, *p = (struct packet *)last->node.next;
 
-		s->backlog_first = (struct packet *)p->node.next;
+		last->node.next = p->node.next;
+		if (p == last)
+			s->backlog_last = NULL;
 		s->backlog_len -= packet_truesize(p);
 		s->ops->backlog(s, p);
 	}
@@ -135,11 +137,9 @@ bool socket_add_backlog(struct socket *s, struct packet *p)
 		packet_free(p);
 		return false;
 	}
-	p->node.next = NULL;
-	if (s->backlog_first)
+	p->node.next = s->backlog_last ? s->backlog_last->node.next : (struct list_head *)p;
+	if (s->backlog_last)
 		s->backlog_last->node.next = (struct list_head *)p;
-	else
-		s->backlog_first = p;
 	s->backlog_last = p;
 	s->backlog_len += size;
 	return true;

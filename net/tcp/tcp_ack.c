@@ -18,12 +18,10 @@ struct ack_state {		      /* what one segment acknowledged */
 
 void tcp_rtt_sample(struct tcp_sock *tp, u64 rtt, u64 now)
 {
-	u64 var;
-
 	rtt = max(rtt, 1000ull);
-	if (!tp->min_rtt || rtt <= tp->min_rtt || now - tp->rtt_sample_ns > 300 * NSEC_PER_SEC) {
-		tp->min_rtt = rtt;
-		tp->rtt_sample_ns = now;
+	if (!tp->min_rtt || rtt <= tp->min_rtt || tcp_seconds(now) - tp->min_rtt_s > 300) {
+		tp->min_rtt = (u32)min(rtt, 0xffffffffull);
+		tp->min_rtt_s = tcp_seconds(now);
 	}
 	if (!tp->srtt) {
 		tp->srtt = rtt;
@@ -34,9 +32,6 @@ void tcp_rtt_sample(struct tcp_sock *tp, u64 rtt, u64 now)
 		tp->rttvar = tp->rttvar - tp->rttvar / 4 + diff / 4;
 		tp->srtt = tp->srtt - tp->srtt / 8 + rtt / 8;
 	}
-	var = max(4 * tp->rttvar,
-		  TCP_RTO_MIN); /* the floor goes under the variance: quiet paths keep a margin */
-	tp->rto = min(tp->srtt + var, TCP_RTO_MAX);
 	tp->backoff = 0;
 }
 
@@ -54,7 +49,7 @@ static u64 probe_timeout(const struct tcp_sock *tp)
 
 void tcp_rearm_rtx(struct tcp_sock *tp, u64 now)
 {
-	u64 rto = min((tp->rto ? tp->rto : TCP_RTO_INIT) << min(tp->backoff, (u8)16), TCP_RTO_MAX);
+	u64 rto = min(tcp_rto(tp) << min(tp->backoff, (u8)16), TCP_RTO_MAX);
 	u64 pto;
 
 	if (list_empty(&tp->recs)) {
@@ -370,7 +365,7 @@ bool tcp_ack(struct tcp_sock *tp, u32 seq, u32 ack, u32 wnd, const struct tcp_op
 		tp->bytes_acked += a.acked;
 		tp->retries = tp->probes_out = 0;
 		tp->backoff = 0;
-		tp->retrans_start = list_empty(&tp->recs) ? 0 : (tp->retrans ? a.now : 0);
+		tp->retrans_start = tp->retrans && !list_empty(&tp->recs) ? tcp_stamp(a.now) : 0;
 		if (seq_lt(tp->snd_up, ack))
 			tp->snd_up = ack;
 		if (seq_lt(tp->snd_sml, ack - 0x40000000u))
@@ -416,8 +411,8 @@ bool tcp_ack(struct tcp_sock *tp, u32 seq, u32 ack, u32 wnd, const struct tcp_op
 			tcp_rearm_rtx(tp, a.now);
 	}
 	if (a.acked && tp->rt_valid && tp->rt.type == RTN_UNICAST && tp->srtt < 2 * NSEC_PER_SEC &&
-	    !(tp->rt.dev->features & NETDEV_LOOPBACK) && a.now - tp->last_confirm > NSEC_PER_SEC) {
-		tp->last_confirm = a.now;
+	    !(tp->rt.dev->features & NETDEV_LOOPBACK) && tcp_since(a.now, tp->last_confirm) > 1000) {
+		tp->last_confirm = tcp_stamp(a.now);
 		neigh_confirm(tp->rt.dev, &tp->rt.nexthop);
 	}
 	if (a.acked)

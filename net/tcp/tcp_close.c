@@ -197,7 +197,7 @@ static void clear_connection(struct tcp_sock *tp)
 	tp->fo_ask = tp->fo_deferred = tp->fo_done = false;
 	tp->fo_data = 0;
 	tp->rt_valid = false;
-	tp->srtt = tp->rttvar = tp->rto = tp->min_rtt = 0;
+	tp->srtt = tp->rttvar = tp->min_rtt = 0;
 	tp->backoff = tp->retries = tp->probes_out = 0;
 	tp->retrans_start = 0;
 	tp->ca_state = CA_OPEN;

@@ -44,14 +44,14 @@ enum tcp_fo tcp_fastopen_judge(struct tcp_sock *l, const struct ip_cb *cb, const
 	bool cookie = o->fo_len == COOKIE_LEN && memcmp(o->fo, &right, COOKIE_LEN) == 0;
 
 	if (!limit && (conf & TCP_FO_SERVER_ALWAYS))
-		limit = l->backlog;
+		limit = l->listen->backlog;
 	if (!(conf & TCP_FO_SERVER) || !limit || (!o->have_fo && !len))
 		return TCP_FO_NONE;
-	net_lock(&l->accept_lock);
-	if (clock_monotonic() > l->fo_until)
-		l->fo_resets = 0;
-	used = (u32)l->fo_pending + l->fo_resets;
-	net_unlock(&l->accept_lock);
+	net_lock(&l->listen->lock);
+	if (clock_monotonic() > l->listen->fo_until)
+		l->listen->fo_resets = 0;
+	used = (u32)l->listen->fo_pending + l->listen->fo_resets;
+	net_unlock(&l->listen->lock);
 	if (used >= limit) {
 		mib_inc(net, MIB_EXT_FASTOPEN_OVERFLOW);
 		return TCP_FO_NONE;
@@ -82,9 +82,9 @@ void tcp_fastopen_accept(struct tcp_sock *l, struct tcp_sock *c, struct packet *
 	c->fo_listener = l;
 	socket_get(tcp_socket(l));
 	c->snd_una = c->iss + 1;
-	net_lock(&l->accept_lock);
-	l->fo_pending++;
-	net_unlock(&l->accept_lock);
+	net_lock(&l->listen->lock);
+	l->listen->fo_pending++;
+	net_unlock(&l->listen->lock);
 	if (!tcp_accept_ready(c)) { /* an accept queue that just filled up */
 		packet_free(data);
 		tcp_fastopen_settled(c, false);
@@ -107,13 +107,13 @@ void tcp_fastopen_settled(struct tcp_sock *c, bool reset)
 
 	c->fo_wait = false;
 	c->fo_listener = NULL;
-	net_lock(&l->accept_lock);
-	l->fo_pending--;
-	if (reset && l->fo_resets < l->fo_limit) {
-		l->fo_resets++;
-		l->fo_until = clock_monotonic() + RESET_LIFE;
+	net_lock(&l->listen->lock);
+	l->listen->fo_pending--;
+	if (reset && l->listen->fo_resets < l->fo_limit) {
+		l->listen->fo_resets++;
+		l->listen->fo_until = clock_monotonic() + RESET_LIFE;
 	}
-	net_unlock(&l->accept_lock);
+	net_unlock(&l->listen->lock);
 	socket_put(tcp_socket(l));
 }
 

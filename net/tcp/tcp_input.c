@@ -12,8 +12,8 @@
 static DEFINE_COUNTER(tcp_malformed, "TCP segments that were short or failed their checksum");
 static DEFINE_COUNTER(tcp_dropped_state, "TCP segments that the connection's state does not allow");
 
-#define CHALLENGES_PER_SECOND 1000		    /* about */
-#define CHALLENGE_INTERVAL    (500 * NSEC_PER_MSEC) /* of one connection */
+#define CHALLENGES_PER_SECOND 1000 /* about */
+#define CHALLENGE_INTERVAL    500  /* ms, of one connection */
 
 static bool header_ok(struct net_stack *net, struct packet *p)
 {
@@ -119,10 +119,10 @@ static void challenge(struct tcp_sock *tp)
 {
 	u64 now = clock_monotonic();
 
-	if ((tp->last_challenge && now - tp->last_challenge < CHALLENGE_INTERVAL) ||
+	if ((tp->last_challenge && tcp_since(now, tp->last_challenge) < CHALLENGE_INTERVAL) ||
 	    !tcp_challenge_ok(tcp_net(tp)))
 		return;
-	tp->last_challenge = now;
+	tp->last_challenge = tcp_stamp(now);
 	mib_inc(tcp_net(tp), MIB_EXT_CHALLENGE_ACK);
 	tcp_send_ack(tp);
 }
@@ -139,7 +139,7 @@ static void parse_simple(const struct tcphdr *th, struct tcp_options *o)
 static bool paws_reject(const struct tcp_sock *tp, const struct tcp_options *o, u64 now)
 {
 	return tp->ts_ok && o->have_ts && seq_lt(o->ts_val, tp->ts_recent) &&
-	       now - tp->ts_recent_ns < TCP_PAWS_24DAYS;
+	       tcp_seconds(now) - tp->ts_recent_s < TCP_PAWS_24DAYS;
 }
 
 static bool acceptable(const struct tcp_sock *tp, u32 seq, u32 end)
@@ -156,10 +156,8 @@ static void out_of_window(struct tcp_sock *tp, const struct tcphdr *th, u32 seq,
 {
 	if (th->rst)
 		return;
-	if (end != seq && seq_lt(seq, tp->rcv_nxt) && tp->sack_ok) {
-		tp->dsack = (struct tcp_sack){seq, seq_lt(end, tp->rcv_nxt) ? end : tp->rcv_nxt};
-		tp->dsack_due = true;
-	}
+	if (end != seq && seq_lt(seq, tp->rcv_nxt))
+		tcp_note_duplicate(tp, seq, seq_lt(end, tp->rcv_nxt) ? end : tp->rcv_nxt);
 	if (end != seq) {
 		tcp_send_ack(tp); /* the peer repeats itself: it missed our ACK */
 		return;
@@ -199,7 +197,7 @@ static void syn_sent(struct tcp_sock *tp, struct packet *p, const struct tcphdr 
 		tp->rcv_wscale = 0;
 	if (o->have_ts) {
 		tp->ts_recent = o->ts_val;
-		tp->ts_recent_ns = now;
+		tp->ts_recent_s = tcp_seconds(now);
 	}
 	tp->snd_wnd = be16(th->window);
 	tp->snd_wl1 = seq;
@@ -316,9 +314,9 @@ static bool fin_acked(struct tcp_sock *tp)
 static void update_ts_recent(struct tcp_sock *tp, const struct tcp_options *o, u32 seq, u64 now)
 {
 	if (tp->ts_ok && o->have_ts && seq_le(seq, tp->rcv_wup) &&
-	    (!seq_lt(o->ts_val, tp->ts_recent) || now - tp->ts_recent_ns >= TCP_PAWS_24DAYS)) {
+	    (!seq_lt(o->ts_val, tp->ts_recent) || tcp_seconds(now) - tp->ts_recent_s >= TCP_PAWS_24DAYS)) {
 		tp->ts_recent = o->ts_val;
-		tp->ts_recent_ns = now;
+		tp->ts_recent_s = tcp_seconds(now);
 	}
 }
 
@@ -425,7 +423,7 @@ static void synchronized(struct tcp_sock *tp, struct packet *p, const struct tcp
 	if (unlikely(th->urg))
 		tcp_urgent(tp, th, p, seq);
 	if (len || fin) {
-		tp->last_data = now;
+		tp->last_data = tcp_stamp(now);
 		if (TCP_IN(tp->state, TCPB(ESTABLISHED) | TCPB(FIN_WAIT1) | TCPB(FIN_WAIT2))) {
 			packet_advance(p, hdr);
 			tcp_data_queue(tp, p, seq, fin);

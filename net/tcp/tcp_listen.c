@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Passive opening: SYNs become children in SYN-RECEIVED on the listener's SYN queue; the handshake's last ACK
  * moves them to the accept queue. A full SYN queue answers with cookies (RFC 4987). Lock order: listener's
- * slock, child's slock, listener's accept_lock. A child on a queue holds a reference on its listener. Until
+ * slock, child's slock, listener's own lock. A child on a queue holds a reference on its listener. Until
  * it reaches the accept queue a child is DEAD: nobody uses it, so its end destroys it. */
 #include "base/err.h"
 #include "base/string.h"
@@ -85,7 +85,7 @@ static void child_setup(struct tcp_sock *c, const struct tcphdr *th, const struc
 		c->snd_wscale = c->rcv_wscale = 0;
 	if (c->ts_ok) {
 		c->ts_recent = o->ts_val;
-		c->ts_recent_ns = now;
+		c->ts_recent_s = tcp_seconds(now);
 	}
 	c->ts_offset = tcp_ts_offset(tcp_net(c), &c->inet.laddr, &c->inet.faddr);
 	c->last_rx = now;
@@ -120,10 +120,10 @@ static bool child_enter(struct tcp_sock *l, struct tcp_sock *c)
 {
 	c->listener = l;
 	socket_get(tcp_socket(l));
-	net_lock(&l->accept_lock);
-	list_add_tail(&c->accept_node, &l->syn_queue);
-	l->syn_count++;
-	net_unlock(&l->accept_lock);
+	net_lock(&l->listen->lock);
+	list_add_tail(&c->accept_node, &l->listen->syn_queue);
+	l->listen->syn_count++;
+	net_unlock(&l->listen->lock);
 	if (tcp_hash(c) == 0) {
 		port_insert(&tcp_net(l)->tcp->ports, &c->inet);
 		return true;
@@ -166,7 +166,7 @@ static void send_cookie(struct tcp_sock *l, struct packet *p, const struct tcphd
 		mine.wscale = tcp_default_wscale(net);
 	}
 	r.opts = (u8)tcp_write_syn_options(r.opt, &mine);
-	l->cookie_until = clock_monotonic() + 128 * NSEC_PER_SEC;
+	l->listen->cookie_until = clock_monotonic() + 128 * NSEC_PER_SEC;
 	mib_inc(net, MIB_EXT_SYNCOOKIES_SENT);
 	tcp_reply(net, &r);
 }
@@ -181,13 +181,14 @@ static void handle_syn(struct tcp_sock *l, struct packet *p, const struct tcphdr
 	struct tcp_sock *c;
 	enum tcp_fo fo;
 
-	if (READ_ONCE(l->accept_count) > l->backlog) {
+	if (READ_ONCE(l->listen->accept_count) > l->listen->backlog) {
 		mib_inc(net, MIB_EXT_LISTEN_OVERFLOWS);
 		mib_inc(net, MIB_EXT_LISTEN_DROPS);
 		counter_inc(&tcp_listen_overflow);
 		return;
 	}
-	if (READ_ONCE(l->syn_count) >= max(l->backlog, (u32)SYN_QUEUE_MIN) || net->tcp_conf.syncookies == 2) {
+	if (READ_ONCE(l->listen->syn_count) >= max(l->listen->backlog, (u32)SYN_QUEUE_MIN) ||
+	    net->tcp_conf.syncookies == 2) {
 		if (net->tcp_conf.syncookies)
 			send_cookie(l, p, th, o);
 		else
@@ -234,7 +235,7 @@ static bool handle_cookie(struct tcp_sock *l, struct packet *p, const struct tcp
 	struct ip_cb *cb = ip_cb(p);
 	struct tcp_sock *c;
 
-	if (l->cookie_until < clock_monotonic())
+	if (l->listen->cookie_until < clock_monotonic())
 		return false;
 	mss = tcp_cookie_check(net, &cb->dst, lport, &cb->src, fport, irs, iss);
 	if (!mss) {
@@ -242,7 +243,7 @@ static bool handle_cookie(struct tcp_sock *l, struct packet *p, const struct tcp
 		return false;
 	}
 	mib_inc(net, MIB_EXT_SYNCOOKIES_RECV);
-	if (READ_ONCE(l->accept_count) > l->backlog)
+	if (READ_ONCE(l->listen->accept_count) > l->listen->backlog)
 		goto drop;
 	c = child_new(l, cb, lport, fport);
 	if (!c)
@@ -302,20 +303,20 @@ bool tcp_accept_ready(struct tcp_sock *tp)
 	if (!l)
 		return !socket_flag(tcp_socket(tp),
 				    SOCKF_DEAD); /* a simultaneous open; else the listener has gone */
-	net_lock(&l->accept_lock);
+	net_lock(&l->listen->lock);
 	if (tp->listener == l) {
-		if (l->accept_count > l->backlog) {
+		if (l->listen->accept_count > l->listen->backlog) {
 			mib_inc(tcp_net(tp), MIB_EXT_LISTEN_OVERFLOWS);
 			counter_inc(&tcp_listen_overflow);
 		} else {
-			list_move_tail(&tp->accept_node, &l->accept_queue);
-			l->syn_count--;
-			WRITE_ONCE(l->accept_count, l->accept_count + 1);
+			list_move_tail(&tp->accept_node, &l->listen->accept_queue);
+			l->listen->syn_count--;
+			WRITE_ONCE(l->listen->accept_count, l->listen->accept_count + 1);
 			socket_set_flag(tcp_socket(tp), SOCKF_DEAD, false);
 			ok = true;
 		}
 	}
-	net_unlock(&l->accept_lock);
+	net_unlock(&l->listen->lock);
 	if (ok) {
 		mib_inc(tcp_net(tp), MIB_TCP_PASSIVE_OPENS);
 		socket_wake(tcp_socket(l), EPOLLIN | EPOLLRDNORM);
@@ -331,14 +332,14 @@ void tcp_child_gone(struct tcp_sock *tp)
 
 	if (!l)
 		return;
-	net_lock(&l->accept_lock);
+	net_lock(&l->listen->lock);
 	if (tp->listener == l && socket_flag(tcp_socket(tp), SOCKF_DEAD)) {
 		list_del_init(&tp->accept_node);
-		l->syn_count--;
+		l->listen->syn_count--;
 		tp->listener = NULL;
 		off = true;
 	}
-	net_unlock(&l->accept_lock);
+	net_unlock(&l->listen->lock);
 	if (off)
 		socket_put(tcp_socket(l));
 }
@@ -347,18 +348,18 @@ static struct tcp_sock *pop_child(struct tcp_sock *l, struct list_head *q)
 {
 	struct tcp_sock *c = NULL;
 
-	net_lock(&l->accept_lock);
+	net_lock(&l->listen->lock);
 	if (!list_empty(q)) {
 		c = list_first_entry(q, struct tcp_sock, accept_node);
 		socket_get(tcp_socket(c));
 		list_del_init(&c->accept_node);
 		c->listener = NULL;
-		if (q == &l->accept_queue)
-			WRITE_ONCE(l->accept_count, l->accept_count - 1);
+		if (q == &l->listen->accept_queue)
+			WRITE_ONCE(l->listen->accept_count, l->listen->accept_count - 1);
 		else
-			l->syn_count--;
+			l->listen->syn_count--;
 	}
-	net_unlock(&l->accept_lock);
+	net_unlock(&l->listen->lock);
 	return c;
 }
 
@@ -370,7 +371,7 @@ void tcp_listen_stop(struct tcp_sock *l)
 	net_enter();
 	tcp_unhash(l);
 	tcp_set_state(l, TCP_STATE_CLOSE);
-	while ((c = pop_child(l, &l->syn_queue)) || (c = pop_child(l, &l->accept_queue))) {
+	while ((c = pop_child(l, &l->listen->syn_queue)) || (c = pop_child(l, &l->listen->accept_queue))) {
 		struct socket *s = tcp_socket(c);
 
 		net_lock(&s->slock); /* nobody owns what nobody accepted */
@@ -394,11 +395,12 @@ int tcp_listen(struct socket *s, int backlog)
 {
 	struct tcp_sock *tp = tcp_sk(s);
 	struct net_addr any = tp->inet.laddr;
+	struct tcp_listener *l;
 	int err = 0;
 
 	socket_lock(s);
 	if (tp->state == TCP_STATE_LISTEN) {
-		tp->backlog = (u32)backlog;
+		tp->listen->backlog = (u32)backlog;
 		goto out;
 	}
 	err = -EINVAL;
@@ -409,10 +411,20 @@ int tcp_listen(struct socket *s, int backlog)
 		if (err)
 			goto out;
 	}
+	if (!tp->listen) {
+		err = -ENOMEM;
+		l = kzalloc(sizeof(*l));
+		if (!l)
+			goto out;
+		spin_init(&l->lock);
+		list_init(&l->accept_queue);
+		list_init(&l->syn_queue);
+		WRITE_ONCE(tp->listen, l);
+	}
 	err = port_listen(&s->net->tcp->ports, &tp->inet);
 	if (err)
 		goto out;
-	tp->backlog = (u32)backlog;
+	tp->listen->backlog = (u32)backlog;
 	tcp_listen_hash(tp);
 out:
 	socket_unlock(s);
@@ -428,7 +440,7 @@ struct socket *tcp_accept(struct socket *s, bool nonblock)
 	for (;;) {
 		if (READ_ONCE(tp->state) != TCP_STATE_LISTEN)
 			return ERR_PTR(-EINVAL);
-		c = pop_child(tp, &tp->accept_queue);
+		c = pop_child(tp, &tp->listen->accept_queue);
 		if (c) {
 			socket_put(s);		   /* the child's reference on us */
 			socket_put(tcp_socket(c)); /* pop_child's; the life reference goes to the caller */
@@ -436,11 +448,12 @@ struct socket *tcp_accept(struct socket *s, bool nonblock)
 		}
 		if (!deadline)
 			return ERR_PTR(-EAGAIN);
-		err = wait_event_interruptible_exclusive(
-			&s->waitq, READ_ONCE(tp->accept_count) || READ_ONCE(tp->state) != TCP_STATE_LISTEN,
-			deadline);
+		err = wait_event_interruptible_exclusive(&s->waitq,
+							 READ_ONCE(tp->listen->accept_count) ||
+								 READ_ONCE(tp->state) != TCP_STATE_LISTEN,
+							 deadline);
 		if (err) {
-			if (READ_ONCE(tp->accept_count))
+			if (READ_ONCE(tp->listen->accept_count))
 				socket_wake(s, EPOLLIN | EPOLLRDNORM);
 			return ERR_PTR(socket_wait_result(err, deadline));
 		}

@@ -153,25 +153,26 @@ static u8 *put_sack(u8 *p, const struct tcp_sack *s)
  * (RFC 2018). */
 u32 tcp_write_options(u8 *to, struct tcp_sock *tp, u64 now, u32 room)
 {
+	unsigned recent = tp->gaps ? tp->gaps->nrecent : 0;
 	u8 *p = to;
 
 	if (tp->ts_ok)
 		p += tcp_write_timestamp(p, tcp_ts(tp, now), tp->ts_recent);
 	room -= (u32)(p - to);
-	if (unlikely(tp->sack_ok && (tp->nrecent || tp->dsack_due) && room >= 12)) {
-		unsigned n = min(tp->nrecent + (tp->dsack_due ? 1u : 0u), (room - 4) / 8), k = 0;
+	if (unlikely(tp->sack_ok && (recent || tp->dsack_due) && room >= 12)) {
+		unsigned n = min(recent + (tp->dsack_due ? 1u : 0u), (room - 4) / 8), k = 0;
 
 		*p++ = OPT_NOP;
 		*p++ = OPT_NOP;
 		*p++ = OPT_SACK;
 		*p++ = (u8)(2 + 8 * n);
 		if (tp->dsack_due) {
-			p = put_sack(p, &tp->dsack);
+			p = put_sack(p, &tp->gaps->dsack);
 			tp->dsack_due = false;
 			n--;
 		}
 		for (; n; n--)
-			p = put_sack(p, &tp->recent_sack[k++]);
+			p = put_sack(p, &tp->gaps->recent[k++]);
 	}
 	return (u32)(p - to);
 }

@@ -61,7 +61,7 @@ void tcp_sync_mss(struct tcp_sock *tp)
 	tp->cwnd = max(tp->cwnd, (u32)tp->mss); /* never less than one segment */
 }
 
-#define HOLE_LIFETIME (600 * NSEC_PER_SEC) /* as what ICMP says (RFC 1191 6.3) */
+#define HOLE_LIFETIME 600 /* s, as what ICMP says (RFC 1191 6.3) */
 
 /* Timeouts in a row: offer the path a small segment. If it gets through where full ones go on to fail, no
  * router tells us that they are too long: stay small for a while. An outage does not look like that: after it
@@ -77,7 +77,7 @@ void tcp_suspect_hole(struct tcp_sock *tp, u64 now)
 	if (tp->hole) {
 		tp->hole = 0;
 		tp->hole_mss = (u16)small;
-		tp->hole_until = now + HOLE_LIFETIME;
+		tp->hole_until_s = tcp_seconds(now) + HOLE_LIFETIME;
 		tcp_sync_mss(tp);
 		return;
 	}
@@ -91,7 +91,7 @@ void tcp_suspect_hole(struct tcp_sock *tp, u64 now)
 /* The MSS to tell the peer: what our link takes. */
 u16 tcp_adv_mss(const struct tcp_sock *tp)
 {
-	u32 mss = min(tp->rt.mtu, 65535u) - header_len(tp);
+	u32 mss = min((u32)tp->rt.mtu, 65535u) - header_len(tp);
 
 	return (u16)(tp->user_mss ? min(mss, (u32)tp->user_mss) : mss);
 }
@@ -491,7 +491,8 @@ static int send_new(struct tcp_sock *tp, u32 len, bool fin, u64 now)
 		set_gso(tp, p, sent);
 	}
 	tp->snd_nxt = r->end;
-	tp->prr_out += sent + fin;
+	if (unlikely(tcp_reduces(tp)))
+		tp->prr_out += sent + fin;
 	/* Data that answers what came lately: a conversation, whose ACKs may wait for the data. */
 	if (sent && now - tp->last_rx < TCP_DELACK_MIN)
 		tp->pingpong = true;
@@ -538,11 +539,12 @@ int tcp_send_range(struct tcp_sock *tp, struct tcp_rec *r, bool probe)
 	tp->retrans += r->end - r->seq;
 	r->tx_ns = now;
 	list_move_tail(&r->tnode, &tp->recs_time);
-	tp->prr_out += r->end - r->seq;
+	if (tcp_reduces(tp))
+		tp->prr_out += r->end - r->seq;
 	tp->total_retrans++;
 	tp->bytes_retrans += sent;
 	if (!tp->retrans_start)
-		tp->retrans_start = now;
+		tp->retrans_start = tcp_stamp(now);
 	if (!tp->retrans_ts)
 		tp->retrans_ts = tcp_ts(tp, now) | !tcp_ts(tp, now);
 	mib_inc(tcp_net(tp), MIB_TCP_RETRANS_SEGS);
@@ -635,7 +637,7 @@ static void stalled(struct tcp_sock *tp, u64 now, bool corked)
 	if (!list_empty(&tp->recs) || tp->rtx_at)
 		return;
 	tp->rtx_kind = RTX_PERSIST;
-	tp->rtx_at = now + (corked ? CORK_TIMEOUT : max(tp->rto, TCP_RTO_MIN) << min(tp->backoff, (u8)8));
+	tp->rtx_at = now + (corked ? CORK_TIMEOUT : tcp_rto(tp) << min(tp->backoff, (u8)8));
 	if (tp->rtx_at > now + TCP_RTO_MAX)
 		tp->rtx_at = now + TCP_RTO_MAX;
 	tcp_timer_update(tp);
@@ -652,7 +654,7 @@ void tcp_push(struct tcp_sock *tp)
 		stalled(tp, now, false);
 		return;
 	}
-	if (unlikely(tp->hole_mss && now > tp->hole_until)) {
+	if (unlikely(tp->hole_mss && tcp_seconds(now) > tp->hole_until_s)) {
 		tp->hole_mss = 0;
 		tcp_sync_mss(tp);
 	}

@@ -36,7 +36,7 @@ static struct packet *ooo_packet(struct rb_node *n)
 }
 
 /* RFC 2018 section 4: the block with the newest segment first; older ones follow. */
-static void remember_sack(struct tcp_sock *tp, u32 start, u32 end)
+static void remember_sack(struct tcp_gaps *g, u32 start, u32 end)
 {
 	struct tcp_sack keep[4];
 	u8 n = 0;
@@ -44,8 +44,8 @@ static void remember_sack(struct tcp_sock *tp, u32 start, u32 end)
 	if (start == end) /* a bare FIN */
 		return;
 	keep[n++] = (struct tcp_sack){start, end};
-	for (u8 i = 0; i < tp->nrecent && n < 4; i++) {
-		struct tcp_sack *s = &tp->recent_sack[i];
+	for (u8 i = 0; i < g->nrecent && n < 4; i++) {
+		struct tcp_sack *s = &g->recent[i];
 
 		if (seq_le(s->start, end) && seq_le(start, s->end)) { /* they touch: one block */
 			if (seq_lt(s->start, keep[0].start))
@@ -56,30 +56,38 @@ static void remember_sack(struct tcp_sock *tp, u32 start, u32 end)
 			keep[n++] = *s;
 		}
 	}
-	memcpy(tp->recent_sack, keep, sizeof(keep));
-	tp->nrecent = n;
+	memcpy(g->recent, keep, sizeof(keep));
+	g->nrecent = n;
 }
 
-static void forget_sacks(struct tcp_sock *tp)
+static void forget_sacks(struct tcp_gaps *g, u32 rcv_nxt)
 {
 	u8 n = 0;
 
-	if (!tp->ooo.node) {
-		tp->nrecent = 0;
-		return;
+	for (u8 i = 0; g->tree.node && i < g->nrecent; i++)
+		if (seq_gt(g->recent[i].start, rcv_nxt))
+			g->recent[n++] = g->recent[i];
+	g->nrecent = n;
+}
+
+static struct tcp_gaps *make_gaps(struct tcp_sock *tp)
+{
+	if (!tp->gaps)
+		tp->gaps = net_zalloc(sizeof(*tp->gaps));
+	return tp->gaps;
+}
+
+void tcp_note_duplicate(struct tcp_sock *tp, u32 start, u32 end)
+{
+	if (tp->sack_ok && make_gaps(tp)) {
+		tp->gaps->dsack = (struct tcp_sack){start, end};
+		tp->dsack_due = true;
 	}
-	for (u8 i = 0; i < tp->nrecent; i++)
-		if (seq_gt(tp->recent_sack[i].start, tp->rcv_nxt))
-			tp->recent_sack[n++] = tp->recent_sack[i];
-	tp->nrecent = n;
 }
 
 static void report_duplicate(struct tcp_sock *tp, u32 start, u32 end)
 {
-	if (tp->sack_ok) {
-		tp->dsack = (struct tcp_sack){start, end};
-		tp->dsack_due = true;
-	}
+	tcp_note_duplicate(tp, start, end);
 	tp->ack_pending = tp->ack_now = true;
 }
 
@@ -115,20 +123,27 @@ static void append(struct tcp_sock *tp, struct packet *p)
 	list_add_tail(&p->node, &tp->rx);
 }
 
+/* P leaves the tree. */
+static void take_out(struct tcp_sock *tp, struct packet *p)
+{
+	rb_erase(&tp->gaps->tree, &tcp_cb(p)->rb, NULL);
+	tp->gaps->bytes -= p->len;
+	uncharge(tp, p);
+}
+
 /* What the arrival of in-order data makes contiguous moves over from the tree. */
 static void drain_ooo(struct tcp_sock *tp, bool *fin)
 {
+	struct tcp_gaps *g = tp->gaps;
 	struct rb_node *n;
 
-	while ((n = rb_first(&tp->ooo))) {
+	while ((n = rb_first(&g->tree))) {
 		struct packet *p = ooo_packet(n);
 		u32 seq = tcp_cb(p)->seq, end = tcp_cb(p)->end;
 
 		if (seq_gt(seq, tp->rcv_nxt))
 			break;
-		rb_erase(&tp->ooo, n, NULL);
-		uncharge(tp, p);
-		tp->ooo_bytes -= p->len;
+		take_out(tp, p);
 		if (seq_le(end, tp->rcv_nxt) && !tcp_cb(p)->fin) {
 			packet_free(p);
 			continue;
@@ -144,15 +159,21 @@ static void drain_ooo(struct tcp_sock *tp, bool *fin)
 			packet_free(p);
 		}
 	}
-	forget_sacks(tp);
+	forget_sacks(g, tp->rcv_nxt);
 }
 
 /* Put P into the tree; overlaps are cut off. Takes P over. */
 static void insert_ooo(struct tcp_sock *tp, struct packet *p, u32 seq, bool fin)
 {
 	u32 end = seq + p->len;
-	struct rb_node **link = &tp->ooo.node, *parent = NULL, *n;
+	struct tcp_gaps *g = make_gaps(tp);
+	struct rb_node **link, *parent = NULL, *n;
 
+	if (!g) {
+		packet_free(p); /* as if it had been lost */
+		return;
+	}
+	link = &g->tree.node;
 	mib_inc(tcp_net(tp), MIB_EXT_OFO_QUEUE);
 	tp->ooo_packets++;
 	while (*link) {
@@ -178,8 +199,8 @@ static void insert_ooo(struct tcp_sock *tp, struct packet *p, u32 seq, bool fin)
 	}
 	*tcp_cb(p) = (struct tcp_cb){.seq = seq, .end = end, .fin = fin};
 	charge(tp, p);
-	tp->ooo_bytes += p->len;
-	rb_insert(&tp->ooo, &tcp_cb(p)->rb, parent, link, NULL);
+	g->bytes += p->len;
+	rb_insert(&g->tree, &tcp_cb(p)->rb, parent, link, NULL);
 	/* Cut what follows. */
 	while ((n = rb_next(&tcp_cb(p)->rb))) {
 		struct packet *q = ooo_packet(n);
@@ -193,17 +214,15 @@ static void insert_ooo(struct tcp_sock *tp, struct packet *p, u32 seq, bool fin)
 			uncharge(tp, p);
 			packet_trim(p, p->len - cut);
 			charge(tp, p);
-			tp->ooo_bytes -= cut;
+			g->bytes -= cut;
 			tcp_cb(p)->end = c->seq;
 			break;
 		}
 		tcp_cb(p)->fin |= c->fin;
-		rb_erase(&tp->ooo, n, NULL);
-		uncharge(tp, q);
-		tp->ooo_bytes -= q->len;
+		take_out(tp, q);
 		packet_free(q);
 	}
-	remember_sack(tp, seq, end);
+	remember_sack(g, seq, end);
 }
 
 /* The buffer is full: give up the out-of-order data farthest away (RFC 2018 allows). True when there is room
@@ -213,18 +232,16 @@ static bool prune(struct tcp_sock *tp, u32 need, u32 limit)
 	struct socket *s = tcp_socket(tp);
 
 	while (atomic_load(&s->rmem) + need > limit) {
-		struct rb_node *n = rb_last(&tp->ooo);
+		struct rb_node *n = tp->gaps ? rb_last(&tp->gaps->tree) : NULL;
 		struct packet *p;
 
 		if (!n)
 			return false;
 		p = ooo_packet(n);
-		rb_erase(&tp->ooo, n, NULL);
-		uncharge(tp, p);
-		tp->ooo_bytes -= p->len;
+		take_out(tp, p);
 		packet_free(p);
 		mib_inc(tcp_net(tp), MIB_EXT_RCV_PRUNED);
-		tp->nrecent = 0;
+		tp->gaps->nrecent = 0;
 	}
 	return true;
 }
@@ -269,14 +286,14 @@ static void note_arrival(struct tcp_sock *tp, u32 len, u64 now)
 	/* Receive-side round trip: how long a window takes to pass (for buffer tuning). */
 	if (!tp->rcv_rtt_time || seq_ge(tp->rcv_nxt, tp->rcv_rtt_seq)) {
 		if (tp->rcv_rtt_time) {
-			u64 m = now - tp->rcv_rtt_time;
+			u32 m = tcp_us(now) - tp->rcv_rtt_time;
 
 			tp->rcv_rtt =
 				tp->rcv_rtt ? min(tp->rcv_rtt - tp->rcv_rtt / 8 + m / 8, max(m, tp->rcv_rtt))
 					    : m;
 		}
 		tp->rcv_rtt_seq = tp->rcv_nxt + tp->rcv_wnd;
-		tp->rcv_rtt_time = now;
+		tp->rcv_rtt_time = tcp_us(now);
 	}
 }
 
@@ -325,7 +342,7 @@ void tcp_data_queue(struct tcp_sock *tp, struct packet *p, u32 seq, bool fin)
 	} else {
 		packet_free(p);
 	}
-	if (unlikely(tp->ooo.node)) {
+	if (unlikely(tp->gaps && tp->gaps->tree.node)) {
 		tp->ack_now = true; /* a gap was filled, wholly or in part */
 		drain_ooo(tp, &fin);
 	}
@@ -363,8 +380,8 @@ data:
 void tcp_rcv_space_adjust(struct tcp_sock *tp)
 {
 	struct socket *s = tcp_socket(tp);
-	u64 now = clock_monotonic(), rtt = tp->rcv_rtt ? tp->rcv_rtt : tp->srtt;
-	u32 copied;
+	u32 now = tcp_us(clock_monotonic()),
+	    rtt = tp->rcv_rtt ? tp->rcv_rtt : (u32)(tp->srtt / NSEC_PER_USEC), copied;
 
 	if (!tp->drs_time) {
 		tp->drs_time = now;
@@ -401,15 +418,15 @@ void tcp_purge(struct tcp_sock *tp)
 		uncharge(tp, p);
 		packet_free(p);
 	}
-	while ((n = rb_first(&tp->ooo))) {
+	while (tp->gaps && (n = rb_first(&tp->gaps->tree))) {
 		struct packet *p = ooo_packet(n);
 
-		rb_erase(&tp->ooo, n, NULL);
-		uncharge(tp, p);
+		take_out(tp, p);
 		packet_free(p);
 	}
-	tp->nrecent = 0;
-	tp->ooo_bytes = 0;
+	kfree(tp->gaps);
+	tp->gaps = NULL;
+	tp->dsack_due = false;
 	tcp_snd_free(tp, ~0u);
 	list_for_each_entry_safe (r, next, &tp->recs, node) {
 		list_del(&r->node);

@@ -150,6 +150,7 @@ void tcp_end_recovery(struct tcp_sock *tp)
 	if (tp->ca_state == CA_RECOVERY)
 		tp->cwnd = max(min(tp->ssthresh, 0x7fffffffu), 2u * tp->mss);
 	tp->ca_state = CA_OPEN;
+	tp->epoch = tp->acked = 0;
 	tp->undo_ok = false;
 	tp->dupacks = 0;
 	tp->retrans_ts = 0;
@@ -169,6 +170,7 @@ void tcp_undo(struct tcp_sock *tp)
 			r->flags &= (u8)~REC_LOST;
 		}
 	tp->ca_state = CA_OPEN;
+	tp->epoch = tp->acked = 0;
 	tp->undo_ok = false;
 	tp->frto = FRTO_OFF;
 	tp->backoff = 0;
@@ -179,16 +181,16 @@ void tcp_undo(struct tcp_sock *tp)
 void tcp_restart_idle(struct tcp_sock *tp, u64 now)
 {
 	u32 least = min(tp->cwnd, (u32)TCP_INIT_CWND * tp->mss);
-	u64 idle = now - tp->last_tx;
+	u64 idle = now - tp->last_tx, rto = tcp_rto(tp);
 
-	if (tp->ca_state != CA_OPEN || !tp->rto || idle <= tp->rto ||
+	if (tp->ca_state != CA_OPEN || !tp->srtt || idle <= rto ||
 	    !tcp_net(tp)->tcp_conf.slow_start_after_idle)
 		return;
 	tp->ssthresh = max(tp->ssthresh, tp->cwnd / 4 * 3);
-	for (; idle > tp->rto && tp->cwnd > least; idle -= tp->rto)
+	for (; idle > rto && tp->cwnd > least; idle -= rto)
 		tp->cwnd /= 2;
 	tp->cwnd = max(tp->cwnd, least);
-	tp->cubic.epoch_ns = 0;
+	tp->epoch = 0;
 }
 
 void tcp_enter_loss(struct tcp_sock *tp)
@@ -200,9 +202,9 @@ void tcp_enter_loss(struct tcp_sock *tp)
 		if (tp->ca_state < CA_RECOVERY)
 			save_undo(tp);
 		tp->ssthresh = tp->cc->ssthresh(tp);
-		tp->cc->timeout(tp);
 	}
 	tp->ca_state = CA_LOSS;
+	tp->epoch = tp->acked = 0;
 	tp->recover = tp->snd_nxt;
 	tp->cwnd = tp->mss;
 	tp->cwnd_limited = true;

@@ -190,7 +190,7 @@ static ssize_t recv_locked(struct tcp_sock *tp, struct net_msg *m)
 			break;
 		if (done >= target || (!m->iter->left && (done || tcp_readable(tp))))
 			break;
-		if (s->backlog_first) { /* more came while we copied */
+		if (s->backlog_last) { /* more came while we copied */
 			socket_unlock(s);
 			socket_lock(s);
 			if (!(m->flags & MSG_PEEK))
@@ -209,7 +209,7 @@ static ssize_t recv_locked(struct tcp_sock *tp, struct net_msg *m)
 		r = socket_wait(s,
 				READ_ONCE(tp->rcv_nxt) - tp->fin_seen != seq || atomic_load(&s->err) ||
 					tp->fin_seen || (READ_ONCE(s->shutdown) & RCV_SHUTDOWN) ||
-					READ_ONCE(tp->state) == TCP_STATE_CLOSE || s->backlog_first,
+					READ_ONCE(tp->state) == TCP_STATE_CLOSE || s->backlog_last,
 				deadline);
 		if (r)
 			break;

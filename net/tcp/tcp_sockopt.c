@@ -225,8 +225,8 @@ void tcp_get_info(struct tcp_sock *tp, struct tcp_info *i)
 	i->tcpi_pacing_rate = pacing_rate(tp);
 	i->tcpi_max_pacing_rate = ~0ull;
 	if (tp->state == TCP_STATE_LISTEN) {
-		i->tcpi_unacked = tp->accept_count;
-		i->tcpi_sacked = tp->backlog;
+		i->tcpi_unacked = tp->listen->accept_count;
+		i->tcpi_sacked = tp->listen->backlog;
 		return;
 	}
 	i->tcpi_ca_state = tp->ca_state;
@@ -237,7 +237,7 @@ void tcp_get_info(struct tcp_sock *tp, struct tcp_info *i)
 			       (tp->wscale_ok ? TCPI_OPT_WSCALE : 0) | (tp->fo_done ? TCPI_OPT_SYN_DATA : 0));
 	i->tcpi_snd_wscale = tp->snd_wscale;
 	i->tcpi_rcv_wscale = tp->rcv_wscale;
-	i->tcpi_rto = (u32)((tp->rto ? tp->rto : TCP_RTO_INIT) / 1000);
+	i->tcpi_rto = (u32)(tcp_rto(tp) / 1000);
 	i->tcpi_ato = tp->last_data ? (u32)(TCP_DELACK_MIN / 1000) : 0;
 	i->tcpi_snd_mss = tp->mss ? tp->mss : TCP_DEFAULT_MSS;
 	i->tcpi_rcv_mss = tp->rcv_mss;
@@ -246,7 +246,7 @@ void tcp_get_info(struct tcp_sock *tp, struct tcp_info *i)
 	i->tcpi_lost = (tp->lost + mss - 1) / mss;
 	i->tcpi_retrans = (tp->retrans + mss - 1) / mss;
 	i->tcpi_last_data_sent = (u32)((now - tp->last_tx) / NSEC_PER_MSEC);
-	i->tcpi_last_data_recv = (u32)((now - tp->last_data) / NSEC_PER_MSEC);
+	i->tcpi_last_data_recv = tcp_since(now, tp->last_data);
 	i->tcpi_last_ack_recv = (u32)((now - tp->last_rx) / NSEC_PER_MSEC);
 	i->tcpi_pmtu = tp->pmtu;
 	i->tcpi_rcv_ssthresh = min(tp->rcv_ssthresh, tp->inet.s.rcvbuf / 2);
@@ -254,7 +254,7 @@ void tcp_get_info(struct tcp_sock *tp, struct tcp_info *i)
 	i->tcpi_rttvar = (u32)(tp->rttvar / 1000);
 	i->tcpi_snd_ssthresh = tp->ssthresh >= 0x7fffffff ? 0x7fffffff : tp->ssthresh / mss;
 	i->tcpi_advmss = tp->advmss;
-	i->tcpi_rcv_rtt = (u32)(tp->rcv_rtt / 1000);
+	i->tcpi_rcv_rtt = tp->rcv_rtt;
 	i->tcpi_rcv_space = min(tp->drs_space, tp->inet.s.rcvbuf / 2);
 	i->tcpi_total_retrans = tp->total_retrans;
 	i->tcpi_delivered = tp->delivered;
@@ -266,7 +266,7 @@ void tcp_get_info(struct tcp_sock *tp, struct tcp_info *i)
 	i->tcpi_segs_out = tp->segs_out;
 	i->tcpi_segs_in = tp->segs_in;
 	i->tcpi_notsent_bytes = tp->write_seq - tp->snd_nxt;
-	i->tcpi_min_rtt = (u32)(tp->min_rtt / 1000);
+	i->tcpi_min_rtt = tp->min_rtt / 1000;
 	i->tcpi_data_segs_in = tp->data_segs_in;
 	i->tcpi_data_segs_out = tp->data_segs_out;
 	i->tcpi_bytes_sent = tp->bytes_sent;

@@ -94,8 +94,7 @@ static int enter(struct net_stack *net, struct tcp_entry *e, const struct inet_s
 
 		/* RFC 6191: with timestamps a TIME-WAIT may be reused after a second. */
 		if (reused && old->timewait && tw->ts_ok &&
-		    clock_monotonic() - tw->ts_recent_ns > NSEC_PER_SEC &&
-		    refcount_get_unless_zero(&tw->ref)) {
+		    tcp_seconds(clock_monotonic()) != tw->ts_recent_s && refcount_get_unless_zero(&tw->ref)) {
 			*reused = tw;
 			hlist_del(&old->node);
 		} else {
@@ -240,7 +239,6 @@ static bool take_port(struct tcp_sock *tp, struct port_slot *slot, u16 port, str
 		i->lport = 0;
 		return false;
 	}
-	i->ports = &tcp_net(tp)->tcp->ports;
 	hlist_add(&slot->socks, &i->port_node);
 	return true;
 }
@@ -271,7 +269,7 @@ int tcp_connect_port(struct tcp_sock *tp)
 		mib_inc(net, MIB_EXT_TW_RECYCLED);
 		tp->iss = reused->snd_nxt + 65535 + 2; /* beyond the old connection (RFC 6191) */
 		tp->ts_recent = reused->ts_recent;
-		tp->ts_recent_ns = reused->ts_recent_ns;
+		tp->ts_recent_s = reused->ts_recent_s;
 		tcp_tw_kill(reused);
 		tcp_tw_put(reused);
 	}

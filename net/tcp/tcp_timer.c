@@ -65,12 +65,12 @@ void tcp_timer_init(struct tcp_sock *tp)
 
 static u64 user_timeout_left(struct tcp_sock *tp, u64 now)
 {
-	u64 limit = tp->user_timeout_ms * NSEC_PER_MSEC, spent;
+	u32 limit = tp->user_timeout_ms, spent;
 
 	if (!limit || !tp->retrans_start)
 		return ~0ull;
-	spent = now - tp->retrans_start;
-	return spent >= limit ? 0 : limit - spent;
+	spent = tcp_since(now, tp->retrans_start);
+	return spent >= limit ? 0 : (limit - spent) * NSEC_PER_MSEC;
 }
 
 static void write_error(struct tcp_sock *tp)
@@ -110,7 +110,7 @@ static bool given_up(struct tcp_sock *tp, u64 now)
 
 static void back_off(struct tcp_sock *tp, u64 now)
 {
-	u64 rto = tp->rto ? tp->rto : TCP_RTO_INIT, left = user_timeout_left(tp, now);
+	u64 rto = tcp_rto(tp), left = user_timeout_left(tp, now);
 
 	if (tp->backoff < 20)
 		tp->backoff++;
@@ -122,7 +122,7 @@ static void back_off(struct tcp_sock *tp, u64 now)
 static void retransmit_timeout(struct tcp_sock *tp, u64 now)
 {
 	if (!tp->retrans_start)
-		tp->retrans_start = now;
+		tp->retrans_start = tcp_stamp(now);
 	if (given_up(tp, now))
 		return;
 	mib_inc(tcp_net(tp), MIB_EXT_TIMEOUTS);
@@ -166,7 +166,7 @@ static void persist_timeout(struct tcp_sock *tp, u64 now)
 		return;
 	}
 	if (!tp->retrans_start)
-		tp->retrans_start = now;
+		tp->retrans_start = tcp_stamp(now);
 	/* A peer that answers, but keeps its window closed, is waited for by a user only. */
 	if (tp->probes_out >= (orphan ? orphan_limit(conf) : conf->retries2) ||
 	    (orphan && tp->backoff > orphan_limit(conf)) ||

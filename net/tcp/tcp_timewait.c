@@ -87,7 +87,7 @@ void tcp_enter_timewait(struct tcp_sock *tp)
 	tw->tos = addr_is_v4(&i->faddr) ? i->tos : i->tclass;
 	tw->ts_ok = tp->ts_ok;
 	tw->ts_recent = tp->ts_recent;
-	tw->ts_recent_ns = tp->ts_recent_ns;
+	tw->ts_recent_s = tp->ts_recent_s;
 	tw->ts_offset = tp->ts_offset;
 	tw->expires = clock_monotonic() + TCP_TIMEWAIT;
 	net_timer_init(&tw->timer, tw_timer);
@@ -125,7 +125,7 @@ bool tcp_timewait_input(struct tcp_tw *tw, struct packet *p, const struct tcphdr
 {
 	u32 seq = be32(th->seq), end = seq + (p->len - th->doff * 4u) + th->syn + th->fin;
 	bool paws = tw->ts_ok && o->have_ts && !th->rst && seq_lt(o->ts_val, tw->ts_recent) &&
-		    clock_monotonic() - tw->ts_recent_ns < TCP_PAWS_24DAYS;
+		    tcp_seconds(clock_monotonic()) - tw->ts_recent_s < TCP_PAWS_24DAYS;
 
 	if (th->syn && !th->rst && !th->ack && !paws &&
 	    (seq_gt(seq, tw->rcv_nxt) || (tw->ts_ok && o->have_ts && seq_lt(tw->ts_recent, o->ts_val)))) {
@@ -141,7 +141,7 @@ bool tcp_timewait_input(struct tcp_tw *tw, struct packet *p, const struct tcphdr
 	}
 	if (!paws && o->have_ts && tw->ts_ok && seq_le(seq, tw->rcv_nxt)) {
 		tw->ts_recent = o->ts_val;
-		tw->ts_recent_ns = clock_monotonic();
+		tw->ts_recent_s = tcp_seconds(clock_monotonic());
 	}
 	if (paws)
 		mib_inc(tw->net, MIB_EXT_PAWS_ESTAB);

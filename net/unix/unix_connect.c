@@ -91,8 +91,8 @@ static int enqueue(struct unix_sock *u, struct unix_sock *listener, struct unix_
 		unix_get(u);
 		u->peer = n;
 		unix_get(n);
-		n->s.peer_cred = own_cred();
-		u->s.peer_cred = listener->cred;
+		n->peer_cred = own_cred();
+		u->peer_cred = listener->cred;
 		n->name = listener->name;
 		if (n->name)
 			refcount_get(&n->name->ref);
@@ -181,7 +181,7 @@ int unix_listen(struct socket *s, int backlog)
 		u->state = UNIX_LISTEN;
 		u->backlog = (u32)backlog;
 		u->cred = own_cred();
-		u->s.peer_cred = u->cred;
+		u->peer_cred = u->cred;
 	}
 	spin_unlock(&u->lock);
 	if (!err)
@@ -232,7 +232,7 @@ int unix_pair(struct socket *sa, struct socket *sb)
 	unix_get(b);
 	a->peer = b;
 	b->peer = a;
-	sa->peer_cred = sb->peer_cred = own_cred();
+	a->peer_cred = b->peer_cred = own_cred();
 	a->state = b->state = UNIX_CONNECTED;
 	return 0;
 }

@@ -297,7 +297,7 @@ struct unix_sock *unix_sock_new(struct net_stack *net, int type)
 	mutex_init(&u->read_lock);
 	waitq_init(&u->peer_wait);
 	wait_entry_init_fn(&u->peer_wake, peer_wake, u, false);
-	u->s.peer_cred = (struct ucred){.uid = ~0u, .gid = ~0u};
+	u->peer_cred = (struct ucred){.uid = ~0u, .gid = ~0u};
 	unix_list_add(u);
 	return u;
 }

@@ -211,8 +211,8 @@ static void half_open(void)
 			rounds++;
 		}
 	}
-	if (tcp_sk(listener)->syn_count > 512)
-		fail("%u half-open connections are kept", tcp_sk(listener)->syn_count);
+	if (tcp_sk(listener)->listen->syn_count > 512)
+		fail("%u half-open connections are kept", tcp_sk(listener)->listen->syn_count);
 	/* Half-open ones, neighbours and what waits for those: bounded, whatever N. */
 	if (peak_heap - heap > 512 + 4096)
 		fail("%llu objects", (unsigned long long)(peak_heap - heap));

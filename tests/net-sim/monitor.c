@@ -72,7 +72,7 @@ static void check_receive_queues(struct tcp_sock *tp)
 		cost += packet_truesize(p);
 	}
 	end = tp->rcv_nxt;
-	for (n = rb_first(&tp->ooo); n; n = rb_next(n)) {
+	for (n = tp->gaps ? rb_first(&tp->gaps->tree) : NULL; n; n = rb_next(n)) {
 		struct tcp_cb *c = container_of(n, struct tcp_cb, rb);
 
 		p = (struct packet *)((u8 *)c - offsetof(struct packet, cb));
@@ -82,7 +82,7 @@ static void check_receive_queues(struct tcp_sock *tp)
 		ooo += p->len;
 		cost += packet_truesize(p);
 	}
-	CHECK(ooo == tp->ooo_bytes);
+	CHECK(ooo == (tp->gaps ? tp->gaps->bytes : 0));
 	CHECK(cost == atomic_load(&tcp_socket(tp)->rmem));
 }
 

@@ -72,7 +72,7 @@ static void dump(const struct socket *s)
 		tp->state, tp->snd_una - tp->iss, tp->snd_nxt - tp->iss, tp->write_seq - tp->iss, tp->snd_wnd,
 		tp->cwnd, tcp_pipe(tp), tp->lost, tp->sacked, tp->retrans, tp->rtx_kind,
 		tp->rtx_at ? (long long)(tp->rtx_at - clock_monotonic()) : -1, tp->rcv_nxt - tp->irs,
-		tp->copied_seq - tp->irs, tp->rcv_wnd, s->rmem, tp->ooo_bytes, tp->ca_state, s->err);
+		tp->copied_seq - tp->irs, tp->rcv_wnd, s->rmem, tp->gaps ? tp->gaps->bytes : 0, tp->ca_state, s->err);
 }
 
 void scenario_fail(const char *format, ...)

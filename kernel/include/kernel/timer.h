@@ -11,9 +11,10 @@ struct timer {
 	struct rb_node node;   /* on the owning CPU's tree while armed */
 	u64 expires;	       /* CLOCK_MONOTONIC ns, or CLOCK_REALTIME ns when `realtime` */
 	void (*fn)(struct timer *);
-	_Atomic int cpu;       /* owning CPU + 1 while armed, else 0 */
-	_Atomic u32 base;      /* CPU whose tree it was on last, where the callback may still run; guarded by that tree's lock */
+	_Atomic u16 cpu;       /* owning CPU + 1 while armed, else 0 */
+	_Atomic u16 base;      /* CPU whose tree it was on last, where the callback may still run; guarded by that tree's lock */
 	bool realtime;	       /* guarded likewise */
+	_Atomic bool mark;     /* the owner's own */
 };
 
 void timer_init(struct timer *t, void (*fn)(struct timer *));

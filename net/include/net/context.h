@@ -70,9 +70,8 @@ void *net_zalloc(size_t size) __must_check;
 /* A timer whose callback runs in a section. Cancelling never waits; an owner with a lifetime to protect holds
  * a reference from net_timer_set until the callback ran or net_timer_cancel returned true. */
 struct net_timer {
-	struct timer timer;
+	struct timer timer; /* its mark: is it on the list? Set again before it ran, it may expire twice */
 	struct net_timer *next; /* on net_cpu.timer_first */
-	_Atomic bool queued;	/* ... is it there? Set again before it ran, it may expire twice */
 	void (*fn)(struct net_timer *);
 };
 void net_timer_init(struct net_timer *t, void (*fn)(struct net_timer *));

@@ -57,13 +57,12 @@ struct inet_sock {
 	u8 ttl, tos, mc_ttl, hops6, tclass, mc_hops6;
 	u8 pmtudisc; /* IP_PMTUDISC_* */
 	u8 min_ttl;
-	u32 mc_if, mc_if6;	 /* interface index for multicast output */
-	struct net_addr mc_addr; /* IPv4's source, if not any */
-	u32 scope;		 /* interface of a link-local peer */
-	u32 zerocopy_next;	 /* number of the next MSG_ZEROCOPY send */
+	u32 mc_if, mc_if6; /* interface index for multicast output */
+	u32 mc_src;	   /* IPv4's source for multicast output, if not any */
+	u32 scope;	   /* interface of a link-local peer */
+	u32 zerocopy_next; /* number of the next MSG_ZEROCOPY send */
 	struct inet_member *groups;
-	struct hnode port_node; /* on the port table */
-	struct port_table *ports;
+	struct hnode port_node; /* on its protocol's port table */
 };
 
 static inline struct inet_sock *inet_sk(struct socket *s)

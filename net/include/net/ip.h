@@ -96,16 +96,16 @@ struct route {
 
 struct route_result {
 	struct netdev *dev;
-	struct net_addr nexthop, src;
-	u32 mtu;
-	u8 type; /* RTN_LOCAL, RTN_UNICAST, RTN_BROADCAST, RTN_MULTICAST */
-	bool gateway;
+	struct net_addr nexthop;
+	u32 mtu : 24;
+	u32 type : 7; /* RTN_LOCAL, RTN_UNICAST, RTN_BROADCAST, RTN_MULTICAST */
+	u32 gateway : 1;
 	u32 gen; /* net->route_gen when it was looked up */
 };
 
-/* Find the way to DST. SRC (any: choose one) must be local unless it is any; OIF 0: any interface.
+/* Find the way to DST. *SRC must be local unless it is any: then one is chosen; OIF 0: any interface.
  * -ENETUNREACH, -EHOSTUNREACH, -EACCES (prohibit), -EINVAL (blackhole). */
-int route_lookup(struct net_stack *net, const struct net_addr *dst, const struct net_addr *src, u32 oif,
+int route_lookup(struct net_stack *net, const struct net_addr *dst, struct net_addr *src, u32 oif,
 		 struct route_result *out);
 int route_add(struct net_stack *net, const struct route *r,
 	      bool replace);					 /* -EEXIST, -ENOMEM, -ENETUNREACH */

@@ -122,10 +122,13 @@ struct socket {
 	_Atomic int err;   /* SO_ERROR, positive */
 	int soft_err;
 	u32 lock_waiters;
-	struct waitq lock_wait;
-	struct waitq waitq;			     /* woken with EPOLL* bits */
-	struct packet *backlog_first, *backlog_last; /* guarded by slock */
-	u32 backlog_len;			     /* bytes */
+	u32 backlog_len;	     /* bytes */
+	struct packet *backlog_last; /* a ring: its next is the oldest; NULL when empty. Guarded by slock */
+	struct waitq waitq;	     /* woken with EPOLL* bits */
+	union {
+		struct waitq lock_wait;
+		struct rcu_head rcu; /* after the last reference */
+	};
 	u32 rcvbuf, sndbuf;
 	_Atomic u32 rmem, wmem; /* bytes charged */
 	u64 rcvtimeo, sndtimeo; /* ns; WAIT_FOREVER */
@@ -134,7 +137,6 @@ struct socket {
 	u32 priority, mark, bound_if;
 	u32 busy_poll;
 	u32 pacing_rate;
-	struct ucred peer_cred;
 	u64 id;		  /* inode number and cookie */
 	u64 stamp;	  /* CLOCK_REALTIME of the last packet given to the user */
 	s32 peek_off;	  /* SO_PEEK_OFF: where MSG_PEEK begins; -1: at the start. Readers race for it */
@@ -144,7 +146,6 @@ struct socket {
 	struct socket_filter *filter, *reuse_filter; /* RCU; net/core/filter.c */
 	struct file *file; /* the open file, no reference; NULL when there is none */
 	struct error_queue *errq;
-	struct rcu_head rcu;
 };
 
 static inline bool socket_flag(const struct socket *s, u32 f)

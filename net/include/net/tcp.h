@@ -46,8 +46,8 @@ enum tcp_state { /* numbers as in TCP_INFO and /proc/net/tcp */
 #define TCP_KEEP_IDLE	   (7200ull * NSEC_PER_SEC)
 #define TCP_KEEP_INTVL	   (75ull * NSEC_PER_SEC)
 #define TCP_KEEP_PROBES	   9
-#define TCP_PAWS_24DAYS	   (24ull * 86400 * NSEC_PER_SEC)
-#define TCP_FO_MAX	   16 /* bytes of a Fast Open cookie (RFC 7413 4.1.1) */
+#define TCP_PAWS_24DAYS	   (24 * 86400) /* seconds */
+#define TCP_FO_MAX	   16		/* bytes of a Fast Open cookie (RFC 7413 4.1.1) */
 
 /* Sequence numbers compare modulo 2^32. */
 static inline bool seq_lt(u32 a, u32 b)
@@ -98,9 +98,9 @@ struct tcp_sock;
 struct tcp_cc { /* congestion control */
 	const char *name;
 	void (*init)(struct tcp_sock *);
-	u32 (*ssthresh)(struct tcp_sock *);		      /* bytes, at the start of a recovery */
-	void (*acked)(struct tcp_sock *, u32 bytes, u64 now); /* new data acknowledged, not in recovery */
-	void (*timeout)(struct tcp_sock *);
+	u32 (*ssthresh)(struct tcp_sock *); /* bytes, at the start of a recovery */
+	/* New data was acknowledged, not in recovery; after one `epoch` and `acked` begin at 0. */
+	void (*acked)(struct tcp_sock *, u32 bytes, u64 now);
 };
 extern const struct tcp_cc tcp_cubic, tcp_newreno;
 const struct tcp_cc *tcp_cc_find(const char *name);
@@ -114,132 +114,120 @@ struct tcp_entry { /* on the connection table */
 	bool timewait;
 };
 
+/* The order is that of use: what every segment touches comes first, together. */
 struct tcp_sock {
 	struct inet_sock inet;
 	struct tcp_entry entry;
 	u8 state;
 	u8 backoff, retries, probes_out; /* of timers */
+	u8 ca_state, dupacks;
+	u8 rtx_kind, frto; /* enum tcp_rtx_kind; enum tcp_frto, since the last timeout */
+	u8 unacked_segs;   /* data segments since the last ACK */
+	u8 quick;	   /* immediate ACKs left */
+	u8 snd_wscale, rcv_wscale;
+	bool ts_ok : 1, sack_ok : 1, wscale_ok : 1; /* options negotiated */
+	bool rt_valid : 1, timer_armed : 1;
+	bool pingpong : 1, ack_pending : 1, ack_now : 1;
+	bool dsack_due : 1, urg_valid : 1, urg_have : 1, urg_byte_read : 1;
+	bool nodelay : 1, cork : 1, more : 1;
+	bool fin_queued : 1;
+	bool fin_seen : 1;   /* the peer's FIN is in rcv_nxt */
+	bool connecting : 1; /* connect() was called and has not reported its result yet */
+	bool destroyed : 1;
+	bool orphaned : 1; /* counted in tcp_stack.orphans */
+	bool cwnd_limited : 1, tlp_out : 1, tlp_retrans : 1, rack_reordering : 1, undo_ok : 1;
+	bool hole : 1;	       /* a small segment got through where full ones had not */
+	bool hole_probing : 1; /* a small one is under way, up to hole_probe */
+	bool inq : 1;	       /* TCP_INQ: tell a reader what is left */
+	bool thin : 1;	       /* TCP_THIN_LINEAR_TIMEOUTS, as set: RACK-TLP does what it was for */
+	/* Fast Open (tcp_fastopen.c). */
+	bool fo_connect : 1; /* TCP_FASTOPEN_CONNECT */
+	bool fo_no_cookie : 1;
+	bool fo_ask : 1;      /* the SYN carries the option */
+	bool fo_deferred : 1; /* connected as far as the user knows: the SYN goes with the first data */
+	bool fo_wait : 1;     /* the SYN brought data; the handshake's ACK is still to come */
+	bool fo_done : 1;     /* data went with the SYN and was taken */
+	u8 urg_byte;
+	s8 linger2; /* seconds in FIN_WAIT2 of a closed socket; 0 the default, -1 none */
+	u16 mss, advmss, user_mss, peer_mss; /* mss: payload bytes of a full segment now */
+	u16 rcv_mss;			     /* estimate of the peer's segment size */
+	u16 fo_data; /* Fast Open: bytes queued before the SYN, then those that went with it */
 
-	/* Send. RFC 9293 3.3.1 names. */
+	/* Receive. RFC 9293 3.3.1 names. */
+	u32 irs, rcv_nxt, rcv_wup, rcv_wnd, copied_seq, rcv_up;
+	u32 rcv_ssthresh; /* cap of the window offered */
+	u32 rcv_rtt_seq;
+	u32 ts_offset, ts_recent;
+	u32 ts_recent_s;	   /* CLOCK_MONOTONIC, seconds */
+	u32 ooo_packets;	   /* TCP_INFO's */
+	struct list_head rx;	   /* in order */
+	struct tcp_gaps *gaps;	   /* NULL: nothing came out of order yet */
+	u32 rcv_rtt, rcv_rtt_time; /* us; of tcp_us() */
+
+	/* Send. */
 	u32 iss, snd_una, snd_nxt, write_seq; /* write_seq: end of what the application wrote */
 	u32 snd_wnd, snd_wl1, max_wnd, snd_up;
 	u32 snd_sml; /* end of the last small segment sent (Minshall's Nagle) */
-	u32 pushed_seq, retrans_ts;
-	struct list_head snd_bufs; /* netbuf.node: bytes snd_una (less SYN) to write_seq */
-	struct netbuf *snd_at;	   /* where snd_nxt lies; NULL: at the first buffer's start */
-	u32 snd_at_off;
+	u32 pushed_seq, retrans_ts, snd_at_off;
+	u32 sacked, lost, retrans;   /* bytes of the scoreboard */
+	u32 cwnd, ssthresh, recover; /* bytes; recover: snd_nxt when the recovery began */
+	u32 pmtu, tlp_end;
+	struct list_head snd_bufs;	  /* netbuf.node: bytes snd_una (less SYN) to write_seq */
+	struct netbuf *snd_at;		  /* where snd_nxt lies; NULL: at the first buffer's start */
 	struct list_head recs, recs_time; /* scoreboard */
-	u32 sacked, lost, retrans;	  /* bytes of the scoreboard */
-
-	/* Receive. */
-	u32 irs, rcv_nxt, rcv_wup, rcv_wnd, copied_seq, rcv_up;
-	struct list_head rx; /* in order */
-	struct rb_root ooo;
-	u32 ooo_bytes;
-	u32 rcv_ssthresh; /* cap of the window offered */
-	u16 rcv_mss;	  /* estimate of the peer's segment size */
-	u8 unacked_segs;  /* data segments since the last ACK */
-	u8 quick;	  /* immediate ACKs left */
-	bool pingpong, ack_pending, ack_now, dsack_due;
-	bool urg_valid, urg_have, urg_byte_read;
-	u8 urg_byte;
-	struct tcp_sack dsack, recent_sack[4];
-	u8 nrecent;
-
-	/* Options negotiated. */
-	bool ts_ok, sack_ok, wscale_ok;
-	u8 snd_wscale, rcv_wscale;
-	u16 mss, advmss, user_mss, peer_mss; /* mss: payload bytes of a full segment now */
-	u32 ts_offset, ts_recent, pmtu;
-	u64 ts_recent_ns;
-
-	/* Round trip, RFC 6298. */
-	u64 srtt, rttvar, rto, min_rtt; /* ns; srtt 0: no sample yet */
-	u64 rtt_sample_ns;		/* when min_rtt was taken */
-	u64 retrans_start;		/* first retransmission of what is outstanding; 0: none */
-
-	/* Congestion. Bytes. */
-	const struct tcp_cc *cc;
-	u32 cwnd, ssthresh, recover; /* recover: snd_nxt when the recovery began */
-	u8 ca_state, dupacks;
-	bool tlp_out, tlp_retrans, rack_reordering, undo_ok, cwnd_limited;
-	u8 frto; /* enum tcp_frto, since the last timeout */
-	u32 tlp_end;
-	u32 prr_delivered, prr_out, prr_flight;
-	u32 undo_cwnd, undo_ssthresh;
-	u64 rack_tx_ns, rack_rtt;
-	u32 rack_end, rack_fack;
-	u32 rack_dsack_round;
-	u8 rack_mult, rack_persist;
-	bool timer_armed;
-	u8 rtx_kind;
-	struct {
-		u64 epoch_ns, k_ms;
-		u32 w_max, origin, tcp_cwnd, acked;
-	} cubic;
-
-	/* A path that swallows full segments without a word (RFC 2923 2.1). */
-	u8 hole;	   /* 1: a small segment got through where full ones had not */
-	bool hole_probing; /* a small one is under way, up to hole_probe */
-	u16 hole_mss;	   /* limit until hole_until; 0: none */
-	u32 hole_probe;
-	u64 hole_until;
+	struct route_result rt;		  /* if rt_valid */
 
 	/* Timers: ns, 0 off; one kernel timer serves all. */
-	struct net_timer timer;
 	u64 rtx_at, ack_at, keep_at;
-	u64 last_rx, last_tx, last_confirm, last_challenge;
-	u64 last_data; /* when data came */
-	u32 user_timeout_ms;
+	u64 last_rx, last_tx;
+	struct net_timer timer;
+
+	/* Round trip, RFC 6298. */
+	u64 srtt, rttvar;  /* ns; srtt 0: no sample yet */
+	u32 min_rtt;	   /* ns, saturated: only fractions of small ones matter */
+	u32 min_rtt_s;	   /* when it was taken */
+	u32 retrans_start; /* tcp_stamp() of the first retransmission of what is outstanding; 0: none */
+	u32 last_confirm, last_challenge, last_data; /* tcp_stamp(); data came */
+
+	/* Congestion and recovery. Bytes. */
+	const struct tcp_cc *cc;
+	u64 rack_tx_ns, rack_rtt;
+	u32 rack_end, rack_fack, rack_dsack_round;
+	u8 rack_mult, rack_persist;
+	u16 hole_mss; /* limit until hole_until_s; 0: none (a path that swallows full segments: RFC 2923 2.1)
+		       */
+	u32 hole_probe, hole_until_s;
+	u32 undo_cwnd, undo_ssthresh;
+	u32 w_max, epoch, k_ms; /* CUBIC; epoch: tcp_stamp(), 0: none, and with it nothing of what follows */
+	union {
+		struct { /* while the window grows */
+			u32 origin, tcp_cwnd;
+			u32 acked; /* NewReno's too */
+		};
+		struct { /* while tcp_reduces() */
+			u32 prr_delivered, prr_out, prr_flight;
+		};
+	};
+
+	/* As the user set it. */
+	u32 user_timeout_ms, notsent_lowat;
 	u16 keep_idle_s, keep_intvl_s;
-	s8 linger2; /* seconds in FIN_WAIT2 of a closed socket; 0 the default, -1 none */
-	u8 keep_probes, defer_accept, syn_limit;
-	bool nodelay, cork, fin_queued, more;
-	bool connecting; /* connect() was called and has not reported its result yet */
-	bool fin_seen;	 /* the peer's FIN is in rcv_nxt */
-	bool destroyed;
-	bool orphaned; /* counted in tcp_stack.orphans */
-	bool inq;      /* TCP_INQ: tell a reader what is left */
-	bool thin;     /* TCP_THIN_LINEAR_TIMEOUTS, as set: RACK-TLP does what it was for */
-	u8 save_syn;   /* TCP_SAVE_SYN */
-	bool rt_valid;
-	u32 notsent_lowat;
-
-	/* Fast Open (tcp_fastopen.c). */
-	bool fo_connect; /* TCP_FASTOPEN_CONNECT */
-	bool fo_no_cookie;
-	bool fo_ask;	  /* the SYN carries the option */
-	bool fo_deferred; /* connected as far as the user knows: the SYN goes with the first data */
-	bool fo_wait;	  /* the SYN brought data; the handshake's ACK is still to come */
-	bool fo_done;	  /* data went with the SYN and was taken */
-	u16 fo_data;	  /* bytes queued before the SYN, then those that went with it */
-	u16 fo_limit;	  /* listener: TCP_FASTOPEN */
-	u16 fo_pending;	  /* listener: children with fo_wait; accept_lock */
-	u16 fo_resets;	  /* ... and those that were reset, until fo_until; accept_lock */
-	u64 fo_until;
-	struct tcp_sock *fo_listener;	 /* reference, with fo_wait */
-	struct tcp_saved_syn *saved_syn; /* until it is asked for */
-
-	/* Listening. */
-	struct spinlock accept_lock;		  /* guards the rest; after slock */
-	struct list_head accept_queue, syn_queue; /* accept_node */
-	struct list_head accept_node;
-	struct tcp_sock *listener; /* reference, while on a queue of it */
-	u32 accept_count, syn_count, backlog;
-	u32 rcv_rtt_seq;  /* receive buffer tuning */
-	u64 cookie_until; /* an overflow made cookies valid until then */
+	u8 keep_probes, defer_accept, syn_limit, save_syn;
+	u16 fo_limit; /* listener: TCP_FASTOPEN */
 
 	/* Receive buffer tuning: bytes copied per round trip. */
-	u32 drs_seq, drs_space;
-	u64 drs_time;
-	u64 rcv_rtt, rcv_rtt_time;
+	u32 drs_seq, drs_space, drs_time; /* of tcp_us() */
 
-	/* Route. */
-	struct route_result rt; /* if rt_valid */
+	struct tcp_sock *fo_listener;	 /* reference, with fo_wait */
+	struct tcp_saved_syn *saved_syn; /* until it is asked for */
+	struct tcp_listener *listen;	 /* since the first listen() */
+	struct tcp_sock *listener;	 /* reference, while on a queue of it */
+	struct list_head accept_node;
 
-	u32 total_retrans, delivered, dsack_dups, reord_seen, ooo_packets;
-	u64 bytes_acked, bytes_received, bytes_sent, bytes_retrans;
+	/* TCP_INFO. */
+	u32 total_retrans, delivered, dsack_dups, reord_seen;
 	u32 segs_in, segs_out, data_segs_in, data_segs_out;
+	u64 bytes_acked, bytes_received, bytes_sent, bytes_retrans;
 };
 
 static inline struct tcp_sock *tcp_sk(struct socket *s)
@@ -248,9 +236,36 @@ static inline struct tcp_sock *tcp_sk(struct socket *s)
 }
 #define tcp_socket(tp) (&(tp)->inet.s)
 #define tcp_net(tp)    ((tp)->inet.s.net)
+/* Times that may be coarse are kept short: whole seconds, or milliseconds modulo 2^32 that are never 0. */
+static inline u32 tcp_seconds(u64 now)
+{
+	return (u32)(now / NSEC_PER_SEC);
+}
+static inline u32 tcp_stamp(u64 now)
+{
+	return (u32)(now / NSEC_PER_MSEC) | 1;
+}
+static inline u32 tcp_us(u64 now) /* for round trips: a lap takes 71 minutes */
+{
+	return (u32)(now / NSEC_PER_USEC) | 1;
+}
+static inline u32 tcp_since(u64 now, u32 stamp)
+{
+	return tcp_stamp(now) - stamp;
+}
+/* RFC 6298 2; the floor goes under the variance: quiet paths keep a margin. */
+static inline u64 tcp_rto(const struct tcp_sock *tp)
+{
+	return tp->srtt ? min(tp->srtt + max(4 * tp->rttvar, TCP_RTO_MIN), TCP_RTO_MAX) : TCP_RTO_INIT;
+}
 static inline u64 tcp_fin_timeout(const struct tcp_sock *tp) /* linger2 is not negative */
 {
 	return (tp->linger2 ? (u32)tp->linger2 : tcp_net(tp)->tcp_conf.fin_timeout) * NSEC_PER_SEC;
+}
+/* Is the window being reduced in proportion (tcp_prr)? */
+static inline bool tcp_reduces(const struct tcp_sock *tp)
+{
+	return tp->ca_state == CA_RECOVERY || tp->ca_state == CA_CWR;
 }
 /* May the user write? On a passive Fast Open, before the handshake is complete. */
 static inline bool tcp_may_write(const struct tcp_sock *tp)
@@ -260,6 +275,26 @@ static inline bool tcp_may_write(const struct tcp_sock *tp)
 	return TCP_IN(state, TCPB(ESTABLISHED) | TCPB(CLOSE_WAIT)) ||
 	       (state == TCP_STATE_SYN_RECV && tp->fo_wait);
 }
+
+/* What came out of order, or twice: made when that first happens, kept until the connection's end. */
+struct tcp_gaps {
+	struct rb_root tree; /* tcp_cb.rb */
+	u32 bytes;
+	u8 nrecent;
+	struct tcp_sack recent[4]; /* to report: the newest first */
+	struct tcp_sack dsack;	   /* a duplicate to report, with dsack_due */
+};
+
+/* What only listeners need: made by the first listen(), kept until the socket's end. */
+struct tcp_listener {
+	struct spinlock lock;			  /* guards the rest; after slock */
+	struct list_head accept_queue, syn_queue; /* tcp_sock.accept_node */
+	u32 accept_count, syn_count, backlog;
+	u16 fo_pending; /* children with fo_wait */
+	u16 fo_resets;	/* ... and those that were reset, until fo_until */
+	u64 fo_until;
+	u64 cookie_until; /* an overflow made cookies valid until then */
+};
 
 struct tcp_saved_syn { /* TCP_SAVE_SYN: the headers of the SYN that made a connection */
 	u32 len;
@@ -276,8 +311,8 @@ struct tcp_tw { /* TIME-WAIT */
 	u32 snd_nxt, rcv_nxt, rcv_wnd;
 	u8 rcv_wscale, tos;
 	bool ts_ok, dead;
-	u32 ts_recent, ts_offset;
-	u64 ts_recent_ns, expires;
+	u32 ts_recent, ts_recent_s, ts_offset;
+	u64 expires;
 	struct spinlock lock;
 	struct net_timer timer;
 	struct list_head node; /* on the stack's list, for the proc file and its end */
@@ -308,6 +343,7 @@ struct tcp_sock *tcp_sock_new(struct net_stack *net, int family);
 /* tcp_table.c. RCU look-ups give references. */
 struct tcp_entry *tcp_lookup(struct net_stack *net, const struct net_addr *laddr, u16 lport,
 			     const struct net_addr *faddr, u16 fport);
+/* P, if any, is at its TCP header: a reuse group's program may look at it. */
 struct tcp_sock *tcp_lookup_listener(struct net_stack *net, const struct net_addr *laddr, u16 lport,
 				     const struct net_addr *faddr, u16 fport, u32 iif);
 int tcp_hash(struct tcp_sock *tp); /* -EADDRNOTAVAIL when the four-tuple is taken */
@@ -443,6 +479,7 @@ void tcp_snd_free(struct tcp_sock *tp, u32 n);
 void tcp_receive(struct tcp_sock *tp, struct packet *p); /* takes over P: data at the TCP header */
 void tcp_data_queue(struct tcp_sock *tp, struct packet *p, u32 seq, bool fin);
 bool tcp_challenge_ok(struct net_stack *net);
+void tcp_note_duplicate(struct tcp_sock *tp, u32 start, u32 end); /* for SACK to report */
 void tcp_urgent(struct tcp_sock *tp, const struct tcphdr *th, const struct packet *p, u32 seq);
 
 /* tcp_ack.c */

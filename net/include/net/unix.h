@@ -50,6 +50,7 @@ struct unix_sock {
 	struct wait_entry peer_wake;	/* on the peer's peer_wait: tells our pollers */
 	struct unix_sock *peer_wake_on; /* reference to whose peer_wait that is */
 	struct ucred cred;		/* of listen() or connect(): what the other side sees */
+	struct ucred peer_cred;		/* SO_PEERCRED */
 	struct hnode hash;		/* abstract names; guarded by the name table's lock */
 	struct path path;		/* bound in the file system */
 	struct list_head all_node;	/* every socket, for /proc/net/unix; guarded by the table's lock */

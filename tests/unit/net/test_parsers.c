@@ -126,17 +126,19 @@ static void test_options_round_trip(void **state)
 	o = parse(buf, (u8)n, true);
 	assert_true(o.mss == 1400 && !o.have_wscale && !o.sack_ok && !o.have_ts);
 	tp->ts_ok = tp->sack_ok = true;
-	tp->nrecent = 4;
+	tp->gaps = calloc(1, sizeof(*tp->gaps));
+	tp->gaps->nrecent = 4;
 	for (unsigned i = 0; i < 4; i++)
-		tp->recent_sack[i] = (struct tcp_sack){100 * i, 100 * i + 50};
+		tp->gaps->recent[i] = (struct tcp_sack){100 * i, 100 * i + 50};
 	tp->dsack_due = true;
-	tp->dsack = (struct tcp_sack){1, 2};
+	tp->gaps->dsack = (struct tcp_sack){1, 2};
 	n = tcp_write_options(buf, tp, 5 * NSEC_PER_MSEC, 40);
 	assert_true(n <= 40 && n % 4 == 0);
 	o = parse(buf, (u8)n, false);
 	assert_int_equal(o.nsack, 3); /* with timestamps there is room for three */
 	assert_true(o.sack[0].start == 1 && o.sack[1].start == 0 && o.sack[2].start == 100);
 	assert_int_equal(tcp_write_options(buf, tp, 0, 12), 12); /* a full segment has room for none */
+	free(tp->gaps);
 	free(tp);
 }
 

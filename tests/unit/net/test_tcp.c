@@ -587,7 +587,7 @@ static void test_syn_flood(void **st)
 		if (i % 1000 == 0)
 			sim_run(MS);
 	}
-	queue = tcp_sk(l)->syn_count;
+	queue = tcp_sk(l)->listen->syn_count;
 	assert_in_range(queue, 64, 128);
 	/* The children, 200 neighbours, and the packets that wait for those. */
 	assert_in_range(host_heap_live() - live, 200, 128 + 200 + 1024 + 200);
@@ -670,7 +670,7 @@ static struct socket *fastopen_listener(int limit)
 	assert_int_equal(fastopen(c, "x"), -EINPROGRESS);
 	s = accept_one(l);
 	sim_run(50 * MS);
-	assert_int_equal(tcp_sk(l)->fo_pending, 0);
+	assert_int_equal(tcp_sk(l)->listen->fo_pending, 0);
 	socket_close(c);
 	socket_close(s);
 	return l;
@@ -689,7 +689,7 @@ static void test_fastopen_data(void **st)
 	s = l->ops->accept(l, true);
 	assert_false(IS_ERR(s));
 	assert_int_equal(state(s), TCP_STATE_SYN_RECV);
-	assert_int_equal(tcp_sk(l)->fo_pending, 1);
+	assert_int_equal(tcp_sk(l)->listen->fo_pending, 1);
 	assert_int_equal(tcp_poll(s), EPOLLIN | EPOLLRDNORM | EPOLLOUT | EPOLLWRNORM);
 	assert_int_equal(sim_recv(s, buf, 16, 0), 5);
 	assert_int_equal(sim_send(s, "early", 5, 0), 5);
@@ -698,7 +698,7 @@ static void test_fastopen_data(void **st)
 	assert_int_equal(sim_recv(c, buf, 16, 0), 5);
 	sim_run(6 * MS);
 	assert_int_equal(state(s), TCP_STATE_ESTABLISHED);
-	assert_int_equal(tcp_sk(l)->fo_pending, 0);
+	assert_int_equal(tcp_sk(l)->listen->fo_pending, 0);
 	assert_int_equal(sim_send(c, "more", 4, 0), 4);
 	sim_run(20 * MS);
 	assert_int_equal(sim_recv(s, buf, 16, 0), 4);
@@ -731,7 +731,7 @@ static void test_fastopen_losses(void **st)
 	assert_int_equal(sim_recv(c, buf, 16, 0), 6);
 	assert_int_equal(sim_recv(c, buf, 16, 0), 0);
 	socket_close(c);
-	assert_int_equal(tcp_sk(l)->fo_pending, 0);
+	assert_int_equal(tcp_sk(l)->listen->fo_pending, 0);
 	c = sim_socket(&a->net, AF_INET, SOCK_STREAM);
 	link.down = true;
 	assert_int_equal(fastopen(c, "again"), 5);
@@ -760,7 +760,7 @@ static void test_fastopen_limit(void **st)
 		if (i == 1) /* the first is reset, as by somebody whose address was forged */
 			forge(A_IP, B_IP, tcp_sk(c[0])->inet.lport, PORT, tcp_sk(c[0])->iss + 6, 0, 4, NULL);
 		sim_run(6 * MS);
-		assert_true(tcp_sk(l)->fo_pending + tcp_sk(l)->fo_resets <= 1);
+		assert_true(tcp_sk(l)->listen->fo_pending + tcp_sk(l)->listen->fo_resets <= 1);
 	}
 	for (unsigned i = 0; i < 3; i++) {
 		s[i] = accept_one(l);
@@ -856,7 +856,7 @@ static void test_accept_queue_overflow(void **st)
 	for (unsigned i = 0; i < 4; i++)
 		c[i] = client();
 	sim_run(200 * MS);
-	assert_int_equal(tcp_sk(l)->accept_count, 2); /* backlog plus one, as everybody */
+	assert_int_equal(tcp_sk(l)->listen->accept_count, 2); /* backlog plus one, as everybody */
 	for (unsigned i = 0; i < 4; i++)
 		socket_close(accept_one(l)); /* the others come in as there is room */
 	for (unsigned i = 0; i < 4; i++)
