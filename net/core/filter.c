@@ -13,6 +13,7 @@
 
 struct socket_filter {
 	struct rcu_head rcu;
+	struct refcount ref; /* sockets that have it: accepted ones share their listener's */
 	u16 len;
 	struct sock_filter insns[];
 };
@@ -105,7 +106,7 @@ u32 socket_filter_run(const struct socket_filter *f, const struct packet *p)
 	return bpf_run(f->insns, p, p->len, load);
 }
 
-bool socket_filter_accept(struct socket *s, struct packet *p, u32 back)
+bool socket_filter_accept(struct socket *s, struct packet *p, u32 back, u32 least)
 {
 	struct socket_filter *f;
 	u32 keep = ~0u;
@@ -120,13 +121,27 @@ bool socket_filter_accept(struct socket *s, struct packet *p, u32 back)
 	rcu_read_unlock();
 	if (!keep)
 		return false;
-	packet_trim(p, keep > back ? keep - back : 0);
+	packet_trim(p, max(keep, least) > back ? max(keep, least) - back : 0);
 	return true;
 }
 
 static void filter_free(struct rcu_head *h)
 {
 	kfree(container_of(h, struct socket_filter, rcu));
+}
+
+static void put(struct socket_filter *f)
+{
+	if (f && refcount_put(&f->ref))
+		rcu_call(&f->rcu, filter_free);
+}
+
+void socket_filter_inherit(struct socket *s, const struct socket *from)
+{
+	if (unlikely(from->filter)) {
+		refcount_get(&from->filter->ref);
+		s->filter = from->filter;
+	}
 }
 
 /* Put NEW in the place of what is at AT. */
@@ -138,8 +153,7 @@ static void replace(struct socket *s, struct socket_filter **at, struct socket_f
 	old = *at;
 	rcu_assign_pointer(*at, new);
 	socket_unlock(s);
-	if (old)
-		rcu_call(&old->rcu, filter_free);
+	put(old);
 }
 
 int socket_filter_attach(struct socket *s, const struct sock_filter *insns, unsigned len, bool reuse)
@@ -157,6 +171,7 @@ int socket_filter_attach(struct socket *s, const struct sock_filter *insns, unsi
 	f = kmalloc(sizeof(*f) + len * sizeof(f->insns[0]));
 	if (!f)
 		return -ENOMEM;
+	refcount_set(&f->ref, 1);
 	f->len = (u16)len;
 	memcpy(f->insns, insns, len * sizeof(f->insns[0]));
 	replace(s, reuse ? &s->reuse_filter : &s->filter, f);
@@ -191,6 +206,6 @@ unsigned socket_filter_get(struct socket *s, struct sock_filter *out, unsigned r
 
 void socket_filter_free(struct socket *s)
 {
-	kfree(s->filter);
-	kfree(s->reuse_filter);
+	put(s->filter);
+	put(s->reuse_filter);
 }

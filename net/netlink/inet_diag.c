@@ -267,7 +267,7 @@ static int get_tcp(struct diag_walk *w, struct net_stack *net)
 	} else {
 		tp = e ? container_of(e, struct tcp_sock, entry)
 		       : tcp_lookup_listener(net, &l, be16(id->idiag_sport), &f, be16(id->idiag_dport),
-					     id->idiag_if);
+					     id->idiag_if, NULL);
 		if (tp && cookie_fits(id, tp->inet.s.id)) {
 			w->id.idiag_sport = w->id.idiag_dport = 0;
 			w->family = AF_UNSPEC;

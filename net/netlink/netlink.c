@@ -507,7 +507,7 @@ void netlink_broadcast(struct net_stack *net, struct nl_msg *m, unsigned group)
 		if (n->s.net != net || n->s.protocol != NETLINK_ROUTE || !(n->groups >> (group - 1) & 1))
 			continue;
 		c = packet_copy(m->p, 0);
-		if (c && unlikely(n->s.filter) && !socket_filter_accept(&n->s, c, 0))
+		if (c && unlikely(n->s.filter) && !socket_filter_accept(&n->s, c, 0, 0))
 			packet_free(c);
 		else if (c)
 			queue(n, c);

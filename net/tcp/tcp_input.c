@@ -33,17 +33,28 @@ static bool header_ok(struct net_stack *net, struct packet *p)
 	return true;
 }
 
+/* SO_ATTACH_FILTER: it sees the segment from its header on, and may cut the data. */
+static bool filter_accepts(struct socket *s, struct packet *p)
+{
+	return likely(!READ_ONCE(s->filter)) ||
+	       socket_filter_accept(s, p, 0, ((const struct tcphdr *)p->data)->doff * 4u);
+}
+
 static void for_listener(struct net_stack *net, struct packet *p, const struct tcp_options *o, u32 isn)
 {
 	const struct tcphdr *th = (const struct tcphdr *)p->data;
 	struct ip_cb *cb = ip_cb(p);
 	struct tcp_sock *tp =
-		tcp_lookup_listener(net, &cb->dst, be16(th->dest), &cb->src, be16(th->source), cb->iif);
+		tcp_lookup_listener(net, &cb->dst, be16(th->dest), &cb->src, be16(th->source), cb->iif, p);
 
 	if (!tp) {
 		tcp_reply_reset(net, p, th);
 		packet_free(p);
 		return;
+	}
+	if (!filter_accepts(tcp_socket(tp), p)) {
+		packet_free(p);
+		goto out;
 	}
 	/* A listener's slock is held for a moment only: nobody owns it across a sleep while packets are
 	 * looked at. */
@@ -52,6 +63,7 @@ static void for_listener(struct net_stack *net, struct packet *p, const struct t
 	else
 		socket_add_backlog(tcp_socket(tp), p);
 	socket_unlock_section(tcp_socket(tp));
+out:
 	socket_put(tcp_socket(tp));
 }
 
@@ -73,14 +85,19 @@ void tcp_input(struct net_stack *net, struct packet *p)
 	th = (const struct tcphdr *)p->data;
 	e = tcp_lookup(net, &cb->dst, be16(th->dest), &cb->src, be16(th->source));
 	if (e && !e->timewait) {
-		struct tcp_sock *tp = container_of(e, struct tcp_sock, entry);
+		struct socket *s = tcp_socket(container_of(e, struct tcp_sock, entry));
 
-		if (socket_lock_section(tcp_socket(tp)))
-			tcp_receive(tp, p);
+		if (!filter_accepts(s, p)) {
+			packet_free(p);
+			goto out;
+		}
+		if (socket_lock_section(s))
+			tcp_receive(tcp_sk(s), p);
 		else
-			socket_add_backlog(tcp_socket(tp), p);
-		socket_unlock_section(tcp_socket(tp));
-		socket_put(tcp_socket(tp));
+			socket_add_backlog(s, p);
+		socket_unlock_section(s);
+	out:
+		socket_put(s);
 		return;
 	}
 	tcp_parse_options(th, &o);

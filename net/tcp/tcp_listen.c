@@ -34,6 +34,7 @@ static struct tcp_sock *child_new(struct tcp_sock *l, const struct ip_cb *cb, u1
 	s->priority = ls->priority;
 	s->mark = ls->mark;
 	s->bound_if = ls->bound_if;
+	socket_filter_inherit(s, ls);
 	c->inet.laddr = cb->dst;
 	c->inet.faddr = cb->src;
 	c->inet.lport = lport;

@@ -191,20 +191,64 @@ static int listen_score(struct tcp_sock *tp, const struct net_addr *laddr, u16 l
 		n += 4;
 	}
 	if (i->s.family == AF_INET && addr_is_v4(laddr))
+		n += 2;
+	if (READ_ONCE(i->s.incoming_cpu) == (s32)cpu_id()) /* SO_INCOMING_CPU spreads a reuse group */
 		n++;
 	return n;
 }
 
-struct tcp_sock *tcp_lookup_listener(struct net_stack *net, const struct net_addr *laddr, u16 lport,
-				     const struct net_addr *faddr, u16 fport, u32 iif)
+static bool same_group(const struct tcp_sock *a, const struct tcp_sock *b)
 {
+	const struct inet_sock *i = &a->inet, *j = &b->inet;
+
+	return i->lport == j->lport && socket_flag(&i->s, SOCKF_REUSEPORT) && i->s.family == j->s.family &&
+	       i->s.bound_if == j->s.bound_if && addr_equal(&i->laddr, &j->laddr);
+}
+
+/* What the program of BEST's reuse group (SO_ATTACH_REUSEPORT_CBPF) says about P, of which it sees the
+ * payload: the number of a socket in the order in which they began to listen, which is from the end of the
+ * chain. The group keeps the program of whoever attached one. */
+static struct tcp_sock *choose(const struct hlist *chain, struct tcp_sock *best, struct packet *p)
+{
+	u32 count = 0, n, hdr = ((const struct tcphdr *)p->data)->doff * 4u;
+	const struct socket_filter *f = NULL;
+	struct tcp_sock *tp;
+
+	hlist_for_each_entry(tp, chain, entry.node)
+	{
+		if (!same_group(tp, best))
+			continue;
+		count++;
+		if (tp->inet.s.reuse_filter)
+			f = rcu_dereference(tp->inet.s.reuse_filter);
+	}
+	if (!f)
+		return best;
+	packet_advance(p, hdr);
+	n = socket_filter_run(f, p);
+	packet_push(p, hdr);
+	if (n >= count)
+		return best;
+	n = count - 1 - n;
+	hlist_for_each_entry(tp, chain, entry.node)
+	{
+		if (same_group(tp, best) && n-- == 0)
+			return tp;
+	}
+	return best;
+}
+
+struct tcp_sock *tcp_lookup_listener(struct net_stack *net, const struct net_addr *laddr, u16 lport,
+				     const struct net_addr *faddr, u16 fport, u32 iif, struct packet *p)
+{
+	const struct hlist *chain = listen_chain(net->tcp, lport);
 	struct tcp_sock *tp, *best = NULL;
 	int best_score = 0;
 	u32 group = 0;
 	u64 hash = 0;
 
 	rcu_read_lock();
-	hlist_for_each_entry(tp, listen_chain(net->tcp, lport), entry.node)
+	hlist_for_each_entry(tp, chain, entry.node)
 	{
 		int n = listen_score(tp, laddr, lport, iif);
 
@@ -221,6 +265,8 @@ struct tcp_sock *tcp_lookup_listener(struct net_stack *net, const struct net_add
 				best = tp;
 		}
 	}
+	if (best && p && socket_flag(&best->inet.s, SOCKF_REUSEPORT))
+		best = choose(chain, best, p);
 	if (best && !refcount_get_unless_zero(&best->inet.s.ref))
 		best = NULL;
 	rcu_read_unlock();

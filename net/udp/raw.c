@@ -377,7 +377,7 @@ static void queue_copy(struct raw_sock *r, struct packet *p, bool with_header)
 	packet_advance(p, front);
 	if (!c)
 		return;
-	if (unlikely(r->inet.s.filter) && !socket_filter_accept(&r->inet.s, c, 0)) {
+	if (unlikely(r->inet.s.filter) && !socket_filter_accept(&r->inet.s, c, 0, 0)) {
 		packet_free(c);
 		return;
 	}

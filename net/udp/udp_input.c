@@ -247,7 +247,7 @@ static void deliver(struct net_stack *net, struct udp_sock *u, struct packet *p)
 		packet_free(p);
 		return;
 	}
-	if (unlikely(i->s.filter) && !socket_filter_accept(&i->s, p, sizeof(struct udp_header))) {
+	if (unlikely(i->s.filter) && !socket_filter_accept(&i->s, p, sizeof(struct udp_header), 0)) {
 		count(net, cb, MIB_UDP_IN_ERRORS);
 		u->rx.drops++;
 		packet_free(p);

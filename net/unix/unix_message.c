@@ -466,7 +466,7 @@ static bool filter(struct unix_sock *to, struct unix_buf *b)
 	p->head = p->data = b->data;
 	p->tail = p->end = b->data + b->len;
 	p->len = b->len;
-	ok = socket_filter_accept(&to->s, p, 0);
+	ok = socket_filter_accept(&to->s, p, 0, 0);
 	b->len = p->len;
 	p->head = (u8 *)(p + 1); /* the data is B's */
 	packet_free(p);

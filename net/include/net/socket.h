@@ -300,8 +300,11 @@ int socket_filter_attach(struct socket *s, const struct sock_filter *insns, unsi
 int socket_filter_detach(struct socket *s, bool reuse); /* -ENOENT, -EPERM (locked) */
 unsigned socket_filter_get(struct socket *s, struct sock_filter *out, unsigned room); /* its length */
 u32 socket_filter_run(const struct socket_filter *f, const struct packet *p);	      /* RCU */
-/* Does S's filter, if any, take P? It looks at P from BACK bytes before its data, and may cut it. */
-bool socket_filter_accept(struct socket *s, struct packet *p, u32 back);
+/* Does S's filter, if any, take P? It looks at P from BACK bytes before its data, and may cut it, though not
+ * the first LEAST of what it sees. */
+bool socket_filter_accept(struct socket *s, struct packet *p, u32 back, u32 least);
+/* A new socket shares FROM's filter. FROM's lock held. */
+void socket_filter_inherit(struct socket *s, const struct socket *from);
 void socket_filter_free(struct socket *s);
 
 /* SO_PEEK_OFF: N bytes were read, or peeked at. */

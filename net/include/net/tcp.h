@@ -345,7 +345,7 @@ struct tcp_entry *tcp_lookup(struct net_stack *net, const struct net_addr *laddr
 			     const struct net_addr *faddr, u16 fport);
 /* P, if any, is at its TCP header: a reuse group's program may look at it. */
 struct tcp_sock *tcp_lookup_listener(struct net_stack *net, const struct net_addr *laddr, u16 lport,
-				     const struct net_addr *faddr, u16 fport, u32 iif);
+				     const struct net_addr *faddr, u16 fport, u32 iif, struct packet *p);
 int tcp_hash(struct tcp_sock *tp); /* -EADDRNOTAVAIL when the four-tuple is taken */
 void tcp_unhash(struct tcp_sock *tp);
 void tcp_listen_hash(struct tcp_sock *tp);
