@@ -5,6 +5,7 @@
 #include "base/string.h"
 #include "kernel/random.h"
 #include "net/inet.h"
+#include "net/packet.h"
 #include "net/tcp.h"
 #include "net/udp.h"
 
@@ -145,6 +146,54 @@ void port_release(struct inet_sock *i)
 	net_lock(&slot->lock);
 	hlist_del(&i->port_node);
 	net_unlock(&slot->lock);
+}
+
+/* Is I in the reuse group of BEST? */
+static bool same_group(const struct inet_sock *i, const struct inet_sock *best)
+{
+	return i->lport == best->lport && socket_flag(&i->s, SOCKF_REUSEPORT) &&
+	       i->s.family == best->s.family && i->s.bound_if == best->s.bound_if && !i->fport &&
+	       addr_equal(&i->laddr, &best->laddr);
+}
+
+/* The NTH from the end of BEST's group, if there are so many; always how many there are, and a program: the
+ * group keeps that of whoever attached one. */
+static struct inet_sock *group_member(const struct hlist *chain, size_t node, struct inet_sock *best, u32 nth,
+				      u32 *count, const struct socket_filter **f)
+{
+	struct inet_sock *found = NULL;
+	u32 n = *count - 1 - nth, k = 0;
+
+	for (struct hnode *h = rcu_dereference(chain->first); h; h = rcu_dereference(h->next)) {
+		struct inet_sock *i = (struct inet_sock *)((u8 *)h - node);
+
+		if (!same_group(i, best))
+			continue;
+		if (k++ == n)
+			found = i;
+		if (i->s.reuse_filter)
+			*f = rcu_dereference(i->s.reuse_filter);
+	}
+	*count = k;
+	return found;
+}
+
+struct inet_sock *inet_group_choose(const struct hlist *chain, size_t node, struct inet_sock *best,
+				    struct packet *p, u32 hdr)
+{
+	const struct socket_filter *f = NULL;
+	struct inet_sock *found = NULL;
+	u32 count = 0, n;
+
+	group_member(chain, node, best, 0, &count, &f);
+	if (!f)
+		return best;
+	packet_advance(p, hdr);
+	n = socket_filter_run(f, p);
+	packet_push(p, hdr);
+	if (n < count)
+		found = group_member(chain, node, best, n, &count, &f);
+	return found ? found : best;
 }
 
 u32 port_search_start(struct net_stack *net, const struct net_addr *src, const struct net_addr *dst,

@@ -34,10 +34,9 @@ static bool header_ok(struct net_stack *net, struct packet *p)
 }
 
 /* SO_ATTACH_FILTER: it sees the segment from its header on, and may cut the data. */
-static bool filter_accepts(struct socket *s, struct packet *p)
+static __noinline bool filter_runs(struct socket *s, struct packet *p)
 {
-	return likely(!READ_ONCE(s->filter)) ||
-	       socket_filter_accept(s, p, 0, ((const struct tcphdr *)p->data)->doff * 4u);
+	return socket_filter_accept(s, p, 0, ((const struct tcphdr *)p->data)->doff * 4u);
 }
 
 static void for_listener(struct net_stack *net, struct packet *p, const struct tcp_options *o, u32 isn)
@@ -52,7 +51,7 @@ static void for_listener(struct net_stack *net, struct packet *p, const struct t
 		packet_free(p);
 		return;
 	}
-	if (!filter_accepts(tcp_socket(tp), p)) {
+	if (unlikely(tcp_socket(tp)->filter) && !filter_runs(tcp_socket(tp), p)) {
 		packet_free(p);
 		goto out;
 	}
@@ -87,7 +86,7 @@ void tcp_input(struct net_stack *net, struct packet *p)
 	if (e && !e->timewait) {
 		struct socket *s = tcp_socket(container_of(e, struct tcp_sock, entry));
 
-		if (!filter_accepts(s, p)) {
+		if (unlikely(s->filter) && !filter_runs(s, p)) {
 			packet_free(p);
 			goto out;
 		}

@@ -70,7 +70,7 @@ static void forget_sacks(struct tcp_gaps *g, u32 rcv_nxt)
 	g->nrecent = n;
 }
 
-static struct tcp_gaps *make_gaps(struct tcp_sock *tp)
+static __noinline struct tcp_gaps *make_gaps(struct tcp_sock *tp)
 {
 	if (!tp->gaps)
 		tp->gaps = net_zalloc(sizeof(*tp->gaps));
@@ -124,7 +124,7 @@ static void append(struct tcp_sock *tp, struct packet *p)
 }
 
 /* P leaves the tree. */
-static void take_out(struct tcp_sock *tp, struct packet *p)
+static __noinline void take_out(struct tcp_sock *tp, struct packet *p)
 {
 	rb_erase(&tp->gaps->tree, &tcp_cb(p)->rb, NULL);
 	tp->gaps->bytes -= p->len;

@@ -197,47 +197,6 @@ static int listen_score(struct tcp_sock *tp, const struct net_addr *laddr, u16 l
 	return n;
 }
 
-static bool same_group(const struct tcp_sock *a, const struct tcp_sock *b)
-{
-	const struct inet_sock *i = &a->inet, *j = &b->inet;
-
-	return i->lport == j->lport && socket_flag(&i->s, SOCKF_REUSEPORT) && i->s.family == j->s.family &&
-	       i->s.bound_if == j->s.bound_if && addr_equal(&i->laddr, &j->laddr);
-}
-
-/* What the program of BEST's reuse group (SO_ATTACH_REUSEPORT_CBPF) says about P, of which it sees the
- * payload: the number of a socket in the order in which they began to listen, which is from the end of the
- * chain. The group keeps the program of whoever attached one. */
-static struct tcp_sock *choose(const struct hlist *chain, struct tcp_sock *best, struct packet *p)
-{
-	u32 count = 0, n, hdr = ((const struct tcphdr *)p->data)->doff * 4u;
-	const struct socket_filter *f = NULL;
-	struct tcp_sock *tp;
-
-	hlist_for_each_entry(tp, chain, entry.node)
-	{
-		if (!same_group(tp, best))
-			continue;
-		count++;
-		if (tp->inet.s.reuse_filter)
-			f = rcu_dereference(tp->inet.s.reuse_filter);
-	}
-	if (!f)
-		return best;
-	packet_advance(p, hdr);
-	n = socket_filter_run(f, p);
-	packet_push(p, hdr);
-	if (n >= count)
-		return best;
-	n = count - 1 - n;
-	hlist_for_each_entry(tp, chain, entry.node)
-	{
-		if (same_group(tp, best) && n-- == 0)
-			return tp;
-	}
-	return best;
-}
-
 struct tcp_sock *tcp_lookup_listener(struct net_stack *net, const struct net_addr *laddr, u16 lport,
 				     const struct net_addr *faddr, u16 fport, u32 iif, struct packet *p)
 {
@@ -266,7 +225,10 @@ struct tcp_sock *tcp_lookup_listener(struct net_stack *net, const struct net_add
 		}
 	}
 	if (best && p && socket_flag(&best->inet.s, SOCKF_REUSEPORT))
-		best = choose(chain, best, p);
+		best = container_of(inet_group_choose(chain, offsetof(struct tcp_sock, entry.node),
+						      &best->inet, p,
+						      ((const struct tcphdr *)p->data)->doff * 4u),
+				    struct tcp_sock, inet);
 	if (best && !refcount_get_unless_zero(&best->inet.s.ref))
 		best = NULL;
 	rcu_read_unlock();

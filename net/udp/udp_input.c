@@ -51,46 +51,6 @@ static int score(struct udp_sock *u, const struct net_addr *dst, u16 dport, cons
 	return n;
 }
 
-/* Is I in the reuse group of BEST? */
-static bool same_group(const struct inet_sock *i, const struct inet_sock *best)
-{
-	return i->lport == best->lport && socket_flag(&i->s, SOCKF_REUSEPORT) &&
-	       i->s.family == best->s.family && i->s.bound_if == best->s.bound_if && !i->fport &&
-	       addr_equal(&i->laddr, &best->laddr);
-}
-
-/* What the group's program (SO_ATTACH_REUSEPORT_CBPF) says: the number of a socket in the order in which they
- * were bound, which is from the end of the list. The group keeps the program of whoever attached one. */
-static struct udp_sock *choose(const struct port_slot *slot, struct udp_sock *best, struct packet *p)
-{
-	const struct socket_filter *f = NULL;
-	struct inet_sock *i;
-	u32 count = 0, n;
-
-	hlist_for_each_entry(i, &slot->socks, port_node)
-	{
-		if (!same_group(i, &best->inet))
-			continue;
-		count++;
-		if (i->s.reuse_filter)
-			f = rcu_dereference(i->s.reuse_filter);
-	}
-	if (!f)
-		return best;
-	packet_advance(p, sizeof(struct udp_header)); /* it sees the payload */
-	n = socket_filter_run(f, p);
-	packet_push(p, sizeof(struct udp_header));
-	if (n >= count)
-		return best;
-	n = count - 1 - n;
-	hlist_for_each_entry(i, &slot->socks, port_node)
-	{
-		if (same_group(i, &best->inet) && n-- == 0)
-			return container_of(i, struct udp_sock, inet);
-	}
-	return best;
-}
-
 /* With a reference. P, if any, is at its UDP header. */
 static struct udp_sock *lookup(struct net_stack *net, u8 proto, const struct net_addr *dst, u16 dport,
 			       const struct net_addr *src, u16 sport, u32 iif, struct packet *p)
@@ -125,7 +85,9 @@ static struct udp_sock *lookup(struct net_stack *net, u8 proto, const struct net
 		}
 	}
 	if (best && p && socket_flag(&best->inet.s, SOCKF_REUSEPORT) && !best->inet.fport)
-		best = choose(slot, best, p);
+		best = container_of(inet_group_choose(&slot->socks, offsetof(struct inet_sock, port_node),
+						      &best->inet, p, sizeof(struct udp_header)),
+				    struct udp_sock, inet);
 	if (best && !refcount_get_unless_zero(&best->inet.s.ref))
 		best = NULL;
 	rcu_read_unlock();

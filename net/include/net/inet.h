@@ -135,6 +135,11 @@ int port_listen(struct port_table *t, struct inet_sock *i);
 void port_release(struct inet_sock *i);
 /* Do I's address and B's receive some packet both? */
 bool port_addr_overlap(const struct inet_sock *a, const struct net_addr *addr, const struct inet_sock *b);
+/* What the program of BEST's reuse group (SO_ATTACH_REUSEPORT_CBPF), if it has one, says about P, of which it
+ * sees what follows HDR bytes: the number of a socket in the order in which they came to CHAIN, newest first,
+ * whose nodes lie at NODE in each. RCU. */
+struct inet_sock *inet_group_choose(const struct hlist *chain, size_t node, struct inet_sock *best,
+				    struct packet *p, u32 hdr);
 /* Where the search for an ephemeral port begins for this flow (RFC 6056 3.3.3), and how many there are. */
 u32 port_search_start(struct net_stack *net, const struct net_addr *src, const struct net_addr *dst,
 		      u16 dport, u32 *count);
