@@ -52,7 +52,7 @@ CFLAGS := -std=gnu17 -Oz -g -ffreestanding -fno-strict-aliasing -fno-common -fwr
 	-Wall -Wextra -Werror -Wno-unused-parameter -Wmissing-prototypes -Wstrict-prototypes -Wvla \
 	$(if $(DEBUG),-DDEBUG) $(INCLUDES)
 LDFLAGS := -nostdlib -static-pie -Wl,--no-dynamic-linker,-z,text,-z,norelro,-z,noexecstack,-z,pack-relative-relocs,--gc-sections,--build-id=none \
-	-Wl,-T,kernel/arch/$(ARCH)/kernel.ld -Wl,-z,max-page-size=4096,-O2
+	-Wl,-T,kernel/arch/$(ARCH)/kernel.ld -Wl,-z,max-page-size=4096,-O2,-n
 
 .PHONY: all objs clean check-percpu check-docs compile_commands.json
 all: $(BUILD)/kernel.elf
