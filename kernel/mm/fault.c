@@ -83,7 +83,8 @@ static int fault_anon(struct vma *v, u64 addr, pte_t *pmd)
 {
 	struct page *pages[BATCH_LIMIT];
 	u32 want = batch_size(v, addr), got = 0, used = 0;
-	pte_t *table, e;
+	pte_t *table, e,
+		rights = pte_app(0, vma_accessible(v), v->flags & VMA_WRITE, v->flags & VMA_EXEC, false);
 	struct spinlock *lock;
 
 	/* Only the first is needed: the others must not cause reclaim. */
@@ -100,14 +101,9 @@ static int fault_anon(struct vma *v, u64 addr, pte_t *pmd)
 	lock = pt_table_lock(e);
 	table = phys_to_virt(pte_phys(e));
 	spin_lock(lock);
-	for (u64 a = addr; used < got; a += PAGE_SIZE) {
-		pte_t *slot = &table[pt_index(a, 0)];
-
-		if (unlikely(!pte_none(*slot)))
-			break;
+	for (pte_t *slot = &table[pt_index(addr, 0)]; used < got && pte_none(*slot); slot++, used++) {
 		atomic_store_explicit(&pages[used]->flags, PAGE_ANON, memory_order_relaxed);
-		pte_write(slot, small_entry(v, pages[used], v->flags & VMA_WRITE));
-		used++;
+		pte_write(slot, rights | page_phys(pages[used]));
 	}
 	spin_unlock(lock);
 	if (used)

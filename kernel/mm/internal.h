@@ -43,6 +43,20 @@ static inline u32 page_index_in(const struct mem_section *s, const struct page *
 	return (u32)(p - s->map) + s->first;
 }
 
+/* page_to_phys(), and phys_to_page() of a page that is known to be RAM in use, for where each instruction
+ * counts. */
+static inline phys_t page_phys(const struct page *p)
+{
+	return ((u64)p->section << SECTION_SHIFT) + ((u64)page_index_in(page_section(p), p) << PAGE_SHIFT);
+}
+
+static inline struct page *page_of(phys_t pa)
+{
+	const struct mem_section *s = &mem_sections[pa >> SECTION_SHIFT];
+
+	return s->map + ((u32)(pa >> PAGE_SHIFT & (SECTION_PAGES - 1)) - s->first);
+}
+
 /* kernel/mm/boot_memory.c: ranges of RAM that nothing occupies. Boot only, but for range_add (buddy lock). */
 extern struct phys_range free_ranges[];
 extern unsigned free_range_count;
@@ -67,6 +81,10 @@ void buddy_init(void);
 struct page *buddy_take(unsigned order, enum migrate mt, u64 limit);
 /* Up to N single pages, from few blocks, in rising order within each. Returns how many. Lock held. */
 unsigned buddy_take_singles(enum migrate mt, struct page **out, unsigned n);
+/* A page of kind MT from the smallest block that the host backs, if that is below 2 MiB; NULL: none. Lock
+ * held. */
+struct page *buddy_take_small_backed(enum migrate mt);
+bool buddy_has_small_backed(enum migrate mt); /* the same question without the lock: a hint */
 /* Give a block back. UNBACKED: the host holds no memory for it. Lock held. */
 void buddy_give(struct page *p, unsigned order, bool unbacked);
 /* Give [START, END) page frames of an online section. Lock held. */
@@ -75,8 +93,12 @@ void buddy_give_range(u64 start_pfn, u64 end_pfn);
  * Lock held. */
 struct page *buddy_take_backed(unsigned order);
 #ifdef DEBUG
-void buddy_verify(void); /* invariants (1) and (3), all of them. Lock held */
+void page_check_poison(struct page *p, unsigned order); /* nobody wrote to the pages while they were free */
+void buddy_verify(void);				/* invariants (1) and (3), all of them. Lock held */
 #else
+static inline void page_check_poison(struct page *p, unsigned order)
+{
+}
 static inline void buddy_verify(void)
 {
 }
@@ -98,6 +120,12 @@ u64 balloon_deflate(u64 pages);
 /* A backed block of 2 MiB or more is free. Buddy lock held */
 void balloon_block_freed(void);
 void page_drain_cpu(void); /* this CPU's lists go back to the buddy */
+
+/* kernel/mm/clear_ahead.c: up to N cleared pages of kind MT from this CPU's stock into OUT; returns how many.
+ * Any context */
+unsigned cleared_take(enum migrate mt, struct page **out, unsigned n);
+u64 cleared_drain(void); /* all CPUs' stock goes back to the buddy; returns pages. Any context */
+u64 cleared_pages(void); /* in stock, of all CPUs */
 
 /* kernel/mm/kswapd.c */
 void kswapd_wake(void);	      /* free memory is below page_low. Any context */

@@ -266,12 +266,6 @@ void tlb_batch_begin(struct tlb_batch *b, struct vmspace *vm, u64 expect)
 	}
 }
 
-void tlb_batch_range(struct tlb_batch *b, u64 start, u64 end)
-{
-	b->start = min(b->start, start);
-	b->end = max(b->end, end);
-}
-
 /* In an entry of `pages`: the head of a large page, which may have been broken up for another space
  * meanwhile. */
 #define LARGE_TAG 1ull
@@ -279,12 +273,6 @@ void tlb_batch_range(struct tlb_batch *b, u64 start, u64 end)
 bool tlb_batch_large(struct tlb_batch *b, struct page *head)
 {
 	return tlb_batch_page(b, (struct page *)((u64)head | LARGE_TAG));
-}
-
-bool tlb_batch_page(struct tlb_batch *b, struct page *p)
-{
-	b->pages[b->n++] = p;
-	return b->n == b->max;
 }
 
 void tlb_batch_table(struct tlb_batch *b, u64 phys)

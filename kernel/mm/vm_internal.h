@@ -114,10 +114,18 @@ struct tlb_batch {
 };
 /* EXPECT: pages that may come; a hint. */
 void tlb_batch_begin(struct tlb_batch *b, struct vmspace *vm, u64 expect);
-void tlb_batch_range(struct tlb_batch *b, u64 start, u64 end);
+static inline void tlb_batch_range(struct tlb_batch *b, u64 start, u64 end)
+{
+	b->start = min(b->start, start);
+	b->end = max(b->end, end);
+}
 /* P lost a mapping: its reference is dropped after the flush. Returns true when the batch is full: flush
  * before going on. */
-bool tlb_batch_page(struct tlb_batch *b, struct page *p);
+static inline bool tlb_batch_page(struct tlb_batch *b, struct page *p)
+{
+	b->pages[b->n++] = p;
+	return b->n == b->max;
+}
 bool tlb_batch_large(struct tlb_batch *b, struct page *head); /* a large entry's page: thp_put() */
 void tlb_batch_table(struct tlb_batch *b, u64 phys);
 void tlb_batch_flush(struct tlb_batch *b); /* interrupts on */

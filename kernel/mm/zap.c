@@ -2,6 +2,7 @@
 /* Taking pages and page tables out of an address space. Ranges that were never touched cost one step per
  * missing table, so unmapping terabytes of reservation is cheap. Pages are freed in batches, each after one
  * flush of translations. */
+#include "internal.h"
 #include "kernel/log.h"
 #include "kernel/sched.h"
 #include "vm_internal.h"
@@ -31,28 +32,32 @@ void page_unmapped(struct tlb_batch *b, const struct vma *v, struct page *p, pte
 static void zap_table(struct tlb_batch *b, struct vma *v, pte_t e, u64 start, u64 end, u32 flags)
 {
 	struct spinlock *lock = pt_table_lock(e);
-	pte_t *table = phys_to_virt(pte_phys(e));
-	bool full = false;
+	pte_t *slot = (pte_t *)phys_to_virt(pte_phys(e)) + pt_index(start, 0);
+	bool shared = v->flags & VMA_SHARED;
 
 	spin_lock(lock);
-	for (u64 a = start; a < end; a += PAGE_SIZE) {
-		pte_t *slot = &table[pt_index(a, 0)], old = *slot;
+	for (u64 a = start; a < end; a += PAGE_SIZE, slot++) {
+		pte_t old = *slot;
 		struct page *p;
+		bool anon;
 
 		if (pte_none(old))
 			continue;
-		p = phys_to_page(pte_phys(old));
-		if (flags & ZAP_FILE_ONLY && p->flags & PAGE_ANON)
+		p = page_of(pte_phys(old));
+		anon = atomic_load_explicit(&p->flags, memory_order_relaxed) & PAGE_ANON;
+		if (anon && flags & ZAP_FILE_ONLY)
 			continue;
 		/* Hardware's dirty bit matters only where others share the page. */
-		if (v->flags & VMA_SHARED)
+		if (shared)
 			old = pte_exchange(slot, 0);
 		else
 			pte_write(slot, 0);
 		tlb_batch_range(b, a, a + PAGE_SIZE);
-		page_unmapped(b, v, p, old);
-		full = tlb_batch_page(b, p);
-		if (unlikely(full)) {
+		if (likely(anon))
+			b->anon++;
+		else
+			page_unmapped(b, v, p, old);
+		if (unlikely(tlb_batch_page(b, p))) {
 			spin_unlock(lock);
 			tlb_batch_flush(b);
 			spin_lock(lock);

@@ -181,24 +181,14 @@ arch_clear_pages:
 	rep stosb
 	ret
 1:	addq %rdi, %rcx
+	subq $-128, %rdi	/* so that all of a turn is within a byte's reach */
 	.balign 16
-2:	movq %rax, (%rdi)
-	movq %rax, 8(%rdi)
-	movq %rax, 16(%rdi)
-	movq %rax, 24(%rdi)
-	movq %rax, 32(%rdi)
-	movq %rax, 40(%rdi)
-	movq %rax, 48(%rdi)
-	movq %rax, 56(%rdi)
-	movq %rax, 64(%rdi)
-	movq %rax, 72(%rdi)
-	movq %rax, 80(%rdi)
-	movq %rax, 88(%rdi)
-	movq %rax, 96(%rdi)
-	movq %rax, 104(%rdi)
-	movq %rax, 112(%rdi)
-	movq %rax, 120(%rdi)
-	subq $-128, %rdi
+2:	.set at, -128
+	.rept 32
+	movq %rax, at(%rdi)
+	.set at, at + 8
+	.endr
+	addq $256, %rdi
 	cmpq %rcx, %rdi
 	jb 2b
 	ret
