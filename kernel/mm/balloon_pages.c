@@ -10,7 +10,7 @@ static u64 (*deflate)(u64 pages);
 static void (*hint)(void);
 static _Atomic u64 held; /* pages in the balloon */
 
-struct page *page_take_unreported(unsigned order)
+static struct page *take_unreported(unsigned order)
 {
 	u64 irq = spin_lock_irqsave(&buddy_lock);
 	struct page *p = NULL;
@@ -23,6 +23,14 @@ struct page *page_take_unreported(unsigned order)
 	}
 	spin_unlock_irqrestore(&buddy_lock, irq);
 	return p;
+}
+
+struct page *page_take_unreported(unsigned order)
+{
+	struct page *p = take_unreported(order);
+
+	/* What was cleared ahead may have kept a block apart. */
+	return p || !cleared_drain() ? p : take_unreported(order);
 }
 
 static void give_back(struct page *p, unsigned order, bool unbacked)

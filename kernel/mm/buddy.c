@@ -220,6 +220,16 @@ struct page *buddy_take_backed(unsigned order)
 	return p ? p : take_from(MIGRATE_UNMOVABLE, false, order);
 }
 
+bool buddy_has_small_backed(enum migrate mt)
+{
+	return READ_ONCE(buddy.nonempty[mt][0]) & (BIT(PAGEBLOCK_ORDER) - 1);
+}
+
+struct page *buddy_take_small_backed(enum migrate mt)
+{
+	return buddy_has_small_backed(mt) ? take_from(mt, false, 0) : NULL;
+}
+
 void buddy_give(struct page *p, unsigned order, bool unbacked)
 {
 	struct mem_section *s = page_section(p);

@@ -69,7 +69,7 @@ static void poison(struct page *p, unsigned order)
 		p[i].priv = &poison_mark;
 }
 
-static void check_poison(struct page *p, unsigned order)
+void page_check_poison(struct page *p, unsigned order)
 {
 	for (unsigned i = 0; i < 1u << order; i++) {
 		const u64 *w = page_to_virt(p + i);
@@ -78,16 +78,13 @@ static void check_poison(struct page *p, unsigned order)
 			continue;
 		for (unsigned k = 0; k < PAGE_SIZE / 8; k += 7)
 			if (w[k] != 0x0101010101010101ull * PAGE_POISON_BYTE)
-				panic("check_poison: free page %#llx was written at %u",
+				panic("page_check_poison: free page %#llx was written at %u",
 				      (unsigned long long)page_to_phys(p + i), k * 8);
 		p[i].priv = NULL;
 	}
 }
 #else
 static inline void poison(struct page *p, unsigned order)
-{
-}
-static inline void check_poison(struct page *p, unsigned order)
 {
 }
 #endif
@@ -202,9 +199,14 @@ static struct page *block_take(unsigned order, enum migrate mt, u32 flags)
 	return p;
 }
 
+static inline enum migrate flags_kind(u32 flags)
+{
+	return flags & PAGE_MOVABLE ? MIGRATE_MOVABLE : MIGRATE_UNMOVABLE;
+}
+
 static struct page *try_alloc(unsigned order, u32 flags)
 {
-	enum migrate mt = flags & PAGE_MOVABLE ? MIGRATE_MOVABLE : MIGRATE_UNMOVABLE;
+	enum migrate mt = flags_kind(flags);
 
 	if (likely(order == 0 && !(flags & (PAGE_LOW | PAGE_DMA32))))
 		return pcp_take(mt, flags);
@@ -213,8 +215,10 @@ static struct page *try_alloc(unsigned order, u32 flags)
 
 u64 reclaim_caches(u64 n)
 {
-	u64 got = pagecache_reclaim(n);
+	u64 got = cleared_drain();
 
+	if (got < n)
+		got += pagecache_reclaim(n - got);
 	if (got < n && vm_reclaim_mapped(n - got))
 		got += pagecache_reclaim(n - got);
 	if (got < n)
@@ -261,18 +265,17 @@ static __noinline struct page *alloc_slow(unsigned order, u32 flags)
 static inline void page_prepare(struct page *p, unsigned order, u32 flags)
 {
 	ASSERT(!(p->flags & (PAGE_BUDDY | PAGE_RESERVED)));
-	this_cpu(page_pcp).allocated += 1ull << order;
-	check_poison(p, order);
+	page_check_poison(p, order);
 	atomic_store_explicit(&p->flags, order ? PAGE_HEAD : 0, memory_order_relaxed);
 	refcount_set(&p->ref, 1);
 	atomic_store_explicit(&p->mapcount, 0, memory_order_relaxed);
 	p->order = (u8)order;
-	p->migrate = flags & PAGE_MOVABLE ? MIGRATE_MOVABLE : MIGRATE_UNMOVABLE;
+	p->migrate = flags_kind(flags);
 	p->cache = NULL;
 	p->index = 0;
 	p->priv = NULL;
 	if (flags & PAGE_ZERO)
-		arch_clear_pages(page_to_virt(p), 1ul << order);
+		arch_clear_pages(phys_to_virt(page_phys(p)), 1ul << order);
 }
 
 struct page *page_alloc(unsigned order, u32 flags)
@@ -281,35 +284,44 @@ struct page *page_alloc(unsigned order, u32 flags)
 
 	if (unlikely(order > PAGE_MAX_ORDER) || alloc_should_fail())
 		return NULL;
-	p = try_alloc(order, flags);
-	if (unlikely(!p)) {
-		p = alloc_slow(order, flags);
+	if (flags & PAGE_ZERO && !order && !(flags & (PAGE_LOW | PAGE_DMA32)) &&
+	    cleared_take(flags_kind(flags), &p, 1)) {
+		flags &= ~(u32)PAGE_ZERO;
+	} else {
+		p = try_alloc(order, flags);
+		if (unlikely(!p))
+			p = alloc_slow(order, flags);
 		if (!p)
 			return NULL;
 	}
 	page_prepare(p, order, flags);
+	this_cpu(page_pcp).allocated += 1ull << order;
 	return p;
 }
 
 unsigned page_alloc_many(u32 flags, struct page **out, unsigned n)
 {
-	enum migrate mt = flags & PAGE_MOVABLE ? MIGRATE_MOVABLE : MIGRATE_UNMOVABLE;
-	unsigned got = 0, have;
+	enum migrate mt = flags_kind(flags);
+	unsigned clear = 0, got, have;
 	u64 irq;
 
 	if (alloc_should_fail())
 		return 0;
+	if (flags & PAGE_ZERO)
+		clear = cleared_take(mt, out, n);
+	got = clear;
 	irq = arch_irq_save();
 	have = this_cpu(page_pcp).count[mt];
-	if (have >= n)
+	if (have >= n - got)
 		while (got < n)
 			out[got++] = this_cpu(page_pcp).pages[mt][--have];
 	else
-		got = take_singles(mt, flags, out, n);
+		got += take_singles(mt, flags, out + got, n - got);
 	this_cpu(page_pcp).count[mt] = (u16)have;
+	this_cpu(page_pcp).allocated += got;
 	arch_irq_restore(irq);
 	for (unsigned i = 0; i < got; i++)
-		page_prepare(out[i], 0, flags);
+		page_prepare(out[i], 0, i < clear ? flags & ~(u32)PAGE_ZERO : flags);
 	return got;
 }
 
@@ -386,7 +398,7 @@ void page_put(struct page *p)
 
 u64 page_cpu_lists(void)
 {
-	u64 n = 0;
+	u64 n = cleared_pages();
 
 	for (unsigned cpu = 0; cpu < cpu_count; cpu++) {
 		struct pcp *c = per_cpu_ptr(&page_pcp, cpu);

@@ -5,6 +5,7 @@
  * it again when it goes idle next. Bits are hints: a CPU whose bit is stale just finds its inbox empty. */
 #include "kernel/alloc.h"
 #include "kernel/counter.h"
+#include "kernel/page.h"
 #include "sched_internal.h"
 
 #define POLL_MIN_NS 2000u
@@ -129,6 +130,18 @@ static void poll_adapt(struct runqueue *rq, u64 halted_ns)
 		rq->poll_ns = clamp(rq->poll_ns * 2, POLL_MIN_NS, POLL_MAX_NS);
 }
 
+/* Put the time to use while nothing is wanted of this CPU. Interrupts are off on entry and return. */
+static void clear_pages_ahead(struct runqueue *rq)
+{
+	bool more = true;
+
+	while (more && !work_here(rq)) {
+		arch_irq_enable();
+		more = page_clear_ahead();
+		arch_irq_disable();
+	}
+}
+
 static void halt(struct runqueue *rq)
 {
 	u64 start = clock_monotonic();
@@ -178,6 +191,7 @@ void sched_idle(void)
 				}
 			}
 		}
+		clear_pages_ahead(rq);
 		halt(rq);
 	}
 }

@@ -62,6 +62,8 @@ struct page *page_alloc(unsigned order, u32 flags) __must_check;
 void page_free(struct page *p, unsigned order); /* regardless of the count */
 /* Up to N single pages at once, as page_alloc(0, FLAGS | PAGE_NORETRY) gives; returns how many. Any context. */
 unsigned page_alloc_many(u32 flags, struct page **out, unsigned n);
+/* Clear one page ahead of its use; false when there are enough of them, or none to clear. By an idle CPU. */
+bool page_clear_ahead(void);
 void page_free_many(struct page **pages, unsigned n); /* single pages; cheap when neighbours come one after the other */
 static inline void page_get(struct page *p)
 {

@@ -4,7 +4,7 @@
 // clang-format off
 // sources: kernel/mm/section.c kernel/mm/buddy.c kernel/mm/boot_memory.c kernel/mm/page_alloc.c
 // sources: kernel/mm/balloon_pages.c kernel/mm/memory_stats.c
-// sources: kernel/mm/slab.c kernel/mm/kmalloc.c tests/unit/mm/fake_arch.c
+// sources: kernel/mm/clear_ahead.c kernel/mm/slab.c kernel/mm/kmalloc.c tests/unit/mm/fake_arch.c
 // clang-format on
 #include "unit.h"
 
@@ -268,4 +268,78 @@ static void test_balloon(void **state)
 	in_child(balloon_case, MIB(64));
 }
 
-UNIT_TESTS(test_random, test_exhaust, test_reserve, test_map, test_balloon)
+static unsigned pages_cleared;
+
+void arch_clear_pages(void *page, size_t n)
+{
+	pages_cleared += n;
+	memset(page, 0, n * PAGE_SIZE);
+}
+
+static unsigned clear_all_ahead(void)
+{
+	unsigned n = 0;
+
+	while (page_clear_ahead())
+		n++;
+	return n;
+}
+
+/* Pages are cleared ahead out of what the host holds, up to a limit; they count as free, serve those who want
+ * zeroed pages, and go back to who needs whole blocks or is short of memory. */
+static void clear_ahead_case(u64 size)
+{
+	static struct page *p[2048], *many[100];
+	unsigned limit, n;
+	u64 free;
+
+	fake_boot(HOST_PHYS_BASE, size);
+	CHECK(!page_clear_ahead()); /* the host holds nothing that is free */
+	for (unsigned i = 0; i < ARRAY_SIZE(p); i++) {
+		p[i] = page_alloc(0, PAGE_MOVABLE);
+		memset(page_to_virt(p[i]), 0x55, PAGE_SIZE);
+	}
+	for (unsigned i = 0; i < ARRAY_SIZE(p); i += 2)
+		page_free(p[i], 0);
+	free = free_pages();
+	limit = clear_all_ahead();
+	CHECK(limit >= 4);
+	CHECK(free_pages() == free && cleared_pages() == limit);
+
+	pages_cleared = 0;
+	p[0] = page_alloc(0, PAGE_MOVABLE | PAGE_ZERO);
+	n = page_alloc_many(PAGE_MOVABLE | PAGE_ZERO, many, ARRAY_SIZE(many));
+	CHECK(n == ARRAY_SIZE(many) && pages_cleared == n + 1 - limit && !cleared_pages());
+	for (unsigned i = 0; i < n; i++)
+		for (unsigned k = 0; k < PAGE_SIZE; k += 8)
+			CHECK(!*(u64 *)(page_to_virt(many[i]) + k) && !*(u64 *)(page_to_virt(p[0]) + k));
+
+	CHECK(clear_all_ahead() == limit);
+	for (unsigned i = 0; i < n; i++)
+		page_free(many[i], 0);
+	page_free(p[0], 0);
+	for (unsigned i = 1; i < ARRAY_SIZE(p); i += 2)
+		page_free(p[i], 0);
+	page_drain_cpu();
+	for (n = 0; page_take_unreported(9); n++)
+		;
+	CHECK(n >= ARRAY_SIZE(p) / 512 - 1 && !cleared_pages());
+
+	for (n = 0; (p[n] = page_alloc(0, PAGE_MOVABLE)) && n < 64;)
+		n++;
+	while (n)
+		page_free(p[--n], 0);
+	page_drain_cpu();
+	CHECK(clear_all_ahead() && reclaim_caches(1) && !cleared_pages());
+	while (buddy_free_pages() + offline_free_pages > page_high)
+		CHECK(page_alloc(0, PAGE_MOVABLE));
+	CHECK(!page_clear_ahead());
+}
+
+static void test_clear_ahead(void **state)
+{
+	in_child(clear_ahead_case, MIB(16));
+	in_child(clear_ahead_case, MIB(64));
+}
+
+UNIT_TESTS(test_random, test_exhaust, test_reserve, test_map, test_balloon, test_clear_ahead)

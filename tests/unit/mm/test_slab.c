@@ -3,7 +3,7 @@
 // clang-format off
 // sources: kernel/mm/section.c kernel/mm/buddy.c kernel/mm/boot_memory.c kernel/mm/page_alloc.c
 // sources: kernel/mm/balloon_pages.c kernel/mm/memory_stats.c
-// sources: kernel/mm/slab.c kernel/mm/kmalloc.c tests/unit/mm/fake_arch.c
+// sources: kernel/mm/clear_ahead.c kernel/mm/slab.c kernel/mm/kmalloc.c tests/unit/mm/fake_arch.c
 // clang-format on
 #include "unit.h"
 

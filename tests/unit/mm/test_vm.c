@@ -14,7 +14,7 @@
 // sources: kernel/mm/syscalls_mempolicy.c kernel/mm/syscalls_pkey.c kernel/mm/syscalls_process_vm.c
 // sources: kernel/mm/thp.c kernel/mm/tlb.c kernel/mm/vma.c kernel/mm/vmspace.c kernel/mm/zap.c
 // sources: kernel/lib/rbtree.c kernel/lib/iter.c tests/unit/mm/fake_arch.c tests/unit/mm/fake_mmu.c
-// sources: tests/unit/mm/fake_file.c
+// sources: kernel/mm/clear_ahead.c tests/unit/mm/fake_file.c
 // clang-format on
 #include "unit.h"
 
