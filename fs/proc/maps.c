@@ -103,6 +103,7 @@ static void flag_line(struct seq *s, u32 flags)
 		{flags & VMA_SHARED, "ms"},
 		{flags & VMA_GROWSDOWN, "gd"},
 		{flags & VMA_LOCKED, "lo"},
+		{flags & VMA_LOCKONFAULT, "lf"},
 		{flags & VMA_IO, "io"},
 		{flags & VMA_DONTFORK, "dc"},
 		{flags & VMA_WRITE && private && !(flags & (VMA_NORESERVE | VMA_HUGETLB)), "ac"},

@@ -391,6 +391,7 @@ static u64 present_until(struct vma *v, u64 addr, bool write, bool *present)
 int vm_populate(struct vmspace *vm, u64 start, u64 end, bool write, bool read)
 {
 	u64 a = start;
+	int result = 0;
 
 	while (a < end) {
 		struct vma *v;
@@ -410,8 +411,9 @@ int vm_populate(struct vmspace *vm, u64 start, u64 end, bool write, bool read)
 		if (!rights_ok(v, w ? FAULT_WRITE : 0)) {
 			vma_unlock_read(v);
 			if (write || read)
-				return -EFAULT;
-			a = stop; /* PROT_NONE: nothing to bring in */
+				return -EINVAL;
+			result = -EFAULT; /* PROT_NONE: nothing to bring in */
+			a = stop;
 			continue;
 		}
 		/* As a sequential toucher would, at full speed; but let writers of the VMA in now and then.
@@ -433,5 +435,5 @@ int vm_populate(struct vmspace *vm, u64 start, u64 end, bool write, bool read)
 			return err;
 		cond_resched();
 	}
-	return 0;
+	return result;
 }

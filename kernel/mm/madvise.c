@@ -262,6 +262,10 @@ static int advise_collapse(struct vmspace *vm, u64 start, u64 end)
 
 	if (rwlock_write_lock_killable(&vm->lock))
 		return -EINTR;
+	if (!vma_find_exact(vm, start)) {
+		any = true;
+		result = -ENOMEM;
+	}
 	for (u64 a = ALIGN_UP(start, HUGE_SIZE); a < end && end - a >= HUGE_SIZE; a += HUGE_SIZE) {
 		struct vma *v = vma_find_exact(vm, a);
 		int err = -EINVAL;

@@ -58,9 +58,53 @@ SYSCALL_DEFINE3(madvise, u64, addr, u64, len, int, advice)
 	return vm_madvise(current->vm, addr, len, advice);
 }
 
+/* The file that is mapped shared all over [ADDR, END), with the same FLAGS, and a reference to it; NULL: it
+ * is not so. */
+static struct file *shared_file(struct vmspace *vm, u64 addr, u64 end, u32 *flags)
+{
+	struct file *file = NULL;
+	struct vma *v, *next;
+
+	rwlock_read_lock(&vm->lock);
+	v = vma_find_exact(vm, addr);
+	while (v && v->end < end) {
+		next = vma_next(v);
+		if (!next || next->start != v->end || next->file != v->file || next->flags != v->flags)
+			next = NULL;
+		v = next;
+	}
+	if (v && v->flags & VMA_SHARED && v->file) {
+		file = v->file;
+		file_get(file);
+		*flags = v->flags;
+	}
+	rwlock_read_unlock(&vm->lock);
+	return file;
+}
+
+/* As Linux has it since 4.0: the pages are mapped anew, as a mapping of their own. */
 SYSCALL_DEFINE5(remap_file_pages, u64, addr, u64, size, u64, prot, u64, pgoff, u64, flags)
 {
-	return -ENOSYS; /* nonlinear mappings: long deprecated, and no program of today uses them */
+	struct file *file;
+	u32 f;
+	long at;
+
+	addr = ALIGN_DOWN(addr, PAGE_SIZE);
+	size = ALIGN_DOWN(size, PAGE_SIZE);
+	if (prot || addr + size <= addr || pgoff + PAGES(size) < pgoff)
+		return -EINVAL;
+	file = shared_file(current->vm, addr, addr + size, &f);
+	if (!file)
+		return -EINVAL;
+	flags &= MAP_NONBLOCK;
+	flags |= MAP_SHARED | MAP_FIXED | MAP_POPULATE | (f & VMA_LOCKED ? MAP_LOCKED : 0);
+	prot = (f & VMA_READ ? PROT_READ : 0) | (f & VMA_WRITE ? PROT_WRITE : 0) |
+	       (f & VMA_EXEC ? PROT_EXEC : 0);
+	at = pgoff > ~0ull >> PAGE_SHIFT
+		     ? -EOVERFLOW
+		     : vm_mmap(current->vm, addr, size, (u32)prot, (u32)flags, file, pgoff << PAGE_SHIFT);
+	file_put(file);
+	return at < 0 ? at : 0;
 }
 
 /* Is the page at A of V in memory: mapped, or in the page cache? */
@@ -153,7 +197,7 @@ SYSCALL_DEFINE3(msync, u64, addr, u64, len, int, flags)
 	if (flags & ~(MS_ASYNC | MS_INVALIDATE | MS_SYNC) || (flags & MS_ASYNC && flags & MS_SYNC) ||
 	    addr & ~PAGE_MASK)
 		return -EINVAL;
-	if ((len && !size) || end < addr || end > APP_LIMIT)
+	if (end < addr || end > APP_LIMIT)
 		return -ENOMEM;
 	for (u64 a = addr; a < end;) {
 		struct vma *v = vma_lock_read(vm, a);

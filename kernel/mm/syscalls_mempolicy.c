@@ -260,6 +260,10 @@ SYSCALL_DEFINE6(move_pages, int, pid, u64, count, const u64 __app *, pages, cons
 
 		if (!p)
 			return -ESRCH;
+		if (!ptrace_may_access(p, PTRACE_BY_REAL_IDS)) {
+			process_put(p);
+			return -EPERM;
+		}
 		vm = process_get_vm(p);
 		process_put(p);
 		if (!vm)
@@ -291,7 +295,25 @@ SYSCALL_DEFINE6(move_pages, int, pid, u64, count, const u64 __app *, pages, cons
 
 SYSCALL_DEFINE4(set_mempolicy_home_node, u64, start, u64, len, u64, node, u64, flags)
 {
-	if (flags || start & ~PAGE_MASK || node)
+	struct vmspace *vm = current->vm;
+	u64 end = start + ALIGN_UP(len, PAGE_SIZE);
+	int err = -ENOENT;
+
+	if (flags || start & ~PAGE_MASK || node || end < start)
 		return -EINVAL;
-	return start + ALIGN_UP(len, PAGE_SIZE) < start ? -EINVAL : 0;
+	if (end == start)
+		return 0;
+	/* Only who has a policy that prefers nodes can have a home among them. */
+	rwlock_read_lock(&vm->lock);
+	for (struct vma *v = vma_find(vm, start); v && v->start < end; v = vma_next(v)) {
+		u32 mode = v->policy & ~(u32)MPOL_MODE_FLAGS;
+
+		if (!mode)
+			continue;
+		err = mode == MPOL_BIND || mode == MPOL_PREFERRED_MANY ? 0 : -EOPNOTSUPP;
+		if (err)
+			break;
+	}
+	rwlock_read_unlock(&vm->lock);
+	return err;
 }

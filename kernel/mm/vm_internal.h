@@ -171,8 +171,8 @@ enum fault_flags { FAULT_WRITE = 1, FAULT_EXEC = 2 };
 int vma_fault(struct vma *v, u64 addr, u32 flags);
 void fault_count_major(void); /* the fault under way had to wait for a device */
 extern u32 fault_batch_max;
-/* Bring in [START, END), as far as mapped: mlock, MAP_POPULATE, MADV_POPULATE. 0, -ENOMEM (a hole), -EFAULT,
- * -EAGAIN ... */
+/* Bring in [START, END), as far as mapped: mlock, MAP_POPULATE, MADV_POPULATE. 0, -ENOMEM (a hole), -EFAULT
+ * (no access), -EINVAL (not the one asked for), -EAGAIN ... */
 int vm_populate(struct vmspace *vm, u64 start, u64 end, bool write, bool read);
 int vma_fault_file(struct vma *v, u64 addr, u32 flags, pte_t *pmd);
 int vma_write_fault_small(struct vma *v, u64 addr, pte_t *pte, struct spinlock *lock, pte_t old);

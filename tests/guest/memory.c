@@ -76,6 +76,10 @@ TEST(bad_arguments)
 
 	EXPECT(mmap(NULL, 4096, RW, MAP_SHARED, fd, 0) == MAP_FAILED && errno == EACCES);
 	EXPECT(mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, fd, 100) == MAP_FAILED && errno == EINVAL);
+	EXPECT(mmap(NULL, 8192, PROT_READ, MAP_PRIVATE, fd, 0x7ffffffffffff000) == MAP_FAILED &&
+	       errno == EOVERFLOW);
+	EXPECT(mmap(NULL, 4096, RW, MAP_SHARED_VALIDATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED &&
+	       errno == EINVAL);
 	char *p = mmap(NULL, 4096, RW, MAP_PRIVATE, fd, 0);
 
 	EXPECT(p != MAP_FAILED);
@@ -214,6 +218,18 @@ TEST(advice)
 	EXPECT_ERR(madvise(p, 4096, MADV_DONTNEED), ENOMEM);
 }
 
+TEST(advice_refused)
+{
+	char *none = mmap(NULL, 4096, PROT_NONE, ANON, -1, 0), *ro = mmap(NULL, 4096, PROT_READ, ANON, -1, 0);
+
+	EXPECT_ERR(madvise(none, 4096, MADV_POPULATE_READ), EINVAL);
+	EXPECT_ERR(madvise(ro, 4096, MADV_POPULATE_WRITE), EINVAL);
+	EXPECT_EQ(madvise(ro, 4096, MADV_POPULATE_READ), 0);
+	EXPECT_ERR(mlock(none, 4096), ENOMEM); // locked all the same, but not there
+	EXPECT_EQ(munlock(none, 4096), 0);
+	munmap(none, 4096), munmap(ro, 4096);
+}
+
 // Pages sent away come back as they were: from the file, or, where they were written to, from memory.
 TEST(paged_out)
 {
@@ -273,6 +289,7 @@ TEST(shared_file)
 	EXPECT(!memcmp(s, "FILE", 4) && !memcmp(p, "FILE", 4));
 	EXPECT_EQ(msync(s, 4096, MS_SYNC), 0);
 	EXPECT_ERR(msync(s, 4096, MS_SYNC | MS_ASYNC), EINVAL);
+	EXPECT_ERR(msync(s, (size_t)-8192, MS_SYNC), ENOMEM);
 	EXPECT_EQ(ftruncate(fd, 4096), 0);
 	EXPECT_EQ(touch(s + 4096, false), SIGBUS);
 	EXPECT_EQ(touch(s, true), 0);
@@ -280,6 +297,36 @@ TEST(shared_file)
 	unlink(name);
 	EXPECT(!memcmp(s, "FILE", 4)); // the mapping keeps the file
 	munmap(s, 3 * 4096), munmap(p, 3 * 4096);
+}
+
+static long remap_pages(void *p, size_t size, int prot, size_t page)
+{
+	return syscall(SYS_remap_file_pages, p, size, prot, page, 0);
+}
+
+// The pages of a shared mapping in another order.
+TEST(nonlinear)
+{
+	int fd = memfd_create("pages", 0);
+	char *p = mmap(NULL, 4 * 4096, RW, MAP_SHARED, fd, 0), *anon = mmap(NULL, 4096, RW, ANON, -1, 0);
+
+	EXPECT(!ftruncate(fd, 4 * 4096) && p != MAP_FAILED);
+	for (int i = 0; i < 4; i++)
+		p[i * 4096] = 'a' + i;
+	for (int i = 0; i < 4; i++)
+		EXPECT_EQ(remap_pages(p + i * 4096, 4096, 0, 3 - i), 0);
+	EXPECT(p[0] == 'd' && p[4096] == 'c' && p[2 * 4096] == 'b' && p[3 * 4096] == 'a');
+	p[0] = 'D';
+	EXPECT(pread(fd, anon, 1, 3 * 4096) == 1 && *anon == 'D');
+	EXPECT_EQ(remap_pages(p + 5, 4096, 0, 0), 0); // the address is rounded down
+	EXPECT_EQ(p[0], 'a');
+	EXPECT_ERR(remap_pages(p, 4096, PROT_READ, 0), EINVAL);
+	EXPECT_ERR(remap_pages(p, 0, 0, 0), EINVAL);
+	EXPECT_ERR(remap_pages(p, 8 * 4096, 0, 0), EINVAL);
+	EXPECT_ERR(remap_pages(p, 4096, 0, -1ul), EINVAL);
+	EXPECT_ERR(remap_pages(p, 4096, 0, 1ul << 52), EOVERFLOW);
+	EXPECT_ERR(remap_pages(anon, 4096, 0, 0), EINVAL);
+	munmap(p, 4 * 4096), munmap(anon, 4096), close(fd);
 }
 
 // Mapping counts as reading; the first store through a shared mapping as writing.
