@@ -19,6 +19,7 @@
 #define CONNECTION_MEMORY (32u << 10)
 #define IDLE_SECONDS	  30
 #define REQUEST_SECONDS	  10
+#define FULL_SECONDS	  0.25 /* for another request on a connection that others wait for */
 
 static struct MHD_Daemon *daemon_;
 static unsigned connections;
@@ -235,12 +236,13 @@ static void deadline_passed(void *arg)
 	shutdown(d->fd, SHUT_RDWR); /* libmicrohttpd sees the end and closes */
 }
 
-static void deadline_set(struct deadline *d, bool on)
+/* SECONDS from now, or none for 0. */
+static void deadline_set(struct deadline *d, double seconds)
 {
 	if (!d)
 		return;
 	loop_cancel(d->timer);
-	d->timer = on ? loop_after(REQUEST_SECONDS, deadline_passed, d) : NULL;
+	d->timer = seconds > 0 ? loop_after(seconds, deadline_passed, d) : NULL;
 }
 
 static void on_connection(void *cls, struct MHD_Connection *connection, void **context,
@@ -255,9 +257,9 @@ static void on_connection(void *cls, struct MHD_Connection *connection, void **c
 		if (!d)
 			return;
 		d->fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
-		deadline_set(d, true);
+		deadline_set(d, REQUEST_SECONDS);
 	} else if (d) {
-		deadline_set(d, false);
+		deadline_set(d, 0);
 		free(d);
 	}
 }
@@ -292,7 +294,7 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
 		*upload_size = 0;
 		return MHD_YES;
 	}
-	deadline_set(deadline_of(connection), false);
+	deadline_set(deadline_of(connection), 0);
 	r->method = method;
 	r->path = url;
 	if (!r->response && http_admitted(r)) {
@@ -311,7 +313,8 @@ static void on_completed(void *cls, struct MHD_Connection *connection, void **st
 	struct http_request *r = *state;
 
 	(void)cls, (void)why;
-	deadline_set(deadline_of(connection), true);
+	deadline_set(deadline_of(connection),
+		     connections == HTTP_CONNECTION_LIMIT ? FULL_SECONDS : REQUEST_SECONDS);
 	if (!r)
 		return;
 	if (r->suspended && r->on_abort)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The agent's HTTP: methods, forms, errors, limits, and the description of the interface."""
+import contextlib
 import http.client
 import json
 import re
@@ -203,6 +204,19 @@ def test_a_full_house_that_leaves_at_once(agent):
     for s in crowd:
         s.close()
     a.process.send_signal(signal.SIGCONT)
+    assert a.json("/v1/app")["pid"]
+
+
+def test_more_clients_than_places(agent):
+    """Each asks once and stays: those that are idle make room for those that wait."""
+    a = agent(["/bin/sleep", "60"])
+    a.until(lambda app: app["pid"])
+    with contextlib.ExitStack() as stack:
+        crowd = [stack.enter_context(socket.create_connection(("127.0.0.1", a.port), timeout=DEADLINE)) for _ in range(500)]
+        for s in crowd:
+            s.sendall(b"GET /v1/app HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        for s in crowd:
+            assert s.recv(15, socket.MSG_WAITALL) == b"HTTP/1.1 200 OK"
     assert a.json("/v1/app")["pid"]
 
 
