@@ -79,7 +79,7 @@ static const struct {
 	[ICMP_PREC_VIOLATION] = {EHOSTUNREACH, true}, [ICMP_PREC_CUTOFF] = {EHOSTUNREACH, true},
 };
 
-static void dispatch_error(struct net_stack *net, u8 proto, const struct icmp_error *e)
+void icmp_dispatch_error(struct net_stack *net, u8 proto, const struct icmp_error *e)
 {
 	raw_icmp_error(net, proto, e);
 	if (proto == IPPROTO_TCP)
@@ -101,7 +101,8 @@ static u32 next_lower_mtu(u32 len)
 
 static void error_input(struct net_stack *net, struct packet *p, u8 type, u8 code, u32 info)
 {
-	struct icmp_error e = {.type = type, .code = code, .offender = ip_cb(p)->src, .iif = ip_cb(p)->iif};
+	const struct ip_cb *cb = ip_cb(p);
+	struct icmp_error e = {.type = type, .code = code, .offender = cb->src, .iif = cb->iif, .cb = cb};
 	struct iphdr *ip;
 	u32 hdr;
 
@@ -134,6 +135,8 @@ static void error_input(struct net_stack *net, struct packet *p, u8 type, u8 cod
 				goto bad;
 		}
 	} else if (type == ICMP_TIME_EXCEEDED) {
+		if (code == ICMP_EXC_FRAGTIME) /* the receiver lost a part: nothing for the sender to mend */
+			return;
 		e.err = EHOSTUNREACH;
 	} else if (type == ICMP_PARAMETERPROB) {
 		e.err = EPROTO;
@@ -141,7 +144,7 @@ static void error_input(struct net_stack *net, struct packet *p, u8 type, u8 cod
 	} else {
 		return;
 	}
-	dispatch_error(net, ip->protocol, &e);
+	icmp_dispatch_error(net, ip->protocol, &e);
 	return;
 bad:
 	counter_inc(&icmp_malformed);
@@ -280,5 +283,5 @@ void icmp_local_unreachable(struct net_stack *net, struct packet *p)
 		return;
 	e.transport = p->data + hdr;
 	e.transport_len = packet_linear(p) - hdr;
-	dispatch_error(net, proto, &e);
+	icmp_dispatch_error(net, proto, &e);
 }

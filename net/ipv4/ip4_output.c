@@ -18,7 +18,7 @@ int ip_route_flow(struct net_stack *net, struct ip_flow *f)
 
 u32 ip_flow_mtu(struct net_stack *net, const struct ip_flow *f)
 {
-	return f->rt.type == RTN_UNICAST ? pmtu_get(net, &f->dst, f->rt.mtu) : f->rt.mtu;
+	return f->rt.type == RTN_UNICAST && !f->dev_mtu ? pmtu_get(net, &f->dst, f->rt.mtu) : f->rt.mtu;
 }
 
 /* Identification: a counter per hashed pair of addresses, so that one peer cannot count our traffic to others
@@ -110,8 +110,10 @@ out:
 int ip4_output(struct net_stack *net, struct packet *p, const struct ip_flow *f)
 {
 	struct iphdr *ip;
-	u32 mtu;
-	bool multi = f->rt.type == RTN_MULTICAST;
+	/* TCP cuts its segments itself, and is told of those that became too long. */
+	u32 mtu = f->proto == IPPROTO_TCP ? f->rt.mtu : ip_flow_mtu(net, f);
+	bool multi = f->rt.type == RTN_MULTICAST, lo = f->rt.dev->features & NETDEV_LOOPBACK;
+	bool df = f->df || (f->df_fit && p->len + IP_HDR_LEN <= mtu);
 
 	mib_inc(net, MIB_IP_OUT_REQUESTS);
 	p->protocol = ETH_TYPE_IP4;
@@ -122,34 +124,32 @@ int ip4_output(struct net_stack *net, struct packet *p, const struct ip_flow *f)
 		ip->ihl = 5;
 		ip->tos = f->tos;
 		ip->tot_len = p->len > 0xffff ? 0 : be16((u16)p->len);
-		ip->id = f->df && !p->gso_size && p->len <= f->rt.mtu
+		ip->id = df && !p->gso_size && p->len <= f->rt.mtu
 				 ? 0
 				 : be16(next_id(net, f->src.w[3], f->dst.w[3], f->proto));
-		ip->frag_off = f->df ? be16(IP_OFF_DF) : 0;
+		ip->frag_off = df ? be16(IP_OFF_DF) : 0;
 		ip->ttl = f->ttl || f->confined ? f->ttl : (multi ? 1 : net->default_ttl);
 		ip->protocol = f->proto;
 		ip->saddr = f->src.w[3];
 		ip->daddr = f->dst.w[3];
 		ip->check = 0;
-		if (!(f->rt.dev->flags & IFF_LOOPBACK))
+		if (!lo)
 			ip->check = ip_checksum(ip, IP_HDR_LEN);
 	} else {
 		ip = (struct iphdr *)p->data;
 	}
 	p->network_off = (u16)packet_headroom(p);
-	if (multi && f->mc_loop && f->rt.dev != net->lo && if_group_member(f->rt.dev, &f->dst))
+	if (multi && f->mc_loop && !lo && if_group_member(f->rt.dev, &f->dst))
 		loop_copy(f->rt.dev, p);
-	if (multi && ip->ttl == 0) {
+	if (multi && ip->ttl == 0 && !lo) {
 		packet_free(p);
 		return 0;
 	}
-	if (f->rt.type == RTN_BROADCAST && f->rt.dev != net->lo)
+	if (f->rt.type == RTN_BROADCAST && !lo)
 		loop_copy(f->rt.dev, p);
-	mtu = f->rt.type == RTN_UNICAST && !f->df ? ip_flow_mtu(net, f) : f->rt.mtu;
-	if (likely(p->len <= mtu || p->gso_size ||
-		   (f->rt.dev->features & NETDEV_LOOPBACK && f->proto == IPPROTO_TCP)))
+	if (likely(p->len <= mtu || p->gso_size || (lo && f->proto == IPPROTO_TCP)))
 		return ip_transmit(p, &f->rt);
-	if (ip->frag_off & be16(IP_OFF_DF)) {
+	if (f->whole || ip->frag_off & be16(IP_OFF_DF)) {
 		mib_inc(net, MIB_IP_FRAG_FAILS);
 		packet_free(p);
 		return -EMSGSIZE;

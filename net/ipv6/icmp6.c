@@ -46,7 +46,8 @@ static void echo_reply(struct net_stack *net, struct packet *p)
 void icmp6_error_input(struct net_stack *net, struct packet *p)
 {
 	struct icmp6_header h;
-	struct icmp_error e = {.v6 = true, .offender = ip_cb(p)->src, .iif = ip_cb(p)->iif};
+	const struct ip_cb *cb = ip_cb(p);
+	struct icmp_error e = {.v6 = true, .offender = cb->src, .iif = cb->iif, .cb = cb};
 	const u8 *ip;
 
 	memcpy(&h, p->data, sizeof(h));
@@ -86,11 +87,7 @@ void icmp6_error_input(struct net_stack *net, struct packet *p)
 		e.err = EPROTO;
 		e.fatal = true;
 	}
-	raw_icmp_error(net, ip[6], &e);
-	if (ip[6] == IPPROTO_TCP)
-		tcp_icmp_error(net, &e);
-	else if (ip[6] == IPPROTO_UDP || ip[6] == IPPROTO_UDPLITE)
-		udp_icmp_error(net, ip[6], &e);
+	icmp_dispatch_error(net, ip[6], &e);
 	return;
 bad:
 	counter_inc(&icmp6_malformed);

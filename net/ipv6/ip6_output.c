@@ -47,7 +47,7 @@ static int transmit(struct packet *p, const struct ip_flow *f)
 	if (f->rt.type == RTN_MULTICAST && f->mc_loop && !(dev->features & NETDEV_LOOPBACK) &&
 	    (if_group_member(dev, &f->dst) || ip6_own_group(dev, &f->dst)))
 		loop_copy(dev, p);
-	if (f->confined) {
+	if (f->confined && !(dev->features & NETDEV_LOOPBACK)) {
 		packet_free(p);
 		return 0;
 	}
@@ -118,7 +118,7 @@ int ip6_output(struct net_stack *net, struct packet *p, const struct ip_flow *f)
 	} else {
 		if (unlikely(p->len + IP6_HDR_LEN > mtu && !p->gso_size &&
 			     !(lo && f->proto == IPPROTO_TCP))) {
-			if (f->df || (f->proto == IPPROTO_TCP)) {
+			if (f->df || f->whole || f->proto == IPPROTO_TCP) {
 				packet_free(p);
 				return -EMSGSIZE;
 			}

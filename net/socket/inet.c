@@ -11,7 +11,6 @@
 #include "net/tcp.h"
 #include "net/udp.h"
 #include <linux/capability.h>
-#include <linux/errqueue.h>
 
 #define SIN6_MIN 24 /* without sin6_scope_id (RFC 2133) */
 
@@ -65,14 +64,12 @@ int inet_parse(struct inet_sock *i, const struct sockaddr *sa, int len, struct n
 	*scope = 0;
 	if (len < (int)sizeof(sa->sa_family))
 		return -EINVAL;
-	if (i->s.family == AF_INET || sa->sa_family == AF_INET) {
+	if (i->s.family == AF_INET) {
 		const struct sockaddr_in *sin = (const struct sockaddr_in *)sa;
 
 		if (len < (int)sizeof(*sin))
 			return -EINVAL;
 		if (sin->sin_family != AF_INET)
-			return -EAFNOSUPPORT;
-		if (i->s.family != AF_INET)
 			return -EAFNOSUPPORT;
 		*addr = addr_v4(sin->sin_addr.s_addr);
 		*port = be16(sin->sin_port);
@@ -84,7 +81,8 @@ int inet_parse(struct inet_sock *i, const struct sockaddr *sa, int len, struct n
 		return -EAFNOSUPPORT;
 	memcpy(addr, &((const struct sockaddr_in6 *)sa)->sin6_addr, 16);
 	*port = be16(((const struct sockaddr_in6 *)sa)->sin6_port);
-	if (len >= (int)sizeof(struct sockaddr_in6) && addr_is_link_local(addr))
+	if (len >= (int)sizeof(struct sockaddr_in6) &&
+	    (addr_is_link_local(addr) || (addr->b[0] == 0xff && (addr->b[1] & 0xf) <= 2)))
 		*scope = ((const struct sockaddr_in6 *)sa)->sin6_scope_id;
 	if (addr_is_v4(addr) && inet_flag(i, INETF_V6ONLY))
 		return -ENETUNREACH;
@@ -138,52 +136,103 @@ int inet_check_bind(struct inet_sock *i, const struct net_addr *addr, u32 scope)
 	return 0;
 }
 
+/* An interface and a source address of the sender's choice. */
+static int choose_source(struct inet_sock *i, struct ip_flow *f, u32 ifindex, const struct net_addr *src)
+{
+	if (ifindex)
+		f->oif = ifindex;
+	if (addr_is_any(src))
+		return 0;
+	if (addr_is_v4(src) != addr_is_v4(&f->dst))
+		return -EINVAL;
+	f->src = *src;
+	if (inet_flag(i, INETF_FREEBIND | INETF_TRANSPARENT) || net_addr_is_local(i->s.net, src, NULL))
+		return 0;
+	return addr_is_v4(src) ? -ENETUNREACH : -EINVAL;
+}
+
+static int control_v4(struct inet_sock *i, int type, const void *data, size_t n, int v, struct ip_flow *f)
+{
+	struct in_pktinfo pi;
+	struct net_addr src;
+
+	switch (type) {
+	case IP_PKTINFO:
+		if (n != sizeof(pi))
+			return -EINVAL;
+		memcpy(&pi, data, sizeof(pi));
+		src = addr_v4(pi.ipi_spec_dst.s_addr);
+		return choose_source(i, f, (u32)pi.ipi_ifindex, &src);
+	case IP_TTL:
+		if (n != sizeof(int) || v < 1 || v > 255)
+			return -EINVAL;
+		f->ttl = (u8)v;
+		return 0;
+	case IP_TOS:
+		if ((n != sizeof(int) && n != 1) || v < 0 || v > 255)
+			return -EINVAL;
+		f->tos = (u8)v;
+		return 0;
+	case IP_RETOPTS:
+		return n ? -EINVAL : 0;
+	}
+	return -EINVAL;
+}
+
+static int control_v6(struct inet_sock *i, int type, const void *data, size_t n, int v, struct ip_flow *f)
+{
+	struct net_addr src;
+
+	if (type == IPV6_PKTINFO) {
+		if (n < sizeof(struct in6_pktinfo_))
+			return -EINVAL;
+		memcpy(&src, data, sizeof(src));
+		memcpy(&v, (const u8 *)data + sizeof(src), sizeof(v));
+		return choose_source(i, f, (u32)v, &src);
+	}
+	if (addr_is_v4(&f->dst))
+		return 0;
+	if (n != sizeof(int) || v < -1 || v > 255)
+		return -EINVAL;
+	switch (type) {
+	case IPV6_HOPLIMIT:
+		if (v >= 0)
+			f->ttl = (u8)v;
+		return 0;
+	case IPV6_TCLASS:
+		f->tos = (u8)max(v, 0);
+		return 0;
+	case IPV6_DONTFRAG:
+		if (v < 0 || v > 1)
+			return -EINVAL;
+		f->whole = v;
+		return 0;
+	}
+	return -EINVAL;
+}
+
+/* Each family of destinations has its level, and passes over the other's but for a source address in IPv6's
+ * form. */
 static int flow_from_control(struct inet_sock *i, const struct net_msg *m, struct ip_flow *f)
 {
+	bool v4 = addr_is_v4(&f->dst);
 	const struct cmsghdr *h;
 	size_t pos = 0;
 
 	while ((h = msg_next_cmsg(m, &pos))) {
 		size_t n;
-		int v = 0;
+		int v = 0, err = 0;
 
 		if (IS_ERR(h))
 			return (int)PTR_ERR(h);
 		n = h->cmsg_len - sizeof(*h);
 		memcpy(&v, h + 1, min(n, sizeof(v)));
-		if (h->cmsg_level == SOL_IP && h->cmsg_type == IP_PKTINFO && n >= sizeof(struct in_pktinfo)) {
-			struct in_pktinfo pi;
-
-			memcpy(&pi, h + 1, sizeof(pi));
-			if (pi.ipi_ifindex)
-				f->oif = (u32)pi.ipi_ifindex;
-			if (pi.ipi_spec_dst.s_addr)
-				f->src = addr_v4(pi.ipi_spec_dst.s_addr);
-		} else if (h->cmsg_level == SOL_IP && h->cmsg_type == IP_TTL && n >= sizeof(int)) {
-			if (v < 1 || v > 255)
-				return -EINVAL;
-			f->ttl = (u8)v;
-		} else if (h->cmsg_level == SOL_IP && h->cmsg_type == IP_TOS) {
-			f->tos = (u8)v;
-		} else if (h->cmsg_level == SOL_IPV6 && h->cmsg_type == IPV6_PKTINFO &&
-			   n >= sizeof(struct in6_pktinfo_)) {
-			struct in6_pktinfo_ pi;
-
-			memcpy(&pi, h + 1, sizeof(pi));
-			if (pi.ifindex)
-				f->oif = (u32)pi.ifindex;
-			if (!addr_is_any(&pi.addr))
-				f->src = pi.addr;
-		} else if (h->cmsg_level == SOL_IPV6 && h->cmsg_type == IPV6_HOPLIMIT && n >= sizeof(int)) {
-			if (v < -1 || v > 255)
-				return -EINVAL;
-			if (v >= 0)
-				f->ttl = (u8)v;
-		} else if (h->cmsg_level == SOL_IPV6 && h->cmsg_type == IPV6_TCLASS && n >= sizeof(int)) {
-			f->tos = (u8)(v < 0 ? 0 : v);
-		} else if (h->cmsg_level == SOL_IP || h->cmsg_level == SOL_IPV6) {
-			return -EINVAL;
-		}
+		if (h->cmsg_level == SOL_IP && v4)
+			err = control_v4(i, h->cmsg_type, h + 1, n, v, f);
+		else if (h->cmsg_level == SOL_IPV6 && i->s.family == AF_INET6)
+			err = control_v6(i, h->cmsg_type, h + 1, n, v, f);
+		if (err)
+			return err;
 	}
 	return 0;
 }
@@ -204,8 +253,11 @@ int inet_flow(struct inet_sock *i, const struct net_addr *dst, u8 proto, const s
 		f->src = v4 ? addr_v4(0) : NET_ADDR_ANY;
 	f->ttl = v4 ? i->ttl : i->hops6;
 	f->df = i->pmtudisc == IP_PMTUDISC_DO || i->pmtudisc == IP_PMTUDISC_PROBE;
-	if (i->scope && addr_is_link_local(dst) && !f->oif)
-		f->oif = i->scope;
+	f->df_fit = i->pmtudisc == IP_PMTUDISC_WANT;
+	f->whole = i->pmtudisc == IP_PMTUDISC_INTERFACE || (!v4 && inet_flag(i, INETF_DONTFRAG6));
+	f->dev_mtu = i->pmtudisc >= IP_PMTUDISC_PROBE;
+	if (!f->oif)
+		f->oif = m && m->scope ? m->scope : addr_is_link_local(dst) ? i->scope : 0;
 	if (multi) {
 		f->ttl = v4 ? i->mc_ttl : i->mc_hops6;
 		f->confined = !f->ttl;
@@ -228,19 +280,23 @@ int inet_flow(struct inet_sock *i, const struct net_addr *dst, u8 proto, const s
 	return 0;
 }
 
-void inet_recv_info(struct inet_sock *i, struct net_msg *m, struct packet *p, u16 port, u16 dport)
+void inet_put_control(struct inet_sock *i, struct net_msg *m, const struct ip_cb *cb)
 {
-	struct ip_cb *cb = ip_cb(p);
-	bool v4 = addr_is_v4(&cb->dst);
 	int ttl = cb->ttl, tos = cb->tos;
 
-	if (m->name)
-		m->namelen = inet_fill(i->s.family, &cb->src, port, cb->iif, m->name);
-	i->s.stamp = cb->stamp ? cb->stamp : clock_realtime();
-	if (!m->want_control)
+	if (inet_flag(i, INETF_PKTINFO6)) {
+		struct in6_pktinfo_ pi = {.addr = cb->dst, .ifindex = (int)cb->iif};
+
+		msg_put_cmsg(m, SOL_IPV6, IPV6_PKTINFO, &pi, sizeof(pi));
+	}
+	if (!addr_is_v4(&cb->dst)) {
+		if (inet_flag(i, INETF_RECVHOPLIMIT))
+			msg_put_cmsg(m, SOL_IPV6, IPV6_HOPLIMIT, &ttl, sizeof(ttl));
+		if (inet_flag(i, INETF_RECVTCLASS))
+			msg_put_cmsg(m, SOL_IPV6, IPV6_TCLASS, &tos, sizeof(tos));
 		return;
-	msg_put_timestamp(&i->s, m, i->s.stamp);
-	if (inet_flag(i, INETF_PKTINFO) && v4) {
+	}
+	if (inet_flag(i, INETF_PKTINFO)) {
 		struct in_pktinfo pi = {.ipi_ifindex = (int)cb->iif, .ipi_addr.s_addr = cb->dst.w[3]};
 
 		pi.ipi_spec_dst = pi.ipi_addr;
@@ -252,25 +308,30 @@ void inet_recv_info(struct inet_sock *i, struct net_msg *m, struct packet *p, u1
 		}
 		msg_put_cmsg(m, SOL_IP, IP_PKTINFO, &pi, sizeof(pi));
 	}
-	if (inet_flag(i, INETF_PKTINFO6)) {
-		struct in6_pktinfo_ pi = {.addr = cb->dst, .ifindex = (int)cb->iif};
-
-		msg_put_cmsg(m, SOL_IPV6, IPV6_PKTINFO, &pi, sizeof(pi));
-	}
-	if (inet_flag(i, INETF_RECVTTL) && v4)
+	if (inet_flag(i, INETF_RECVTTL))
 		msg_put_cmsg(m, SOL_IP, IP_TTL, &ttl, sizeof(ttl));
-	if (inet_flag(i, INETF_RECVTOS) && v4)
+	if (inet_flag(i, INETF_RECVTOS))
 		msg_put_cmsg(m, SOL_IP, IP_TOS, &cb->tos, 1);
-	if (inet_flag(i, INETF_RECVHOPLIMIT))
-		msg_put_cmsg(m, SOL_IPV6, IPV6_HOPLIMIT, &ttl, sizeof(ttl));
-	if (inet_flag(i, INETF_RECVTCLASS))
-		msg_put_cmsg(m, SOL_IPV6, IPV6_TCLASS, &tos, sizeof(tos));
-	if (inet_flag(i, INETF_RECVORIGDST) && v4) {
+	if (inet_flag(i, INETF_RECVORIGDST)) {
 		struct sockaddr_in sin = {
-			.sin_family = AF_INET, .sin_port = be16(dport), .sin_addr.s_addr = cb->dst.w[3]};
+			.sin_family = AF_INET, .sin_port = be16(cb->dport), .sin_addr.s_addr = cb->dst.w[3]};
 
 		msg_put_cmsg(m, SOL_IP, IP_RECVORIGDSTADDR, &sin, sizeof(sin));
 	}
+}
+
+void inet_recv_info(struct inet_sock *i, struct net_msg *m, struct packet *p, u16 port)
+{
+	struct ip_cb *cb = ip_cb(p);
+
+	if (m->name)
+		m->namelen = inet_fill(i->s.family, &cb->src, port, cb->iif, m->name);
+	i->s.stamp = cb->stamp ? cb->stamp : clock_realtime();
+	msg_put_timestamp(&i->s, m, i->s.stamp);
+	if (unlikely(inet_flag(i, INETF_CONTROL)))
+		inet_put_control(i, m, cb);
+	if (socket_flag(&i->s, SOCKF_RXQ_OVFL) && p->drops)
+		msg_put_cmsg(m, SOL_SOCKET, SO_RXQ_OVFL, &p->drops, sizeof(u32));
 }
 
 bool inet_wants_group(struct inet_sock *i, const struct net_addr *group, const struct net_addr *src,
@@ -287,56 +348,4 @@ bool inet_wants_group(struct inet_sock *i, const struct net_addr *group, const s
 		return g->mode == MCAST_INCLUDE ? in : !in;
 	}
 	return !inet_flag(i, addr_is_v4(group) ? INETF_MC_NOT_ALL : INETF_MC6_NOT_ALL);
-}
-
-static void queue_error(struct inet_sock *i, struct sock_extended_err *ee, const struct net_addr *offender,
-			u32 scope, const struct net_addr *dst, u16 port, const void *payload, u32 len)
-{
-	struct __kernel_sockaddr_storage off = {}, to;
-	bool v6 = i->s.family == AF_INET6;
-	bool inner6 = !addr_is_v4(dst);
-	int off_len = sizeof(struct sockaddr_in),
-	    to_len = inet_fill(i->s.family, dst, port, scope, (void *)&to);
-
-	if (v6)
-		off_len = sizeof(struct sockaddr_in6);
-	if (offender)
-		off_len = inet_fill(inner6 || v6 ? AF_INET6 : AF_INET, offender, 0, scope, (void *)&off);
-	error_queue_add(&i->s, ee, sizeof(*ee), (void *)&off, off_len, payload, len, (void *)&to, to_len,
-			v6 ? SOL_IPV6 : SOL_IP, v6 ? IPV6_RECVERR : IP_RECVERR);
-}
-
-void inet_report_error(struct inet_sock *i, const struct icmp_error *e, const void *payload, u32 len,
-		       u16 port)
-{
-	struct sock_extended_err ee = {.ee_errno = (u32)e->err,
-				       .ee_type = e->type,
-				       .ee_code = e->code,
-				       .ee_info = e->mtu,
-				       .ee_origin = e->v6 ? SO_EE_ORIGIN_ICMP6 : SO_EE_ORIGIN_ICMP};
-
-	queue_error(i, &ee, &e->offender, e->iif, &e->dst, port, payload, len);
-}
-
-void inet_local_error(struct inet_sock *i, int err, const struct net_addr *dst, u16 port, u32 info)
-{
-	struct sock_extended_err ee = {
-		.ee_errno = (u32)err, .ee_origin = SO_EE_ORIGIN_LOCAL, .ee_info = info};
-
-	queue_error(i, &ee, NULL, 0, dst, port, NULL, 0);
-}
-
-void inet_zerocopy_done(struct inet_sock *i)
-{
-	bool v6 = i->s.family == AF_INET6;
-	u32 id = i->zerocopy_next++;
-	struct sock_extended_err ee = {.ee_origin = SO_EE_ORIGIN_ZEROCOPY,
-				       .ee_code = SO_EE_CODE_ZEROCOPY_COPIED,
-				       .ee_info = id,
-				       .ee_data = id};
-	struct sockaddr_in6 none = {};
-
-	error_queue_add_range(&i->s, &ee, (struct sockaddr *)&none,
-			      v6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in),
-			      v6 ? SOL_IPV6 : SOL_IP, v6 ? IPV6_RECVERR : IP_RECVERR);
 }

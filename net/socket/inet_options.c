@@ -50,8 +50,12 @@ static int join(struct inet_sock *i, const struct net_addr *group, u32 ifindex, 
 	if (m) {
 		if (!source)
 			return -EADDRINUSE;
-		if (m->mode != MCAST_INCLUDE)
-			return -EINVAL;
+		if (m->mode != MCAST_INCLUDE) {
+			if (m->nsources)
+				return -EINVAL;
+			if_group_leave(dev, group, NULL); /* from all sources to some */
+			m->mode = MCAST_INCLUDE;
+		}
 		for (unsigned k = 0; k < m->nsources; k++)
 			if (addr_equal(&m->sources[k], source))
 				return -EADDRNOTAVAIL;
@@ -105,18 +109,20 @@ static int leave(struct inet_sock *i, const struct net_addr *group, u32 ifindex,
 		return -ENODEV;
 	at = find_member(i, group, dev ? dev->index : 0);
 	m = *at;
+	if (source && (!m || (m->mode != MCAST_INCLUDE && m->nsources)))
+		return -EINVAL;
 	if (!m)
 		return -EADDRNOTAVAIL;
 	if (source) {
 		for (unsigned k = 0; k < m->nsources; k++)
 			if (addr_equal(&m->sources[k], source)) {
-				if (m->nsources == 1 && m->mode == MCAST_INCLUDE) {
+				if (m->nsources == 1) {
 					free_member(i, at);
 					return 0;
 				}
 				m->sources[k] = m->sources[--m->nsources];
 				dev = net_device_by_index(i->s.net, m->ifindex);
-				if (dev && m->mode == MCAST_INCLUDE)
+				if (dev)
 					if_group_leave(dev, group, source);
 				return 0;
 			}
@@ -155,21 +161,19 @@ void inet_drop_groups(struct inet_sock *i)
 		free_member(i, &i->groups);
 }
 
-static int sockaddr_group(const void *sa, struct net_addr *out)
+static bool sockaddr_group(const void *sa, bool v6, struct net_addr *out)
 {
 	const struct sockaddr *s = sa;
 
-	if (s->sa_family == AF_INET)
-		*out = addr_v4(((const struct sockaddr_in *)sa)->sin_addr.s_addr);
-	else if (s->sa_family == AF_INET6)
+	if (v6)
 		memcpy(out, &((const struct sockaddr_in6 *)sa)->sin6_addr, 16);
 	else
-		return -EINVAL;
-	return 0;
+		*out = addr_v4(((const struct sockaddr_in *)sa)->sin_addr.s_addr);
+	return s->sa_family == (v6 ? AF_INET6 : AF_INET);
 }
 
 /* The protocol-independent interface of RFC 3678, level IP or IPV6. */
-static int generic_group(struct inet_sock *i, int opt, const void *val, int len)
+static int generic_group(struct inet_sock *i, bool v6, int opt, const void *val, int len)
 {
 	struct group_source_req g;
 	struct net_addr group, source;
@@ -179,8 +183,9 @@ static int generic_group(struct inet_sock *i, int opt, const void *val, int len)
 		return -EINVAL;
 	memset(&g, 0, sizeof(g));
 	memcpy(&g, val, min((size_t)len, with_source ? sizeof(g) : sizeof(struct group_req)));
-	if (sockaddr_group(&g.gsr_group, &group) || (with_source && sockaddr_group(&g.gsr_source, &source)))
-		return -EINVAL;
+	if (!sockaddr_group(&g.gsr_group, v6, &group) ||
+	    (with_source && !sockaddr_group(&g.gsr_source, v6, &source)))
+		return v6 ? -EADDRNOTAVAIL : -EINVAL;
 	switch (opt) {
 	case MCAST_JOIN_GROUP:
 		return join(i, &group, g.gsr_interface, 0, NULL);
@@ -234,6 +239,8 @@ static int set_groups_v4(struct inet_sock *i, int opt, const void *val, int len)
 	switch (opt) {
 	case IP_ADD_MEMBERSHIP:
 	case IP_DROP_MEMBERSHIP:
+		if (i->s.type == SOCK_STREAM)
+			return -EPROTO;
 		if (len < (int)sizeof(struct ip_mreq))
 			return -EINVAL;
 		memcpy(&r, val, len >= (int)sizeof(r) ? sizeof(r) : sizeof(struct ip_mreq));
@@ -311,9 +318,9 @@ static int set_ip(struct inet_sock *i, int opt, const void *val, int len)
 	case MCAST_LEAVE_SOURCE_GROUP:
 	case MCAST_BLOCK_SOURCE:
 	case MCAST_UNBLOCK_SOURCE:
-		return generic_group(i, opt, val, len);
+		return generic_group(i, false, opt, val, len);
 	case IP_MULTICAST_IF:
-		return set_mc_if(i, val, len);
+		return i->s.type == SOCK_STREAM ? -EINVAL : set_mc_if(i, val, len);
 	case IP_OPTIONS:
 		return len ? -EOPNOTSUPP : 0; /* source routes and the like are not sent */
 	}
@@ -322,7 +329,8 @@ static int set_ip(struct inet_sock *i, int opt, const void *val, int len)
 		return err;
 	switch (opt) {
 	case IP_TOS:
-		i->tos = (u8)(i->s.type == SOCK_STREAM ? v & ~3 : v); /* TCP keeps the ECN bits for itself */
+		i->tos = (u8)(i->s.type == SOCK_STREAM ? v & ~3 : v);  /* TCP keeps the ECN bits for itself */
+		i->s.priority = (0x4620 >> (i->tos >> 3 & 3) * 4) & 7; /* TC_PRIO_* of the old TOS bits */
 		return 0;
 	case IP_TTL:
 		if (v != -1 && (v < 1 || v > 255))
@@ -378,6 +386,8 @@ static int set_ip6(struct inet_sock *i, int opt, const void *val, int len)
 		struct ipv6_mreq r;
 		struct net_addr group;
 
+		if (i->s.type == SOCK_STREAM)
+			return -EPROTO;
 		if (len < (int)sizeof(r))
 			return -EINVAL;
 		memcpy(&r, val, sizeof(r));
@@ -391,7 +401,7 @@ static int set_ip6(struct inet_sock *i, int opt, const void *val, int len)
 	case MCAST_LEAVE_SOURCE_GROUP:
 	case MCAST_BLOCK_SOURCE:
 	case MCAST_UNBLOCK_SOURCE:
-		return generic_group(i, opt, val, len);
+		return generic_group(i, true, opt, val, len);
 	}
 	err = option_int(val, len, &v);
 	if (err)
@@ -469,6 +479,8 @@ int inet_setsockopt(struct socket *s, int level, int opt, const void *val, int l
 			err = small_int(val, len, &v);
 			if (!err)
 				inet_set_flag(i, flag_options[k].flag, v);
+			if (!err && !v && (opt == IP_RECVERR || opt == IPV6_RECVERR))
+				error_queue_purge(s, false);
 			return err;
 		}
 	socket_lock(s);

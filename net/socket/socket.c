@@ -73,7 +73,7 @@ static void socket_rcu_free(struct rcu_head *h)
 {
 	struct socket *s = container_of(h, struct socket, rcu);
 
-	error_queue_free(s);
+	error_queue_purge(s, true);
 	socket_filter_free(s);
 	if (s->ops->free)
 		s->ops->free(s);

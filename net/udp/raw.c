@@ -31,6 +31,7 @@ static int raw_bind(struct socket *s, const struct sockaddr *sa, int len)
 		return err;
 	socket_lock(s);
 	r->inet.laddr = addr;
+	inet_set_flag(&r->inet, INETF_BOUND_ADDR, !addr_is_any(&addr));
 	if (r->ping && port)
 		r->inet.lport = port;
 	socket_unlock(s);
@@ -50,6 +51,8 @@ static int raw_connect(struct socket *s, const struct sockaddr *sa, int len, boo
 		r->connected = false;
 		r->inet.fport = 0;
 		r->inet.faddr = s->family == AF_INET ? addr_v4(0) : NET_ADDR_ANY;
+		if (!inet_flag(&r->inet, INETF_BOUND_ADDR))
+			r->inet.laddr = r->inet.faddr;
 		return 0;
 	}
 	err = inet_parse(&r->inet, sa, len, &addr, &port, &scope);
@@ -64,7 +67,7 @@ static int raw_connect(struct socket *s, const struct sockaddr *sa, int len, boo
 	if (addr_is_any(&r->inet.laddr))
 		r->inet.laddr = f.src;
 	r->inet.faddr = addr;
-	r->inet.fport = port ? port : 1; /* getpeername works; raw addresses have no port */
+	r->inet.fport = port;
 	r->connected = true;
 	socket_unlock(s);
 	return 0;
@@ -76,7 +79,7 @@ static int raw_getname(struct socket *s, struct sockaddr *sa, bool peer)
 
 	if (peer && !r->connected)
 		return -ENOTCONN;
-	return peer ? inet_fill(s->family, &r->inet.faddr, 0, r->inet.scope, sa)
+	return peer ? inet_fill(s->family, &r->inet.faddr, r->inet.fport, r->inet.scope, sa)
 		    : inet_fill(s->family, &r->inet.laddr, r->ping ? r->inet.lport : s->protocol,
 				r->inet.scope, sa);
 }
@@ -122,16 +125,19 @@ static int fix_ping(struct raw_sock *r, struct packet *p)
 	return 0;
 }
 
-static void fix_checksum6(struct raw_sock *r, struct packet *p, const struct ip_flow *f)
+static int fix_checksum6(struct raw_sock *r, struct packet *p, const struct ip_flow *f)
 {
 	u16 sum = 0;
-	int off = r->inet.s.protocol == IPPROTO_ICMPV6 ? 2 : r->checksum_offset;
+	int off = r->checksum_offset;
 
-	if (off < 0 || (u32)off + 2 > p->len)
-		return;
+	if (off < 0)
+		return 0;
+	if ((u32)off + 2 > p->len)
+		return -EINVAL;
 	memcpy(p->data + off, &sum, 2);
 	sum = csum_fold(packet_csum(p, 0, p->len, csum_pseudo(&f->src, &f->dst, p->len, f->proto)));
 	memcpy(p->data + off, &sum, 2);
+	return 0;
 }
 
 static ssize_t raw_sendmsg(struct socket *s, struct net_msg *m)
@@ -143,22 +149,21 @@ static ssize_t raw_sendmsg(struct socket *s, struct net_msg *m)
 	struct ip_flow f;
 	struct packet *p;
 	u16 port;
-	u32 scope;
 	int err;
 
 	if (m->flags & MSG_OOB)
 		return -EOPNOTSUPP;
-	if (n > 65535)
+	if (n > 65535u - (s->family == AF_INET && !hdrincl ? IP_HDR_LEN : 0))
 		return -EMSGSIZE;
 	err = socket_error(s);
 	if (err)
 		return err;
 	if (m->namelen) {
-		err = inet_parse(&r->inet, m->name, m->namelen, &addr, &port, &scope);
+		err = inet_parse(&r->inet, m->name, m->namelen, &addr, &port, &m->scope);
 		if (err)
 			return err;
-		if (scope)
-			r->inet.scope = scope;
+		if (s->family == AF_INET6 && !r->ping && port && port != s->protocol)
+			return -EINVAL; /* it names the protocol (ipv6(7)) */
 	} else if (!r->connected) {
 		return -EDESTADDRREQ;
 	}
@@ -173,17 +178,19 @@ static ssize_t raw_sendmsg(struct socket *s, struct net_msg *m)
 	}
 	net_enter();
 	err = inet_flow(&r->inet, &addr, (u8)s->protocol, m, &f);
-	if (!err && hdrincl)
+	f.hdrincl = f.whole = f.dev_mtu = hdrincl;
+	if (!err && hdrincl && addr_is_v4(&addr))
 		err = fix_header(p, &f);
 	if (!err && r->ping)
 		err = fix_ping(r, p);
 	if (!err && !addr_is_v4(&addr))
-		fix_checksum6(r, p, &f);
-	f.hdrincl = hdrincl;
+		err = fix_checksum6(r, p, &f);
 	if (!err)
 		err = ip_output(s->net, p, &f);
 	else
 		packet_free(p);
+	if (err == -EMSGSIZE)
+		inet_local_error(&r->inet, EMSGSIZE, &addr, 0, ip_flow_mtu(s->net, &f));
 	net_leave();
 	return err ? err : (ssize_t)n;
 }
@@ -209,9 +216,7 @@ static ssize_t raw_recvmsg(struct socket *s, struct net_msg *m)
 	ret = (ssize_t)(m->flags & MSG_TRUNC ? len : n);
 	if (packet_copy_to_iter(p, 0, m->iter, n) < n)
 		ret = -EFAULT;
-	inet_recv_info(&r->inet, m, p, 0, 0);
-	if (socket_flag(s, SOCKF_RXQ_OVFL) && p->drops)
-		msg_put_cmsg(m, SOL_SOCKET, SO_RXQ_OVFL, &p->drops, sizeof(u32));
+	inet_recv_info(&r->inet, m, p, 0);
 	packet_free(p);
 	return ret;
 }
@@ -250,9 +255,7 @@ static int raw_setsockopt(struct socket *s, int level, int opt, const void *val,
 	int v;
 
 	if (level == SOL_RAW && opt == ICMP_FILTER_ && s->protocol == IPPROTO_ICMP) {
-		if (option_int(val, len, &v))
-			return -EINVAL;
-		r->icmp_filter = (u32)v;
+		memcpy(&r->icmp_filter, val, min((size_t)len, sizeof(r->icmp_filter)));
 		return 0;
 	}
 	if (level == SOL_ICMPV6 && opt == ICMP6_FILTER_ && s->protocol == IPPROTO_ICMPV6) {
@@ -260,8 +263,9 @@ static int raw_setsockopt(struct socket *s, int level, int opt, const void *val,
 		return 0;
 	}
 	if ((level == SOL_RAW || level == SOL_IPV6) && opt == IPV6_CHECKSUM && s->family == AF_INET6) {
-		if (option_int(val, len, &v) || (v & 1))
-			return -EINVAL;
+		if (option_int(val, len, &v) || (v > 0 && v & 1) ||
+		    (level == SOL_IPV6 && s->protocol == IPPROTO_ICMPV6))
+			return -EINVAL; /* ICMPv6 sums are always there (RFC 3542 3.1) */
 		r->checksum_offset = v < 0 ? -1 : v;
 		return 0;
 	}
@@ -276,6 +280,8 @@ static int raw_getsockopt(struct socket *s, int level, int opt, void *val, int *
 		return option_put(val, len, &r->icmp_filter, sizeof(r->icmp_filter));
 	if (level == SOL_ICMPV6 && opt == ICMP6_FILTER_ && s->protocol == IPPROTO_ICMPV6)
 		return option_put(val, len, r->icmp6_filter, sizeof(r->icmp6_filter));
+	if ((level == SOL_RAW || level == SOL_IPV6) && opt == IPV6_CHECKSUM && s->family == AF_INET6)
+		return option_put_int(val, len, r->checksum_offset);
 	return inet_getsockopt(s, level, opt, val, len);
 }
 
@@ -322,7 +328,7 @@ static struct socket *create(struct net_stack *net, int family, int type, int pr
 	inet_init(&r->inet, net, &raw_ops, family, type, protocol);
 	rx_queue_init(&r->rx);
 	r->ping = type == SOCK_DGRAM;
-	r->checksum_offset = -1;
+	r->checksum_offset = protocol == IPPROTO_ICMPV6 ? 2 : -1;
 	if (protocol == IPPROTO_RAW && type == SOCK_RAW)
 		inet_set_flag(&r->inet, INETF_HDRINCL, true);
 	net_lock(&net->raw->lock);
@@ -428,7 +434,7 @@ void raw_icmp_error(struct net_stack *net, u8 proto, const struct icmp_error *e)
 		if ((!addr_is_any(&i->laddr) && !addr_equal(&i->laddr, &e->src)) ||
 		    (r->connected && !addr_equal(&i->faddr, &e->dst)))
 			continue;
-		if (inet_flag(i, INETF_RECVERR | INETF_RECVERR6))
+		if (inet_wants_errors(i, &e->dst))
 			inet_report_error(i, e, e->transport, e->transport_len, 0);
 		else if (!r->connected || !e->fatal)
 			continue;
@@ -443,7 +449,7 @@ void raw_icmp_error(struct net_stack *net, u8 proto, const struct icmp_error *e)
 
 		if (be16(ic->un.echo.id) != i->lport || (i->s.family == AF_INET) != addr_is_v4(&e->dst))
 			continue;
-		if (inet_flag(i, INETF_RECVERR | INETF_RECVERR6))
+		if (inet_wants_errors(i, &e->dst))
 			inet_report_error(i, e, e->transport, e->transport_len, 0);
 		socket_set_error(&i->s, e->err);
 	}

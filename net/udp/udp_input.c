@@ -326,23 +326,27 @@ void udp_icmp_error(struct net_stack *net, u8 proto, const struct icmp_error *e)
 	u16 sport = be16(uh->source), dport = be16(uh->dest);
 	struct udp_sock *u = lookup(net, proto, &e->src, sport, &e->dst, dport, e->iif, NULL);
 	struct inet_sock *i;
-	bool recverr;
+	bool fatal = e->fatal;
 
-	if (e->mtu)
-		pmtu_update(net, &e->dst, e->mtu);
 	if (!u)
 		return;
 	i = &u->inet;
-	recverr =
-		inet_flag(i, addr_is_v4(&e->dst) && i->s.family == AF_INET ? INETF_RECVERR : INETF_RECVERR6);
-	if (recverr) {
+	if (e->mtu) {
+		if (i->pmtudisc < IP_PMTUDISC_INTERFACE)
+			pmtu_update(net, &e->dst, e->mtu);
+		if (i->pmtudisc == IP_PMTUDISC_DONT)
+			goto out;
+		fatal = true;
+	}
+	if (inet_wants_errors(i, &e->dst)) {
 		inet_report_error(i, e, e->transport + sizeof(*uh),
 				  e->transport_len > sizeof(*uh) ? e->transport_len - (u32)sizeof(*uh) : 0,
 				  dport);
 		socket_set_error(&i->s, e->err);
-	} else if (u->connected && e->fatal) {
+	} else if (u->connected && fatal) {
 		socket_set_error(&i->s, e->err);
 	}
+out:
 	socket_put(&i->s);
 }
 

@@ -11,7 +11,6 @@
 #include <linux/net_tstamp.h>
 #include <linux/udp.h>
 
-#define UDP_MAX 65507
 /* Options of level SOL_UDPLITE, which has no header (udplite(7)). */
 #define SOL_UDPLITE	   136
 #define UDPLITE_SEND_CSCOV 10
@@ -97,6 +96,28 @@ static void disconnect(struct udp_sock *u)
 	socket_unlock(&i->s);
 }
 
+/* A peer's name. A dual-stack socket takes IPv4's form, too, as on Linux. V6ONLY: what it says else. */
+static int parse_peer(struct inet_sock *i, const struct sockaddr *sa, int len, int v6only,
+		      struct net_addr *addr, u16 *port, u32 *scope)
+{
+	const struct sockaddr_in *sin = (const struct sockaddr_in *)sa;
+	int err = 0;
+
+	if (i->s.family == AF_INET6 && len >= (int)sizeof(*sin) && sa->sa_family == AF_INET) {
+		if (inet_flag(i, INETF_V6ONLY))
+			return v6only;
+		*addr = addr_v4(sin->sin_addr.s_addr);
+		*port = be16(sin->sin_port);
+		*scope = 0;
+	} else {
+		err = inet_parse(i, sa, len, addr, port, scope);
+	}
+	if (!err && addr_is_any(addr)) /* "this host" */
+		*addr = i->s.family == AF_INET || addr_is_v4(addr) ? addr_v4(IP4(127, 0, 0, 1))
+								   : (struct net_addr){.b[15] = 1};
+	return err;
+}
+
 static int udp_connect(struct socket *s, const struct sockaddr *sa, int len, bool nonblock)
 {
 	struct udp_sock *u = udp_sk(s);
@@ -111,16 +132,15 @@ static int udp_connect(struct socket *s, const struct sockaddr *sa, int len, boo
 		disconnect(u);
 		return 0;
 	}
-	err = inet_parse(i, sa, len, &addr, &port, &scope);
+	err = parse_peer(i, sa, len, -EAFNOSUPPORT, &addr, &port, &scope);
 	if (!err)
 		err = udp_autobind(u);
 	if (err)
 		return err;
-	if (addr_is_any(&addr)) /* "this host" */
-		addr = s->family == AF_INET || addr_is_v4(&addr) ? addr_v4(IP4(127, 0, 0, 1))
-								 : (struct net_addr){.b[15] = 1};
 	if (scope)
 		i->scope = scope;
+	if (addr_is_link_local(&addr) && !i->scope && !s->bound_if)
+		return -EINVAL;
 	net_enter();
 	err = inet_flow(i, &addr, (u8)s->protocol, NULL, &f);
 	net_leave();
@@ -140,44 +160,23 @@ static int udp_connect(struct socket *s, const struct sockaddr *sa, int len, boo
 static int destination(struct udp_sock *u, struct net_msg *m, struct net_addr *addr, u16 *port)
 {
 	struct inet_sock *i = &u->inet;
-	u32 scope;
+	struct sockaddr *sa = m->name;
+	bool v6 = i->s.family == AF_INET6;
 	int err;
 
-	if (!m->namelen) {
+	if (!m->namelen || (v6 && m->namelen >= 2 && sa->sa_family == AF_UNSPEC)) {
 		if (!u->connected)
 			return -EDESTADDRREQ;
 		*addr = i->faddr;
 		*port = i->fport;
 		return 0;
 	}
-	if (i->s.family == AF_INET6 && m->namelen >= 2 &&
-	    ((struct sockaddr *)m->name)->sa_family == AF_INET) {
-		const struct sockaddr_in *sin = m->name; /* allowed on a dual-stack socket, as Linux does */
-
-		if (m->namelen < (int)sizeof(*sin))
-			return -EINVAL;
-		if (inet_flag(i, INETF_V6ONLY))
-			return -ENETUNREACH;
-		*addr = addr_v4(sin->sin_addr.s_addr);
-		*port = be16(sin->sin_port);
-	} else {
-		struct sockaddr *sa = m->name;
-
-		if (sa->sa_family == AF_UNSPEC && i->s.family == AF_INET &&
-		    m->namelen >= (int)sizeof(struct sockaddr_in))
-			sa->sa_family = AF_INET;
-		err = inet_parse(i, sa, m->namelen, addr, port, &scope);
-		if (err)
-			return err;
-		if (scope && !i->scope)
-			i->scope = scope;
-	}
-	if (!*port)
-		return -EINVAL;
-	if (addr_is_any(addr))
-		*addr = addr_is_v4(addr) || i->s.family == AF_INET ? addr_v4(IP4(127, 0, 0, 1))
-								   : (struct net_addr){.b[15] = 1};
-	return 0;
+	if (sa->sa_family == AF_UNSPEC && m->namelen >= (int)sizeof(struct sockaddr_in))
+		sa->sa_family = AF_INET;
+	err = parse_peer(i, sa, m->namelen, -ENETUNREACH, addr, port, &m->scope);
+	if (err)
+		return err == -EAFNOSUPPORT && v6 ? -EINVAL : err;
+	return *port ? 0 : -EINVAL;
 }
 
 static bool is_lite(const struct udp_sock *u)
@@ -227,12 +226,8 @@ static int transmit(struct udp_sock *u, struct packet *p, const struct ip_flow *
 		uh->check = (u16)~csum_fold(csum_pseudo(&f->src, &f->dst, p->len, IPPROTO_UDP));
 	}
 	if (unlikely(u->inet.s.tsflags & (SOF_TIMESTAMPING_TX_SOFTWARE | SOF_TIMESTAMPING_TX_SCHED)))
-		error_queue_add_sent(&u->inet.s, p->data, packet_linear(p),
-				     u->inet.s.family == AF_INET6 ? SOL_IPV6 : SOL_IP,
-				     u->inet.s.family == AF_INET6 ? IPV6_RECVERR : IP_RECVERR);
+		inet_report_sent(&u->inet, p->data, packet_linear(p));
 	err = ip_output(net, p, f);
-	if (err == -EMSGSIZE && inet_flag(&u->inet, INETF_RECVERR | INETF_RECVERR6))
-		inet_local_error(&u->inet, EMSGSIZE, &f->dst, port, ip_flow_mtu(net, f));
 	if (!err)
 		count(u, f, MIB_UDP_OUT_DATAGRAMS);
 	else if (err == -ENOBUFS)
@@ -250,14 +245,36 @@ static int send_payload(struct udp_sock *u, struct packet *p, const struct ip_fl
 	return err;
 }
 
-static int route(struct udp_sock *u, struct net_msg *m, const struct net_addr *dst, struct ip_flow *f)
+/* Where M goes, and whether the socket lets it. */
+static int route(struct udp_sock *u, struct net_msg *m, struct ip_flow *f, u16 *port)
 {
-	int err;
+	struct socket *s = &u->inet.s;
+	struct net_addr dst;
+	int err = destination(u, m, &dst, port);
 
+	if (err)
+		return err;
 	net_enter();
-	err = inet_flow(&u->inet, dst, (u8)u->inet.s.protocol, m, f);
+	err = inet_flow(&u->inet, &dst, (u8)s->protocol, m, f);
 	net_leave();
-	return err;
+	if (!err)
+		err = socket_error(s);
+	return !err && (s->shutdown & SEND_SHUTDOWN) ? -EPIPE : err;
+}
+
+/* May N bytes leave as one datagram? -EMSGSIZE, also on the error queue. */
+static int check_size(struct udp_sock *u, const struct ip_flow *f, u16 port, size_t n)
+{
+	u32 mtu = ip_flow_mtu(u->inet.s.net, f), hdr = sizeof(struct udp_header), most = 65535;
+
+	if (addr_is_v4(&f->dst) || f->df || f->whole)
+		hdr += addr_is_v4(&f->dst) ? IP_HDR_LEN : sizeof(struct ipv6hdr);
+	if (f->df || f->whole)
+		most = min(mtu, 65535u);
+	if (n + hdr <= most)
+		return 0;
+	inet_local_error(&u->inet, EMSGSIZE, &f->dst, port, mtu);
+	return -EMSGSIZE;
 }
 
 static struct packet *build(struct net_msg *m, size_t n)
@@ -273,28 +290,22 @@ static struct packet *build(struct net_msg *m, size_t n)
 	return p;
 }
 
-/* MSG_MORE and UDP_CORK: gather into one datagram. */
+/* MSG_MORE and UDP_CORK: gather into one datagram. What fails loses all of it. */
 static ssize_t send_corked(struct udp_sock *u, struct net_msg *m, bool more)
 {
 	struct socket *s = &u->inet.s;
 	size_t n = m->iter->left, old;
-	struct packet *p, *grown;
-	struct net_addr addr;
+	struct packet *grown = NULL;
 	int err = 0;
 
 	socket_lock(s);
 	old = u->pending ? u->pending->len : 0;
-	if (old + n > UDP_MAX) {
-		err = -EMSGSIZE;
+	if (!u->pending)
+		err = route(u, m, &u->cork_flow, &u->cork_port);
+	if (!err)
+		err = check_size(u, &u->cork_flow, u->cork_port, old + n);
+	if (err)
 		goto out;
-	}
-	if (!u->pending) {
-		err = destination(u, m, &addr, &u->cork_port);
-		if (!err)
-			err = route(u, m, &addr, &u->cork_flow);
-		if (err)
-			goto out;
-	}
 	grown = packet_alloc(PACKET_HEADROOM, old + n);
 	if (!grown) {
 		err = -ENOBUFS;
@@ -304,17 +315,16 @@ static ssize_t send_corked(struct udp_sock *u, struct net_msg *m, bool more)
 		packet_copy_bits(u->pending, 0, packet_put(grown, (u32)old), (u32)old);
 	if (iter_copy_in(m->iter, packet_put(grown, (u32)n), n) < n) {
 		packet_free(grown);
+		grown = NULL;
 		err = -EFAULT;
-		goto out;
-	}
-	packet_free(u->pending);
-	u->pending = grown;
-	if (!more) {
-		p = u->pending;
-		u->pending = NULL;
-		err = send_payload(u, p, &u->cork_flow, u->cork_port);
 	}
 out:
+	packet_free(u->pending);
+	u->pending = grown;
+	if (!err && !more) {
+		u->pending = NULL;
+		err = send_payload(u, grown, &u->cork_flow, u->cork_port);
+	}
 	socket_unlock(s);
 	return err ? err : (ssize_t)n;
 }
@@ -328,8 +338,6 @@ static ssize_t send_segments(struct udp_sock *u, struct net_msg *m, const struct
 	struct packet *p;
 	int err;
 
-	if (n > UDP_MAX)
-		return -EMSGSIZE;
 	/* As Linux: a segment is a packet of its own, not a datagram to be cut up again. */
 	if (seg + sizeof(struct udp_header) + (addr_is_v4(&f->dst) ? 20 : 40) >
 		    ip_flow_mtu(u->inet.s.net, f) ||
@@ -344,52 +352,49 @@ static ssize_t send_segments(struct udp_sock *u, struct net_msg *m, const struct
 	return err ? err : (ssize_t)n;
 }
 
-static size_t segment_size(struct udp_sock *u, struct net_msg *m)
+static int segment_size(struct udp_sock *u, struct net_msg *m, size_t *size)
 {
 	const struct cmsghdr *h;
-	size_t pos = 0, size = u->gso_size;
+	size_t pos = 0;
 
-	while ((h = msg_next_cmsg(m, &pos)) && !IS_ERR(h))
-		if (h->cmsg_level == SOL_UDP && h->cmsg_type == UDP_SEGMENT &&
-		    h->cmsg_len == CMSG_LEN_(sizeof(u16)))
-			size = *(const u16 *)(h + 1);
-	return size;
+	*size = u->gso_size;
+	while ((h = msg_next_cmsg(m, &pos)) && !IS_ERR(h)) {
+		if (h->cmsg_level != SOL_UDP)
+			continue;
+		if (h->cmsg_type != UDP_SEGMENT || h->cmsg_len != CMSG_LEN_(sizeof(u16)))
+			return -EINVAL;
+		*size = *(const u16 *)(h + 1);
+	}
+	return 0;
 }
 
 static ssize_t udp_sendmsg(struct socket *s, struct net_msg *m)
 {
 	struct udp_sock *u = udp_sk(s);
 	size_t n = m->iter->left, seg;
-	struct net_addr addr;
 	struct packet *p;
 	struct ip_flow f;
 	u16 port;
 	int err;
 
-	if (m->flags & MSG_OOB)
-		return -EOPNOTSUPP;
 	if (n > 65535)
 		return -EMSGSIZE;
-	err = socket_error(s);
-	if (err)
-		return err;
-	if (s->shutdown & SEND_SHUTDOWN)
-		return -EPIPE;
+	if (m->flags & MSG_OOB)
+		return -EOPNOTSUPP;
 	err = udp_autobind(u);
+	if (!err)
+		err = segment_size(u, m, &seg);
 	if (err)
 		return err;
 	if (u->pending || u->corked || (m->flags & MSG_MORE))
 		return send_corked(u, m, u->corked || (m->flags & MSG_MORE));
-	err = destination(u, m, &addr, &port);
-	if (!err)
-		err = route(u, m, &addr, &f);
+	err = route(u, m, &f, &port);
+	if (!err && !(seg && n > seg))
+		err = check_size(u, &f, port, n);
 	if (err)
 		return err;
-	seg = segment_size(u, m);
 	if (seg && n > seg)
 		return send_segments(u, m, &f, port, seg);
-	if (n > UDP_MAX)
-		return -EMSGSIZE;
 	p = build(m, n);
 	if (IS_ERR(p))
 		return PTR_ERR(p);
@@ -410,8 +415,6 @@ static ssize_t udp_recvmsg(struct socket *s, struct net_msg *m)
 
 	if (m->flags & MSG_ERRQUEUE)
 		return error_queue_recv(s, m);
-	if (m->flags & MSG_OOB)
-		return -EOPNOTSUPP;
 	p = rx_queue_get_at(s, &u->rx, m->flags, &off);
 	if (!p || IS_ERR(p))
 		return p ? PTR_ERR(p) : 0;
@@ -424,9 +427,7 @@ static ssize_t udp_recvmsg(struct socket *s, struct net_msg *m)
 		ret = -EFAULT;
 	else
 		socket_peek_moved(s, (size_t)ret, peek);
-	inet_recv_info(&u->inet, m, p, ip_cb(p)->sport, ip_cb(p)->dport);
-	if (socket_flag(s, SOCKF_RXQ_OVFL) && p->drops)
-		msg_put_cmsg(m, SOL_SOCKET, SO_RXQ_OVFL, &p->drops, sizeof(u32));
+	inet_recv_info(&u->inet, m, p, ip_cb(p)->sport);
 	if (u->gro && p->gso_size) {
 		int size = p->gso_size;
 

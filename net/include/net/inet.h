@@ -10,7 +10,7 @@
 struct in6_pktinfo_ { /* struct in6_pktinfo of the ABI (linux/ipv6.h) with our address type */
 	struct net_addr addr;
 	int ifindex;
-};
+} __packed; /* 20 bytes: no padding behind the index */
 
 struct inet_member { /* a group that a socket joined; guarded by the socket lock */
 	struct inet_member *next;
@@ -45,6 +45,9 @@ enum inet_flag {
 	INETF_RECVFRAGSIZE = 1 << 21,
 	INETF_MC6_NOLOOP = 1 << 22,
 	INETF_MC6_NOT_ALL = 1 << 23,
+	/* ... what a receiver may be told besides */
+	INETF_CONTROL = INETF_RECVTTL | INETF_RECVTOS | INETF_PKTINFO | INETF_PKTINFO6 | INETF_RECVHOPLIMIT |
+			INETF_RECVTCLASS | INETF_RECVORIGDST,
 };
 
 struct inet_sock {
@@ -99,18 +102,29 @@ int inet_getsockopt(struct socket *s, int level, int opt, void *val, int *len);
 int inet_flow(struct inet_sock *i, const struct net_addr *dst, u8 proto, const struct net_msg *m,
 	      struct ip_flow *f);
 /* Add the control messages that I asked for about P, and its sender's address. PORT: the sender's. */
-void inet_recv_info(struct inet_sock *i, struct net_msg *m, struct packet *p, u16 port, u16 dport);
+void inet_recv_info(struct inet_sock *i, struct net_msg *m, struct packet *p, u16 port);
 /* Does I want a multicast packet from SRC to GROUP that came in on IFINDEX? */
 bool inet_wants_group(struct inet_sock *i, const struct net_addr *group, const struct net_addr *src,
 		      u32 ifindex);
 void inet_drop_groups(struct inet_sock *i);
+/* The control messages about a received packet that CB describes. */
+void inet_put_control(struct inet_sock *i, struct net_msg *m, const struct ip_cb *cb);
+
+/* Does I queue errors about what it sends to DST? Each family of destinations has its option. */
+static inline bool inet_wants_errors(const struct inet_sock *i, const struct net_addr *dst)
+{
+	return inet_flag(i, addr_is_v4(dst) ? INETF_RECVERR : INETF_RECVERR6);
+}
 /* Put an ICMP error on I's error queue. PORT: of the destination it concerns. */
 void inet_report_error(struct inet_sock *i, const struct icmp_error *e, const void *payload, u32 len,
 		       u16 port);
+/* The same for a refusal of our own, if I wants to hear of it. */
+void inet_local_error(struct inet_sock *i, int err, const struct net_addr *dst, u16 port, u32 info);
 /* A send with MSG_ZEROCOPY is done: its bytes were copied, so the application may reuse them at once, and
  * hears so on the error queue. */
 void inet_zerocopy_done(struct inet_sock *i);
-void inet_local_error(struct inet_sock *i, int err, const struct net_addr *dst, u16 port, u32 info);
+/* SOF_TIMESTAMPING_TX_*: the LEN bytes at DATA leave now. */
+void inet_report_sent(struct inet_sock *i, const void *data, u32 len);
 
 /* Ports (core/ports.c): sockets by local port; RCU readers, changed under the slot's lock. */
 #define PORT_SLOTS 256

@@ -122,6 +122,9 @@ struct ip_flow {
 	u8 ttl; /* 0: the default of the destination's kind */
 	u8 tos;
 	bool df;       /* set Don't Fragment; too long is -EMSGSIZE */
+	bool df_fit;   /* set Don't Fragment on what is short enough; the rest goes in fragments without */
+	bool whole;    /* too long is -EMSGSIZE, whatever Don't Fragment says */
+	bool dev_mtu;  /* the path's known MTU does not count */
 	bool mc_loop;  /* a copy of multicast output for this host */
 	bool confined; /* multicast that does not leave this host: its TTL is 0 */
 	bool hdrincl;  /* the packet already holds its IP header */
@@ -175,9 +178,11 @@ struct icmp_error {
 	bool fatal; /* hard error */
 	u32 mtu;    /* for "packet too big", else 0 */
 	u32 iif;
-	const u8 *transport; /* first bytes of the transport header: at least 8 */
+	const struct ip_cb *cb; /* of the ICMP message; NULL: made here */
+	const u8 *transport;	/* first bytes of the transport header: at least 8 */
 	u32 transport_len;
 };
+void icmp_dispatch_error(struct net_stack *net, u8 proto, const struct icmp_error *e);
 void tcp_icmp_error(struct net_stack *net, const struct icmp_error *e);
 void udp_icmp_error(struct net_stack *net, u8 proto, const struct icmp_error *e);
 void raw_icmp_error(struct net_stack *net, u8 proto, const struct icmp_error *e);

@@ -31,6 +31,7 @@ struct net_msg {
 	void *name;  /* send: destination or NULL; recv: room of sizeof(struct __kernel_sockaddr_storage), or
 			NULL */
 	int namelen; /* recv: out */
+	u32 scope;   /* send: the interface that the destination names, or 0 */
 	u32 flags;   /* MSG_*; MSG_DONTWAIT set for O_NONBLOCK */
 	u32 out_flags;	     /* recv: MSG_TRUNC, MSG_CTRUNC, MSG_OOB, MSG_EOR, MSG_ERRQUEUE */
 	const void *control; /* send */
@@ -273,19 +274,11 @@ void rx_queue_purge(struct socket *s, struct rx_queue *q);
 /* SIOCINQ: the length of the first packet, 0 without one; SIOCOUTQ: nothing waits here. Else -ENOTTY. */
 int rx_queue_ioctl(struct rx_queue *q, unsigned cmd, int *val);
 
-/* Errors reported in order, with the packet that caused them (IP_RECVERR). */
-int error_queue_add(struct socket *s, const void *ee, size_t ee_len, const struct sockaddr *offender,
-		    int offender_len, const void *payload, size_t payload_len, const struct sockaddr *dst,
-		    int dst_len, int level, int type);
-/* A notice about a range of numbers, ee_info to ee_data; it joins the last one when they touch. */
-struct sock_extended_err;
-int error_queue_add_range(struct socket *s, const struct sock_extended_err *ee,
-			  const struct sockaddr *offender, int offender_len, int level, int type);
+/* The error queue, which Internet sockets have (net/socket/error_queue.c; net/inet.h fills it). */
 ssize_t error_queue_recv(struct socket *s, struct net_msg *m); /* -EAGAIN when empty */
-/* SOF_TIMESTAMPING_TX_*: the LEN bytes at DATA left now. LEVEL and TYPE as for other errors of the family. */
-void error_queue_add_sent(struct socket *s, const void *data, size_t len, int level, int type);
 bool error_queue_empty(struct socket *s);
-void error_queue_free(struct socket *s);
+/* Drop the errors, or ALL, notices about what was sent too, and the queue itself. */
+void error_queue_purge(struct socket *s, bool all);
 /* Does S want to know when a packet came? */
 static inline bool socket_wants_stamp(const struct socket *s)
 {
@@ -293,6 +286,8 @@ static inline bool socket_wants_stamp(const struct socket *s)
 }
 /* SO_TIMESTAMP and the like for a packet that arrived at STAMP (0: now). */
 void msg_put_timestamp(struct socket *s, struct net_msg *m, u64 stamp);
+void msg_put_timestamping(struct socket *s, struct net_msg *m,
+			  u64 stamp); /* whether it was asked for or not */
 
 /* net/core/filter.c: programs that decide about received packets. REUSE: about the socket of a reuse group.
  */
