@@ -13,6 +13,7 @@
 #include "kernel/signal.h"
 #include "tty.h"
 #include <asm/ioctls.h>
+#include <linux/capability.h>
 
 #define PTYS_MAX  256
 #define RING_SIZE 4096
@@ -142,7 +143,9 @@ int pty_open_slave(struct file *f, const struct inode *node)
 	p = devpts_pty(node);
 	if (p) {
 		mutex_lock(&p->slave.lock);
-		if (p->master_open && !p->locked) {
+		if (p->slave.exclusive && !process_capable(CAP_SYS_ADMIN)) {
+			err = -EBUSY;
+		} else if (p->master_open && !p->locked) {
 			p->slave_files++;
 			p->opened = true;
 			f->priv = &p->slave;
@@ -420,6 +423,7 @@ static struct pty *pty_claim(struct super *s)
 	}
 	mutex_lock(&p->slave.lock);
 	tty_reset(&p->slave);
+	p->slave.termios.c_cflag &= ~(u32)HUPCL; /* there is no line to hang up */
 	p->slave.rdev = MKDEV(MAJOR_PTS, index);
 	p->devpts = s;
 	p->index = index;

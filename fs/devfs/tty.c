@@ -25,7 +25,7 @@ void tty_reset(struct tty *t)
 	};
 
 	t->termios = (struct ktermios){
-		.c_iflag = ICRNL | IXON | IUTF8,
+		.c_iflag = ICRNL | IXON,
 		.c_oflag = OPOST | ONLCR,
 		.c_cflag = B38400 | CS8 | CREAD | HUPCL,
 		.c_lflag = ISIG | ICANON | ECHO | ECHOE | ECHOK | ECHOCTL | ECHOKE | IEXTEN,
@@ -36,7 +36,7 @@ void tty_reset(struct tty *t)
 	t->winsize = (struct winsize){0};
 	t->tail = t->canon = t->head = 0;
 	t->column = t->canon_column = 0;
-	t->literal = t->stopped = false;
+	t->literal = t->stopped = t->exclusive = false;
 	t->sid = t->pgid = 0;
 }
 
@@ -143,10 +143,10 @@ ssize_t tty_file_read(struct file *f, struct iter *to, u64 *pos __maybe_unused)
 			return got ? (ssize_t)got : n;
 		if (eof || read_done(t, got, want) || tty_is_hung_up(t))
 			break;
-		if (file_nonblock(f))
-			return got ? (ssize_t)got : -EAGAIN;
 		if (!deadline)
 			break;
+		if (file_nonblock(f))
+			return got ? (ssize_t)got : -EAGAIN;
 		err = wait_event_interruptible_until(&t->waitq, tty_can_read(t) || tty_is_hung_up(t),
 						     deadline);
 		if (err == -ETIMEDOUT)
@@ -283,18 +283,27 @@ ssize_t tty_file_write(struct file *f, struct iter *from, u64 *pos __maybe_unuse
 	return total;
 }
 
+/* Would a read that waits for MIN characters have them? */
+static bool poll_can_read(struct tty *t)
+{
+	const u8 *cc = t->termios.c_cc;
+	u32 least = t->termios.c_lflag & ICANON || cc[VTIME] ? 1 : max(cc[VMIN], (u8)1);
+
+	return READ_ONCE(t->canon) - READ_ONCE(t->tail) >= least;
+}
+
 u32 tty_file_poll(struct file *f, struct poll_table *pt)
 {
 	struct tty *t = f->priv;
 	u32 mask = 0;
 
 	poll_wait(f, &t->waitq, pt);
-	if (tty_can_read(t))
+	if (poll_can_read(t))
 		mask |= EPOLLIN | EPOLLRDNORM;
 	if (can_write(t))
 		mask |= EPOLLOUT | EPOLLWRNORM;
 	if (tty_is_hung_up(t))
-		mask |= EPOLLHUP | EPOLLIN | EPOLLRDNORM;
+		mask |= EPOLLHUP | EPOLLERR | EPOLLIN | EPOLLRDNORM;
 	return mask;
 }
 

@@ -44,6 +44,7 @@ struct tty {
 	       8];    /* bit set: this character ends a line; a NUL there is VEOF, which is not delivered */
 	bool literal; /* VLNEXT: take the next character as it is */
 	bool stopped; /* IXON: output is held */
+	bool exclusive; /* TIOCEXCL: nobody but root opens it any more */
 	u32 column;   /* of the cursor, for tabs and erasing them */
 	u32 canon_column; /* where the line being edited began */
 	u32 sid, pgid;	  /* session and its foreground group; 0: nobody's controlling terminal */

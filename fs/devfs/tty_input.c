@@ -253,6 +253,8 @@ static void receive_one(struct tty *t, u8 c)
 
 	if (iflag & ISTRIP)
 		c &= 0x7f;
+	if (iflag & IUCLC && l_flag(t, IEXTEN) && c >= 'A' && c <= 'Z')
+		c |= 0x20;
 	if (t->literal) {
 		t->literal = false;
 	} else {
@@ -269,6 +271,8 @@ static void receive_one(struct tty *t, u8 c)
 	}
 	if (t->head == t->canon)
 		t->canon_column = t->column;
+	if (c == 0xff && iflag & PARMRK)
+		put(t, c, false); /* one alone would mark an error */
 	if (!put(t, c, false)) {
 		if (iflag & IMAXBEL)
 			tty_output(t, '\a');

@@ -322,7 +322,25 @@ static long locked_ioctl(struct tty *t, unsigned cmd, unsigned long arg, const v
 		return *(const int *)in ? -EINVAL : 0; /* only N_TTY */
 	case TIOCEXCL:
 	case TIOCNXCL:
-		return 0; /* root may open all the same */
+		t->exclusive = cmd == TIOCEXCL;
+		return 0;
+	case TIOCGEXCL:
+		return put_app((int)t->exclusive, (int __app *)arg);
+	case TIOCGSOFTCAR:
+		return put_app((int)!!(t->termios.c_cflag & CLOCAL), (int __app *)arg);
+	case TIOCSSOFTCAR:
+		t->termios.c_cflag = (t->termios.c_cflag & ~(u32)CLOCAL) | (*(const int *)in ? CLOCAL : 0);
+		return 0;
+	case TIOCGDEV:
+		return put_app((u32)t->rdev, (u32 __app *)arg);
+	case TIOCSBRK:
+	case TIOCCBRK:
+		return 0; /* no line that could be broken */
+	case TIOCSTI:
+		if (!ours && !process_capable(CAP_SYS_ADMIN))
+			return -EPERM;
+		tty_receive(t, in, 1);
+		return 0;
 	default:
 		return -ENOTTY;
 	}
@@ -346,8 +364,11 @@ static size_t input_size(unsigned cmd)
 		return sizeof(struct termios2);
 	case TIOCSWINSZ:
 		return sizeof(struct winsize);
+	case TIOCSTI:
+		return 1;
 	case TIOCSPGRP:
 	case TIOCSETD:
+	case TIOCSSOFTCAR:
 		return sizeof(int);
 	default:
 		return 0;
