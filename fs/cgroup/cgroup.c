@@ -225,7 +225,6 @@ static int pids_current(struct seq *s, const struct pseudo_ctx *ctx)
 
 static const struct pseudo_entry entries[] = {
 	VALUE("cgroup.controllers", "cpuset cpu io memory pids\n"),
-	VALUE("cgroup.events", "populated 1\nfrozen 0\n"),
 	VALUE("cgroup.freeze", "0\n"),
 	VALUE("cgroup.max.depth", "0\n"),
 	VALUE("cgroup.max.descendants", "0\n"),
@@ -233,7 +232,6 @@ static const struct pseudo_entry entries[] = {
 	VALUE("cgroup.stat", "nr_descendants 0\nnr_dying_descendants 0\n"),
 	VALUE("cgroup.subtree_control", "\n"),
 	{.name = "cgroup.threads", .mode = S_IFREG | 0644, .show = threads_show, .store = procs_store},
-	VALUE("cgroup.type", "domain\n"),
 	VALUE("cpu.idle", "0\n"),
 	VALUE("cpu.max", "max 100000\n"),
 	VALUE("cpu.max.burst", "0\n"),

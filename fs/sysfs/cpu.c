@@ -65,9 +65,102 @@ static const struct pseudo_entry topology_entries[] = {
 	ATTR("die_cpus_list", list_show),
 	{0},
 };
+/* cache/indexN/: the index is the context's tid. Caches of the third level belong to all CPUs. */
+static int cache_number(struct seq *s, const struct pseudo_ctx *ctx)
+{
+	size_t field = (size_t)(uintptr_t)ctx->arg;
+	struct cpu_cache c;
+
+	arch_cpu_cache(ctx->tid, &c);
+	seq_printf(s, "%u\n", *(const u32 *)((const char *)&c + field));
+	return 0;
+}
+
+static int cache_type(struct seq *s, const struct pseudo_ctx *ctx)
+{
+	static const char *const types[] = {"?", "Data", "Instruction", "Unified"};
+	struct cpu_cache c;
+
+	arch_cpu_cache(ctx->tid, &c);
+	seq_printf(s, "%s\n", types[min(c.type, 3u)]);
+	return 0;
+}
+
+static int cache_size(struct seq *s, const struct pseudo_ctx *ctx)
+{
+	struct cpu_cache c;
+
+	arch_cpu_cache(ctx->tid, &c);
+	seq_printf(s, "%lluK\n", (unsigned long long)c.line * c.partitions * c.ways * c.sets >> 10);
+	return 0;
+}
+
+static int cache_cpus(struct seq *s, const struct pseudo_ctx *ctx)
+{
+	struct cpu_cache c;
+
+	arch_cpu_cache(ctx->tid, &c);
+	return c.level < 3 ? own_mask(s, ctx) : map_show(s, ctx);
+}
+
+static int cache_cpu_list(struct seq *s, const struct pseudo_ctx *ctx)
+{
+	struct cpu_cache c;
+
+	arch_cpu_cache(ctx->tid, &c);
+	return c.level < 3 ? own_number(s, ctx) : list_show(s, ctx);
+}
+
+#define CACHE_NUMBER(n, field)                                           \
+	{                                                                \
+		.name = n, .mode = S_IFREG | 0444, .show = cache_number, \
+		.arg = (const void *)offsetof(struct cpu_cache, field)   \
+	}
+
+static const struct pseudo_entry cache_entries[] = {
+	CACHE_NUMBER("level", level),
+	CACHE_NUMBER("coherency_line_size", line),
+	CACHE_NUMBER("physical_line_partition", partitions),
+	CACHE_NUMBER("ways_of_associativity", ways),
+	CACHE_NUMBER("number_of_sets", sets),
+	ATTR("type", cache_type),
+	ATTR("size", cache_size),
+	ATTR("shared_cpu_map", cache_cpus),
+	ATTR("shared_cpu_list", cache_cpu_list),
+	{0},
+};
+static const struct pseudo_dir cache_dir = {.entries = cache_entries};
+static const struct pseudo_entry cache_entry = DIR(NULL, &cache_dir);
+
+static int cache_find(const struct pseudo_ctx *ctx, const char *name, size_t len, struct pseudo_found *out)
+{
+	struct cpu_cache c;
+	u64 n;
+
+	if (!sysfs_numbered(name, len, "index", &n) || n > UINT32_MAX || !arch_cpu_cache((u32)n, &c))
+		return -ENOENT;
+	out->entry = &cache_entry;
+	out->ctx.tid = (u32)n;
+	return 0;
+}
+
+static bool cache_next(const struct pseudo_ctx *ctx, u64 *cursor, struct pseudo_found *out)
+{
+	struct cpu_cache c;
+
+	if (!arch_cpu_cache((u32)*cursor, &c))
+		return false;
+	out->entry = &cache_entry;
+	out->ctx.tid = (u32)*cursor;
+	snprintf(out->name, sizeof out->name, "index%llu", (unsigned long long)(*cursor)++);
+	return true;
+}
+
+static const struct pseudo_dir caches_dir = {.find = cache_find, .next = cache_next};
 static const struct pseudo_dir topology_dir = {.entries = topology_entries};
 static const struct pseudo_entry cpu_entries[] = {
 	DIR("topology", &topology_dir),
+	DIR("cache", &caches_dir),
 	ATTR_TEXT("online", "1\n"),
 	{0},
 };

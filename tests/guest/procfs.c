@@ -508,3 +508,32 @@ TEST(more_figures)
 	EXPECT(slurp("/proc/sys/fs/inode-nr") > 0 && atoll(text) > 0);
 	EXPECT(slurp("/proc/sys/fs/leases-enable") > 0 && atoi(text) == 1);
 }
+
+static long cache_value(int index, const char *name)
+{
+	char path[100], text[32] = "";
+	int fd;
+
+	snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu0/cache/index%d/%s", index, name);
+	fd = open(path, O_RDONLY);
+	if (fd < 0)
+		return -1;
+	read(fd, text, sizeof text - 1);
+	close(fd);
+	return atol(text);
+}
+
+TEST(cpu_caches)
+{
+	int n = 0;
+
+	for (; cache_value(n, "level") > 0; n++) {
+		EXPECT(cache_value(n, "level") <= 4);
+		EXPECT_EQ(cache_value(n, "size") * 1024,
+			 cache_value(n, "coherency_line_size") * cache_value(n, "ways_of_associativity") *
+				 cache_value(n, "number_of_sets") * cache_value(n, "physical_line_partition"));
+	}
+	if (!n)
+		SKIP("the CPU tells nothing of its caches");
+	EXPECT_EQ(cache_value(0, "level"), 1);
+}

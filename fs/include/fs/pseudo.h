@@ -135,6 +135,13 @@ int proc_sys_register(const char *path, size_t (*show)(char *buf, size_t size),
 /* The text of /proc/cpuinfo for one CPU, a blank line at the end; like snprintf. Provided by kernel/arch/. */
 size_t arch_cpuinfo(unsigned cpu, char *buf, size_t size);
 
+/* The INDEXth cache of a CPU, as the CPU describes it; false at the end. Provided by kernel/arch/. */
+struct cpu_cache {
+	u32 type; /* 1 data, 2 instructions, 3 both */
+	u32 level, line, partitions, ways, sets;
+};
+bool arch_cpu_cache(unsigned index, struct cpu_cache *out);
+
 /* fs/devfs. A character device as an open file, for init's descriptors: ERR_PTR(-ENOENT, -ENOMEM). */
 struct file *chardev_file_open(const char *name, u32 flags);
 /* Device number and foreground group of a session's controlling terminal, for /proc/PID/stat: 0 and -1

@@ -6,6 +6,7 @@
 #include "arch/platform.h"
 #include "base/format.h"
 #include "base/string.h"
+#include "fs/pseudo.h"
 #include "kernel/percpu.h"
 
 struct flag_word {
@@ -111,4 +112,49 @@ u64 arch_hwcap(void)
 u64 arch_hwcap2(void)
 {
 	return cpu_has_fsgsbase() ? 2 : 0;
+}
+
+/* The caches of an AMD CPU that lacks the newer leaf: data, instructions, second and third level. */
+static bool old_amd_cache(unsigned index, struct cpu_cache *out)
+{
+	static const u8 ways[16] = {0, 1, 2, 3, 4, 6, 8, 0, 16, 0, 32, 48, 64, 96, 128};
+	struct cpuid r;
+	u32 w, kib;
+
+	if (index > 3 || cpuid(0x80000000, 0).eax < 0x80000006)
+		return false;
+	r = cpuid(index < 2 ? 0x80000005 : 0x80000006, 0);
+	w = index & 1 ? r.edx : r.ecx;
+	kib = index < 2 ? w >> 24 : index == 2 ? w >> 16 : (w >> 18) * 512;
+	*out = (struct cpu_cache){
+		.type = index < 2 ? index + 1 : 3,
+		.level = max(index, 1u),
+		.line = w & 0xff,
+		.partitions = 1,
+		.ways = index < 2 ? w >> 16 & 0xff : ways[w >> 12 & 15],
+	};
+	if (!kib || !out->line || !out->ways)
+		return false;
+	out->sets = kib * 1024 / out->line / out->ways;
+	return true;
+}
+
+/* Intel's leaf 4, or AMD's of the same form. */
+bool arch_cpu_cache(unsigned index, struct cpu_cache *out)
+{
+	u32 leaf = cpuid(0, 0).eax >= 4 && cpuid(4, 0).eax & 31 ? 4 : 0x8000001d;
+	struct cpuid r;
+
+	if (cpuid(leaf & 0x80000000, 0).eax < leaf || !(cpuid(leaf, 0).eax & 31))
+		return old_amd_cache(index, out);
+	r = cpuid(leaf, index);
+	*out = (struct cpu_cache){
+		.type = r.eax & 31,
+		.level = r.eax >> 5 & 7,
+		.line = (r.ebx & 0xfff) + 1,
+		.partitions = (r.ebx >> 12 & 0x3ff) + 1,
+		.ways = (r.ebx >> 22) + 1,
+		.sets = r.ecx + 1,
+	};
+	return out->type;
 }
