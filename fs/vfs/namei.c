@@ -272,6 +272,9 @@ int namei_unlink(int dirfd, const char *path, bool rmdir)
 						   : -EBUSY;
 		goto out;
 	}
+	err = path_want_write(&w.path);
+	if (err)
+		goto out;
 	dir = w.path.dentry->inode;
 	d = lock_and_look(&w);
 	if (IS_ERR(d)) {
@@ -282,8 +285,6 @@ int namei_unlink(int dirfd, const char *path, bool rmdir)
 		err = -ENOENT;
 	else if (w.trailing && !rmdir)
 		err = dentry_is_dir(d) ? -EISDIR : -ENOTDIR;
-	else
-		err = path_want_write(&w.path);
 	if (!err)
 		err = may_delete(dir, d, rmdir);
 	if (!err)

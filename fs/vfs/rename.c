@@ -97,9 +97,7 @@ static int check(struct walk *from, struct walk *to, struct dentry *s, struct de
 		return exchange ? -EINVAL : -ENOTEMPTY;
 	if (s->inode == t->inode)
 		return 0;
-	err = path_want_write(&from->path);
-	if (!err)
-		err = may_delete(sd, s, dentry_is_dir(s));
+	err = may_delete(sd, s, dentry_is_dir(s));
 	if (!err)
 		err = !t->inode ? may_create(td)
 				: may_delete(td, t, exchange ? dentry_is_dir(t) : dentry_is_dir(s));
@@ -176,6 +174,9 @@ static int rename_walked(struct walk *from, struct walk *to, u32 flags)
 		return -EBUSY;
 	if (to->last_type != LAST_NORMAL)
 		return flags & RENAME_NOREPLACE ? -EEXIST : -EBUSY;
+	err = path_want_write(&from->path);
+	if (err)
+		return err;
 	names = kmalloc(2 * (NAME_LEN_MAX + 1));
 	if (!names)
 		return -ENOMEM;

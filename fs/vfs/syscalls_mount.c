@@ -36,6 +36,8 @@ static long do_mount(const char *source, const struct path *at, const char *type
 	struct path from;
 	long err;
 
+	if (flags & MS_STRICTATIME)
+		flags &= ~(u32)MS_NOATIME;
 	if (flags & MS_REMOUNT)
 		return mount_remount(at, flags, options, flags & MS_BIND);
 	if (flags & PROPAGATION) /* one name space: there is nobody to propagate to */
@@ -43,6 +45,8 @@ static long do_mount(const char *source, const struct path *at, const char *type
 			       ? 0
 			       : -EINVAL;
 	if (flags & (MS_BIND | MS_MOVE)) {
+		if (!*source)
+			return -EINVAL;
 		err = walk_path(AT_FDCWD, source, WALK_FOLLOW, &from);
 		if (err)
 			return err;

@@ -241,8 +241,9 @@ static long statfs_path(const struct path *p, struct statfs __app *out)
 	st.f_bsize = st.f_frsize = s->block_size;
 	st.f_namelen = NAME_LEN_MAX;
 	st.f_fsid.val[0] = (int)s->dev;
-	/* ST_RDONLY, NOSUID, NODEV and NOEXEC have the values of the mount flags; the others do not. */
-	st.f_flags = ST_VALID | (mf & (MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC));
+	/* ST_RDONLY, NOSUID, NODEV, NOEXEC and SYNCHRONOUS have the values of the mount flags; the others do
+	 * not. */
+	st.f_flags = ST_VALID | (mf & (MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_SYNCHRONOUS));
 	st.f_flags |= (s->read_only ? MS_RDONLY : 0) | (mf & (MS_NOATIME | MS_NODIRATIME));
 	st.f_flags |= mf & (MS_NOATIME | MS_STRICTATIME) ? 0 : 0x1000;
 	if (s->ops && s->ops->statfs)

@@ -168,6 +168,13 @@ SYSCALL_DEFINE5(prctl, int, option, u64, arg2, u64, arg3, u64, arg4, u64, arg5)
 		return arg2 || arg3 || arg4 || arg5 ? -EINVAL : p->thp_disabled;
 	case PR_SET_PTRACER:
 		return 0;
+	case PR_GET_SPECULATION_CTRL: /* nothing is separated here that could leak: /proc/PID/status */
+	case PR_SET_SPECULATION_CTRL:
+		if (arg4 || arg5 || (arg3 && option == PR_GET_SPECULATION_CTRL))
+			return -EINVAL;
+		if (arg2 > PR_SPEC_L1D_FLUSH)
+			return -ENODEV;
+		return option == PR_GET_SPECULATION_CTRL ? PR_SPEC_NOT_AFFECTED : -ENXIO;
 	case PR_MCE_KILL:
 		return set_mce_kill(arg2, arg3, arg4 | arg5);
 	case PR_MCE_KILL_GET:

@@ -117,6 +117,9 @@ TEST(flags)
 		NEED(!mount(NULL, "m", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY, NULL));
 		NEED_ERR(touch("m/x", 0600), EROFS);
 		NEED_ERR(access("m", W_OK), EROFS);
+		NEED_ERR(unlink("m/none"), EROFS); // said before anybody looks
+		NEED_ERR(rename("m/none", "m/other"), EROFS);
+		NEED_ERR(mount("", "m", NULL, MS_MOVE, NULL), EINVAL);
 		NEED(!mount(NULL, "m", NULL, MS_REMOUNT | MS_BIND, NULL) && !touch("m/x", 0600));
 		NEED(!mount(NULL, "m", NULL, MS_REMOUNT | MS_RDONLY, NULL));
 		NEED_ERR(touch("m/y", 0600), EROFS);
