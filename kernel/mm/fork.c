@@ -45,8 +45,10 @@ static int copy_table(struct vma *child, u64 a, u64 stop, pte_t *from)
 		pte_t *slot = &from[pt_index(a, 0)], e = *slot;
 		struct page *p;
 
-		if (pte_none(e))
+		if (pte_none(e)) {
+			a += pt_more_empty(slot, a, stop) * PAGE_SIZE;
 			continue;
+		}
 		p = phys_to_page(pte_phys(e));
 		if (!(p->flags & PAGE_ANON))
 			continue;

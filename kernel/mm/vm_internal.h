@@ -47,6 +47,18 @@ static inline u64 vma_usable_gap(const struct vma *v)
 	return v->gap > guard ? v->gap - guard : 0;
 }
 
+/* SLOT, the lowest-level entry for A, is empty: how many of those after it, below END, surely are, too.
+ * Stacks and arenas leave most of their tables empty, so entries are looked at in rows. */
+static inline u64 pt_more_empty(const pte_t *slot, u64 a, u64 end)
+{
+	const pte_t *e = slot;
+
+	for (; a % (8 * PAGE_SIZE) == 0 && end - a >= 8 * PAGE_SIZE; a += 8 * PAGE_SIZE, e += 8)
+		if (e[0] | e[1] | e[2] | e[3] | e[4] | e[5] | e[6] | e[7])
+			break;
+	return e == slot ? 0 : (u64)(e - slot) - 1;
+}
+
 static inline u64 vma_pages(const struct vma *v)
 {
 	return PAGES(v->end - v->start);

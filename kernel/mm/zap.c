@@ -41,8 +41,13 @@ static void zap_table(struct tlb_batch *b, struct vma *v, pte_t e, u64 start, u6
 		struct page *p;
 		bool anon;
 
-		if (pte_none(old))
+		if (pte_none(old)) {
+			u64 more = pt_more_empty(slot, a, end);
+
+			slot += more;
+			a += more * PAGE_SIZE;
 			continue;
+		}
 		p = page_of(pte_phys(old));
 		anon = atomic_load_explicit(&p->flags, memory_order_relaxed) & PAGE_ANON;
 		if (anon && flags & ZAP_FILE_ONLY)
