@@ -25,12 +25,12 @@ static u8 priority_of(struct thread *t)
 
 static void insert_by_priority(struct pi_state *s, struct pi_waiter *w)
 {
-	struct pi_waiter *other;
+	struct list_head *before = s->waiters.prev;
 
-	list_for_each_entry (other, &s->waiters, node)
-		if (other->priority < w->priority)
-			break;
-	list_add_tail(&w->node, &other->node); /* before OTHER, or last */
+	/* From the end: most often all are alike. */
+	while (before != &s->waiters && list_entry(before, struct pi_waiter, node)->priority < w->priority)
+		before = before->prev;
+	list_add(&w->node, before);
 }
 
 /* What OWNER's waiters lend may have changed: adjust it, and whoever it waits for in turn. */
@@ -135,20 +135,22 @@ static void stop_waiting(struct futex_waiter *w)
 	spin_unlock(&pi_lock);
 }
 
-/* Give S to its first waiter and wake it; it stays on the bucket until it runs. pi_lock and the bucket are
- * held. */
-static void hand_over(struct pi_state *s, bool died)
+/* Give S to its first waiter, which the caller wakes; it stays on the bucket until it runs. pi_lock and the
+ * bucket are held: woken before they are dropped, it would only run into them. Its structure stays until the
+ * caller sleeps (RCU). */
+static struct thread *hand_over(struct pi_state *s, bool died)
 {
 	struct pi_waiter *pw = list_first_entry(&s->waiters, struct pi_waiter, node);
 	struct futex_waiter *w = container_of(pw, struct futex_waiter, pi);
+	struct thread *heir = pw->thread;
 
 	list_del(&pw->node);
-	pw->thread->se.pi_blocked = NULL;
-	set_owner(s, pw->thread);
+	heir->se.pi_blocked = NULL;
+	set_owner(s, heir);
 	w->owner_died = died;
 	s->word_stale = died;
 	atomic_store_explicit(&w->granted, true, memory_order_release);
-	thread_wake(pw->thread);
+	return heir;
 }
 
 static struct futex_waiter *first_waiter(struct futex_bucket *b, const struct futex_key *key)
@@ -380,8 +382,8 @@ out:
 	return ret;
 }
 
-/* Give the futex, whose word is WORD, to the next waiter, or set it free. Bucket locked. */
-static int unlock_word(struct futex_ref *f, struct futex_bucket *b, u32 word)
+/* Give the futex, whose word is WORD, to the next waiter, *HEIR, or set it free. Bucket locked. */
+static int unlock_word(struct futex_ref *f, struct futex_bucket *b, u32 word, struct thread **heir)
 {
 	struct futex_waiter *w = first_waiter(b, &f->key);
 	struct pi_state *s = w ? w->pi.pi : NULL;
@@ -400,13 +402,14 @@ static int unlock_word(struct futex_ref *f, struct futex_bucket *b, u32 word)
 	if (!err && seen != word)
 		err = -EAGAIN;
 	if (!err && new)
-		hand_over(s, false);
+		*heir = hand_over(s, false);
 	spin_unlock(&pi_lock);
 	return err;
 }
 
 long futex_unlock_pi(u32 __app *addr, bool shared)
 {
+	struct thread *heir = NULL;
 	struct futex_bucket *b;
 	struct futex_ref f;
 	u32 word;
@@ -423,8 +426,10 @@ long futex_unlock_pi(u32 __app *addr, bool shared)
 		if (ret)
 			break;
 		spin_lock(&b->lock);
-		ret = unlock_word(&f, b, word);
+		ret = unlock_word(&f, b, word, &heir);
 		spin_unlock(&b->lock);
+		if (heir)
+			thread_wake(heir);
 		if (ret == -EFAULT)
 			ret = futex_fault_in(addr, true);
 		else if (ret != -EAGAIN)
@@ -453,7 +458,7 @@ void futex_exit_pi(struct thread *t)
 		if (!list_empty(&t->se.pi_owned) &&
 		    list_first_entry(&t->se.pi_owned, struct pi_state, owner_node) == s &&
 		    futex_key_equal(&s->key, &key) && !list_empty(&s->waiters))
-			hand_over(s, true);
+			thread_wake(hand_over(s, true));
 		spin_unlock(&b->lock); /* pi_lock stays: the list is looked at again */
 	}
 	spin_unlock(&pi_lock);

@@ -202,6 +202,9 @@ void sched_place(struct thread *t)
 	rq->curr->se.last_wake = now;
 	if (cpu != rq->cpu) {
 		sched_send(cpu, &t->se.wake_msg);
+		/* What sending took tells nothing of the sender's habit, and can be long in a virtual
+		 * machine. */
+		rq->curr->se.last_wake = clock_monotonic();
 		return;
 	}
 	/* T could run on an idle CPU: look again soon whether we really made way. */

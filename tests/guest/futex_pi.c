@@ -429,6 +429,83 @@ TEST(inheriting_mutex)
 	EXPECT_EQ(pthread_mutex_destroy(&lock), 0);
 }
 
+static void *add_and_nap(void *arg)
+{
+	struct timespec nap = {0, 11000};
+
+	for (int i = 0; i < 25; i++) {
+		pthread_mutex_lock(&lock);
+		sum++;
+		pthread_mutex_unlock(&lock);
+		if (arg)
+			nanosleep(&nap, NULL);
+	}
+	return NULL;
+}
+
+// Each unlock hands the mutex to one of many that wait.
+TEST(long_queue)
+{
+	pthread_t t[40];
+
+	if (make_lock(PTHREAD_PRIO_INHERIT, 0))
+		SKIP("the library has no such mutex");
+	sum = 0;
+	pthread_mutex_lock(&lock);
+	for (int i = 0; i < 40; i++)
+		EXPECT_EQ(pthread_create(&t[i], NULL, add_and_nap, i % 2 ? "nap" : NULL), 0);
+	pthread_mutex_unlock(&lock);
+	for (int i = 0; i < 40; i++)
+		EXPECT_EQ(pthread_join(t[i], NULL), 0);
+	EXPECT_EQ(sum, 1000);
+	EXPECT_EQ(pthread_mutex_destroy(&lock), 0);
+}
+
+struct queued {
+	_Atomic int tid;
+	int priority, place;
+};
+
+static void *queue_up(void *arg)
+{
+	struct queued *q = arg;
+
+	if (q->priority)
+		syscall(SYS_sched_setscheduler, 0, SCHED_FIFO, &q->priority);
+	q->tid = (int)syscall(SYS_gettid);
+	pthread_mutex_lock(&lock);
+	q->place = sum++;
+	pthread_mutex_unlock(&lock);
+	return NULL;
+}
+
+TEST(queue_is_by_priority)
+{
+	static const int priorities[] = {2, 0, 3, 2, 0, 1}, places[] = {1, 4, 0, 2, 5, 3};
+	struct queued q[6] = {0};
+	pthread_t t[6];
+
+	if (!may_be_real_time())
+		SKIP("needs real-time priorities");
+	if (make_lock(PTHREAD_PRIO_INHERIT, 0))
+		SKIP("the library has no such mutex");
+	sum = 0;
+	pthread_mutex_lock(&lock);
+	for (int i = 0; i < 6; i++) {
+		q[i].priority = priorities[i];
+		EXPECT_EQ(pthread_create(&t[i], NULL, queue_up, &q[i]), 0);
+		while (!q[i].tid)
+			sched_yield();
+		EXPECT(falls_asleep(q[i].tid));
+	}
+	pthread_mutex_unlock(&lock);
+	for (int i = 0; i < 6; i++)
+		pthread_join(t[i], NULL);
+	for (int i = 0; i < 6; i++)
+		EXPECT_EQ(q[i].place, places[i]);
+	EXPECT_EQ(pthread_mutex_destroy(&lock), 0);
+}
+
 static void *die_holding(void *arg)
 {
 	*(int *)arg = pthread_mutex_lock(&lock);
