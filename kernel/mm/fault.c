@@ -121,6 +121,7 @@ out:
 int vma_write_fault_small(struct vma *v, u64 addr, pte_t *pte, struct spinlock *lock, pte_t old)
 {
 	struct page *from = phys_to_page(pte_phys(old)), *to;
+	bool was_anon;
 
 	if (v->flags & VMA_SHARED) {
 		struct vm_fault f = {v, addr, v->pgoff + PAGES(addr - v->start), true, from};
@@ -142,7 +143,8 @@ int vma_write_fault_small(struct vma *v, u64 addr, pte_t *pte, struct spinlock *
 		page_put(from);
 		return err;
 	}
-	if (from->flags & PAGE_ANON && refcount_read(&from->ref) == 1) {
+	was_anon = from->flags & PAGE_ANON;
+	if (was_anon && refcount_read(&from->ref) == 1) {
 		pte_write(pte, small_entry(v, from, true));
 		spin_unlock(lock);
 		return 0;
@@ -158,8 +160,6 @@ int vma_write_fault_small(struct vma *v, u64 addr, pte_t *pte, struct spinlock *
 	atomic_store_explicit(&to->flags, PAGE_ANON, memory_order_relaxed);
 	spin_lock(lock);
 	if (pte_phys(*pte) == pte_phys(old) && !pte_writable(*pte) && pte_present(*pte)) {
-		bool was_anon = from->flags & PAGE_ANON;
-
 		/* Other threads must not go on reading the old page once this one writes the new. */
 		pte_write(pte, 0);
 		tlb_flush_range(v->vm, addr, addr + PAGE_SIZE, false);
@@ -179,6 +179,8 @@ int vma_write_fault_small(struct vma *v, u64 addr, pte_t *pte, struct spinlock *
 		page_free(to, 0);
 	}
 	page_put(from); /* ours */
+	if (!was_anon)
+		vma_forget_copied(v, addr);
 	return 0;
 }
 

@@ -76,6 +76,20 @@ static void map_around(struct vma *v, u64 addr, pte_t *table)
 	}
 }
 
+/* A private mapping this large is one program's own data (a JVM's archive of classes), which nobody else is
+ * about to read: a page that it has copied need not stay in the cache besides. Small ones (a library's
+ * variables) the next process will want. */
+#define PRIVATE_LARGE MIB(1)
+
+void vma_forget_copied(struct vma *v, u64 addr)
+{
+	struct page_cache *cache = vma_page_cache(v);
+	u64 index = v->pgoff + PAGES(addr - v->start);
+
+	if (cache && v->end - v->start >= PRIVATE_LARGE)
+		pagecache_invalidate(cache, index, index + 1);
+}
+
 /* Map a private copy of F's page. */
 static int map_copy(struct vma *v, struct page *from, struct spinlock *lock, pte_t *slot)
 {
@@ -124,6 +138,7 @@ int vma_fault_file(struct vma *v, u64 addr, u32 flags, pte_t *pmd)
 	if (!shared && flags & FAULT_WRITE) {
 		err = map_copy(v, f.page, lock, slot);
 		page_put(f.page);
+		vma_forget_copied(v, addr);
 		return err;
 	}
 	if (shared && flags & FAULT_WRITE && v->ops->page_mkwrite) {

@@ -187,6 +187,7 @@ extern u32 fault_batch_max;
  * (no access), -EINVAL (not the one asked for), -EAGAIN ... */
 int vm_populate(struct vmspace *vm, u64 start, u64 end, bool write, bool read);
 int vma_fault_file(struct vma *v, u64 addr, u32 flags, pte_t *pmd);
+void vma_forget_copied(struct vma *v, u64 addr); /* V has a copy of its file's page at ADDR: let go of that */
 int vma_write_fault_small(struct vma *v, u64 addr, pte_t *pte, struct spinlock *lock, pte_t old);
 
 /* reclaim.c */

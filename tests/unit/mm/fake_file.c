@@ -69,8 +69,23 @@ void pagecache_mapped_write(struct page_cache *c)
 {
 }
 
+/* Clean pages that nobody but the cache has go. */
 void pagecache_invalidate(struct page_cache *c, u64 start, u64 end)
 {
+	for (u64 i = start; i < end && i < fake.count; i++) {
+		struct page *p = fake.pages[i];
+
+		if (!p || refcount_read(&p->ref) != 1 || p->flags & PAGE_DIRTY)
+			continue;
+		p->cache = NULL;
+		fake.pages[i] = NULL;
+		page_put(p);
+	}
+}
+
+struct page *fake_file_page(u32 i)
+{
+	return fake.pages[i];
 }
 
 void pagecache_readahead(struct page_cache *c, u64 index, u64 n)

@@ -622,6 +622,32 @@ static void test_truncate(void **state)
 	fake_file_drop(file);
 }
 
+/* What a large private mapping has copied, be it at the first touch or later, leaves the cache, unless others
+ * use it; a small mapping's stays. */
+static void test_copied_leave_cache(void **state)
+{
+	struct vmspace *vm = fresh();
+	long small = vm_mmap(vm, 0, 16 * PAGE_SIZE, RW, MAP_PRIVATE, file, 0);
+	long large = vm_mmap(vm, 0, MIB(1), RW, MAP_PRIVATE, file, 16 * PAGE_SIZE);
+	long shared = vm_mmap(vm, 0, PAGE_SIZE, RW, MAP_SHARED, file, 18 * PAGE_SIZE);
+	int sig;
+
+	assert_non_null(fake_mmu(vm, (u64)small, true, &sig));
+	assert_non_null(fake_file_page(0));
+	*(u64 *)fake_mmu(vm, (u64)large, true, &sig) = 5;
+	assert_null(fake_file_page(16));
+	assert_int_equal(*(u64 *)fake_mmu(vm, (u64)large, false, &sig), 5);
+	assert_int_equal(*(u64 *)fake_mmu(vm, (u64)large + PAGE_SIZE, false, &sig), 0);
+	assert_non_null(fake_file_page(17));
+	*(u64 *)fake_mmu(vm, (u64)large + PAGE_SIZE, true, &sig) = 6;
+	assert_null(fake_file_page(17));
+	*(u64 *)fake_mmu(vm, (u64)shared, true, &sig) = 7;
+	assert_int_equal(*(u64 *)fake_mmu(vm, (u64)large + 2 * PAGE_SIZE, true, &sig), 7);
+	assert_non_null(fake_file_page(18));
+	done(vm);
+	fake_file_drop(file);
+}
+
 /* Reclaim drops mappings of file pages that were not used for two visits; private copies and locked pages
  * stay. */
 static void test_reclaim_mapped(void **state)
@@ -822,5 +848,6 @@ static void test_out_of_memory(void **state)
 }
 
 UNIT_TESTS(test_errors, test_reserve, test_many_vmas, test_signals, test_stack_grows, test_brk, test_truncate,
-	   test_reclaim_mapped, test_access_and_populate, test_hugetlb, test_out_of_memory, test_low_memory,
-	   test_random_small, test_random_huge, test_random_madvise, test_random_tagged)
+	   test_copied_leave_cache, test_reclaim_mapped, test_access_and_populate, test_hugetlb,
+	   test_out_of_memory, test_low_memory, test_random_small, test_random_huge, test_random_madvise,
+	   test_random_tagged)
