@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* /proc/PID/{maps,smaps,smaps_rollup}: the address space, with its lock held for reading while the text is
- * made. */
+/* /proc/PID/{maps,smaps,smaps_rollup,numa_maps,clear_refs}: the address space, with its lock held for reading
+ * while the text is made. */
 #include "kernel/vm.h"
 #include "proc.h"
+#include <linux/mempolicy.h>
 
 #define PATH_SIZE   4096
 #define NAME_COLUMN 73 /* where the name of a mapping begins */
@@ -179,6 +180,87 @@ int proc_maps(struct seq *s, const struct pseudo_ctx *ctx)
 int proc_smaps(struct seq *s, const struct pseudo_ctx *ctx)
 {
 	return show_all(s, ctx, smap);
+}
+
+static void policy_out(struct seq *s, const struct vma *v)
+{
+	static const char *const names[] = {"default",	  "prefer", "bind",
+					    "interleave", "local",  "prefer (many)"};
+	u32 all = atomic_load_explicit(&v->vm->policy, memory_order_relaxed);
+	u32 policy = v->policy ? v->policy : all & 0xffff, nodes = v->policy ? v->policy_nodes : all >> 16;
+	u32 mode = policy & ~(u32)MPOL_MODE_FLAGS;
+
+	seq_puts(s, mode < ARRAY_SIZE(names) ? names[mode] : "unknown");
+	if (policy & MPOL_F_STATIC_NODES)
+		seq_puts(s, "=static");
+	else if (policy & MPOL_F_RELATIVE_NODES)
+		seq_puts(s, "=relative");
+	if (nodes)
+		seq_puts(s, ":0");
+}
+
+static void count_out(struct seq *s, const char *name, u64 n)
+{
+	if (n)
+		seq_printf(s, " %s=%llu", name, (unsigned long long)n);
+}
+
+static void numa_map(struct seq *s, struct vma *v, char *buf)
+{
+	bool huge = v->flags & VMA_HUGETLB;
+	u64 size = huge ? HUGE_SIZE : PAGE_SIZE, pages, anon, dirty;
+	const char *name = v->file ? "" : vma_name(v);
+	struct vma_usage u;
+
+	vma_usage(v, &u);
+	pages = (huge ? u.hugetlb_shared + u.hugetlb_private : u.rss) / size;
+	anon = u.anonymous / size;
+	dirty = (u.shared_dirty + u.private_dirty) / size;
+	seq_printf(s, "%08llx ", (unsigned long long)v->start);
+	policy_out(s, v);
+	if (v->file) {
+		seq_puts(s, " file=");
+		path_out(s, v->file, buf);
+	} else if (!strcmp(name, "[heap]")) {
+		seq_puts(s, " heap");
+	} else if (!strcmp(name, "[stack]")) {
+		seq_puts(s, " stack");
+	}
+	if (huge)
+		seq_puts(s, " huge");
+	if (pages) {
+		count_out(s, "anon", anon);
+		count_out(s, "dirty", dirty);
+		if (pages != anon && pages != dirty)
+			count_out(s, "mapped", pages);
+		if (!huge && u.referenced / size < pages)
+			seq_printf(s, " active=%llu", (unsigned long long)u.referenced / size);
+		count_out(s, "N0", pages);
+		count_out(s, "kernelpagesize_kB", size >> 10);
+	}
+	seq_putc(s, '\n');
+}
+
+int proc_numa_maps(struct seq *s, const struct pseudo_ctx *ctx)
+{
+	return show_all(s, ctx, numa_map);
+}
+
+int proc_clear_refs_store(const struct pseudo_ctx *ctx, const char *text, size_t n __maybe_unused)
+{
+	struct vmspace *vm;
+	s64 what;
+
+	if (proc_parse(text, VM_CLEAR_ALL, VM_CLEAR_PEAK, &what))
+		return -EINVAL;
+	vm = proc_vm(ctx);
+	if (IS_ERR(vm))
+		return (int)PTR_ERR(vm);
+	if (!vm)
+		return 0;
+	vm_clear_refs(vm, (int)what);
+	vmspace_put(vm);
+	return 0;
 }
 
 static void usage_add(struct vma_usage *sum, const struct vma_usage *u)

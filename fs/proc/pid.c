@@ -212,6 +212,8 @@ static const struct pseudo_dir ns_dir = {.entries = ns_entries, .check = thread_
 		PROC_FILE("smaps", 0444, proc_smaps), PROC_FILE("smaps_rollup", 0444, proc_smaps_rollup),  \
 		{.name = "mem", .mode = S_IFREG | 0600, .open = proc_mem_open},                            \
 		{.name = "pagemap", .mode = S_IFREG | 0400, .open = proc_pagemap_open},                    \
+		PROC_FILE("numa_maps", 0444, proc_numa_maps),                                              \
+		{.name = "clear_refs", .mode = S_IFREG | 0200, .store = proc_clear_refs_store},            \
 		PROC_FILE("limits", 0444, proc_limits), PROC_FILE("io", 0400, proc_io),                    \
 		PROC_FILE("cgroup", 0444, proc_cgroup), PROC_FILE("oom_score", 0444, proc_oom_score),      \
 		PROC_RW("oom_score_adj", 0644, proc_oom_score_adj, proc_oom_score_adj_store),              \

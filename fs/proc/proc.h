@@ -43,7 +43,8 @@ typedef int store_fn(const struct pseudo_ctx *ctx, const char *text, size_t n);
 show_fn proc_stat, proc_status, proc_statm, proc_comm;
 store_fn proc_comm_store;
 /* maps.c */
-show_fn proc_maps, proc_smaps, proc_smaps_rollup;
+show_fn proc_maps, proc_smaps, proc_smaps_rollup, proc_numa_maps;
+store_fn proc_clear_refs_store;
 /* mem.c */
 show_fn proc_cmdline, proc_environ, proc_auxv;
 int proc_mem_open(const struct pseudo_ctx *ctx, struct file *f);

@@ -39,7 +39,7 @@ static ssize_t text_read(struct file *f, struct iter *to, u64 *pos)
 	ssize_t ret = 0;
 
 	if (!tf->entry->show)
-		return -EIO;
+		return tf->ctx.strict ? -EIO : -EINVAL;
 	mutex_lock(&tf->lock);
 	if (!tf->made || !*pos)
 		ret = text_make(tf);

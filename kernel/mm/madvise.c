@@ -79,15 +79,13 @@ static void cool_table(struct tlb_batch *b, pte_t d, u64 a, u64 e)
 	spin_unlock(lock);
 }
 
-/* MADV_COLD: reclaim, which takes idle pages first, finds these idle. A large page only as a whole. V is
- * locked for reading. */
-static int make_cold(struct vma *v, u64 a, u64 e)
+/* Take the marks of use off [A, E) of V; off a large page only as a whole. V, or vm->lock, is locked for
+ * reading. */
+static void cool_range(struct vma *v, u64 a, u64 e)
 {
 	struct tlb_batch b;
 	u64 next;
 
-	if (v->flags & (VMA_LOCKED | VMA_HUGETLB | VMA_IO))
-		return -EINVAL;
 	tlb_batch_begin(&b, v->vm, 0);
 	for (; a < e; a = next) {
 		pte_t *pmd = pt_next(v->vm, a, &next), d = pmd ? pte_read(pmd) : 0;
@@ -105,7 +103,30 @@ static int make_cold(struct vma *v, u64 a, u64 e)
 		}
 	}
 	tlb_batch_end(&b);
+}
+
+/* MADV_COLD: reclaim, which takes idle pages first, finds these idle. V is locked for reading. */
+static int make_cold(struct vma *v, u64 a, u64 e)
+{
+	if (v->flags & (VMA_LOCKED | VMA_HUGETLB | VMA_IO))
+		return -EINVAL;
+	cool_range(v, a, e);
 	return 0;
+}
+
+void vm_clear_refs(struct vmspace *vm, int what)
+{
+	if (what == VM_CLEAR_SOFT_DIRTY)
+		return; /* nobody looks for that mark: all memory shows it, always */
+	if (what == VM_CLEAR_PEAK) {
+		atomic_store_explicit(&vm->peak_rss, vm_rss(vm), memory_order_relaxed);
+		return;
+	}
+	rwlock_read_lock(&vm->lock);
+	for (struct vma *v = vma_find(vm, 0); v; v = vma_next(v))
+		if (!(v->flags & VMA_HUGETLB) && what != (v->file ? VM_CLEAR_ANON : VM_CLEAR_MAPPED))
+			cool_range(v, v->start, v->end);
+	rwlock_read_unlock(&vm->lock);
 }
 
 /* MADV_REMOVE: punch a hole into the file below. Unlocks V. */

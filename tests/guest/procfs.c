@@ -436,7 +436,8 @@ TEST(fd_links_of_nameless_files)
 		snprintf(name, sizeof name, "/proc/self/fd/%d", fds[i]);
 		EXPECT_EQ(fstat(fds[i], &by_fd), 0);
 		EXPECT_EQ(stat(name, &by_link), 0);
-		EXPECT(by_fd.st_mode == by_link.st_mode && by_fd.st_ino == by_link.st_ino && by_fd.st_dev == by_link.st_dev);
+		EXPECT(by_fd.st_mode == by_link.st_mode && by_fd.st_ino == by_link.st_ino &&
+		       by_fd.st_dev == by_link.st_dev);
 		EXPECT_ERR(open(name, O_RDWR), ENXIO);
 		close(fds[i]);
 	}
@@ -479,7 +480,8 @@ TEST(maps_and_stat_agree)
 	EXPECT(sscanf(text, "%*s %*s %*s %x:%x %llu", &major, &minor, &ino) == 3);
 	EXPECT_EQ(stat("/proc/self/exe", &st), 0);
 	EXPECT_EQ(ino, st.st_ino);
-	EXPECT(major == (st.st_dev >> 8 & 0xfff) && minor == ((st.st_dev & 0xff) | (st.st_dev >> 12 & 0xfff00)));
+	EXPECT(major == (st.st_dev >> 8 & 0xfff) &&
+	       minor == ((st.st_dev & 0xff) | (st.st_dev >> 12 & 0xfff00)));
 	EXPECT((line = strstr(text, "[vdso]")) != NULL);
 }
 
@@ -503,7 +505,8 @@ TEST(more_figures)
 	EXPECT(slurp("/proc/softirqs") > 0 && strstr(text, "NET_RX:"));
 	EXPECT(slurp("/proc/tty/drivers") > 0 && strstr(text, "/dev/pts"));
 	if (!access("/proc/schedstat", F_OK)) // a kernel may do without
-		EXPECT(slurp("/proc/schedstat") > 0 && !strncmp(text, "version 1", 9) && strstr(text, "cpu0 "));
+		EXPECT(slurp("/proc/schedstat") > 0 && !strncmp(text, "version 1", 9) &&
+		       strstr(text, "cpu0 "));
 	EXPECT(slurp("/proc/sys/kernel/domainname") > 0);
 	EXPECT(slurp("/proc/sys/fs/inode-nr") > 0 && atoll(text) > 0);
 	EXPECT(slurp("/proc/sys/fs/leases-enable") > 0 && atoi(text) == 1);
@@ -529,11 +532,76 @@ TEST(cpu_caches)
 
 	for (; cache_value(n, "level") > 0; n++) {
 		EXPECT(cache_value(n, "level") <= 4);
-		EXPECT_EQ(cache_value(n, "size") * 1024,
-			 cache_value(n, "coherency_line_size") * cache_value(n, "ways_of_associativity") *
-				 cache_value(n, "number_of_sets") * cache_value(n, "physical_line_partition"));
+		EXPECT_EQ(cache_value(n, "size") * 1024, cache_value(n, "coherency_line_size") *
+								 cache_value(n, "ways_of_associativity") *
+								 cache_value(n, "number_of_sets") *
+								 cache_value(n, "physical_line_partition"));
 	}
 	if (!n)
 		SKIP("the CPU tells nothing of its caches");
 	EXPECT_EQ(cache_value(0, "level"), 1);
+}
+
+// What /proc/self/smaps says in KiB of the mapping that begins at P.
+static long smaps_kib(const void *p, const char *what)
+{
+	char line[512], begin[32];
+	FILE *f = fopen("/proc/self/smaps", "r");
+	bool in = false;
+	long n = -1;
+
+	snprintf(begin, sizeof begin, "%lx-", (unsigned long)p);
+	while (f && n < 0 && fgets(line, sizeof line, f)) {
+		if (!strncmp(line, begin, strlen(begin)))
+			in = true;
+		else if (in && !strncmp(line, what, strlen(what)))
+			n = atol(line + strlen(what));
+	}
+	if (f)
+		fclose(f);
+	return n;
+}
+
+TEST(clear_refs)
+{
+	int fd = open("/proc/self/clear_refs", O_WRONLY);
+	volatile char *p = mmap(NULL, 16384, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	EXPECT(fd >= 0 && p != MAP_FAILED);
+	madvise((void *)p, 16384, MADV_DONTDUMP); // so that it is a mapping of its own
+	for (int i = 0; i < 4; i++)
+		p[i * 4096] = 1;
+	EXPECT_EQ(smaps_kib((void *)p, "Referenced:"), 16);
+	EXPECT_EQ(write(fd, "3", 1), 1); // files only
+	EXPECT_EQ(smaps_kib((void *)p, "Referenced:"), 16);
+	EXPECT_EQ(write(fd, "1\n", 2), 2);
+	EXPECT_EQ(smaps_kib((void *)p, "Referenced:"), 0);
+	EXPECT_EQ(smaps_kib((void *)p, "Rss:"), 16);
+	EXPECT_EQ(write(fd, "5", 1), 1);
+	EXPECT_ERR(write(fd, "6", 1), EINVAL);
+	EXPECT_ERR(write(fd, "0", 1), EINVAL);
+	EXPECT_ERR(write(fd, "x", 1), EINVAL);
+	close(fd);
+	munmap((void *)p, 16384);
+}
+
+TEST(numa_maps)
+{
+	char *p = mmap(NULL, 16384, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), line[512],
+	     begin[32];
+	FILE *f = fopen("/proc/self/numa_maps", "r");
+	bool found = false;
+
+	if (!f)
+		SKIP("a kernel without memory policy");
+	madvise(p, 16384, MADV_DONTDUMP);
+	memset(p, 1, 16384);
+	snprintf(begin, sizeof begin, "%lx default ", (unsigned long)p);
+	while (fgets(line, sizeof line, f))
+		if (!strncmp(line, begin, strlen(begin)))
+			found = strstr(line, " anon=4 ") && strstr(line, " N0=4 ") &&
+				strstr(line, " kernelpagesize_kB=4\n");
+	EXPECT(found);
+	fclose(f);
+	munmap(p, 16384);
 }

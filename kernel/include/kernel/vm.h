@@ -190,6 +190,10 @@ struct vma_usage {
 };
 void vma_usage(struct vma *vma, struct vma_usage *out);
 
+/* Forget that pages of VM were used, as /proc/PID/clear_refs wants it. */
+enum vm_clear { VM_CLEAR_ALL = 1, VM_CLEAR_ANON, VM_CLEAR_MAPPED, VM_CLEAR_SOFT_DIRTY, VM_CLEAR_PEAK };
+void vm_clear_refs(struct vmspace *vm, int what);
+
 /* What /proc/PID/pagemap says of N pages from ADDR on; 0 where nothing is mapped. Thread context. */
 #define PAGEMAP_PRESENT BIT(63)
 #define PAGEMAP_FILE	BIT(61) /* of a file or shared memory */
