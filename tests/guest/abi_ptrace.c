@@ -291,6 +291,84 @@ TEST(single_steps)
 	END_CHILD;
 }
 
+static __attribute__((noinline)) void breakable(void)
+{
+	__asm__ volatile("");
+}
+
+static void watched(void)
+{
+	word = 5;
+	breakable();
+	breakable();
+	if (!fork()) { // a child has none
+		word = 6;
+		_exit(0);
+	}
+	wait(NULL);
+	close(1);
+	execl("/proc/self/exe", "x", "no such test", NULL); // nor has another program
+}
+
+static long set_debug(pid_t p, int n, unsigned long v)
+{
+	return pt(PTRACE_POKEUSR, p, offsetof(struct user, u_debugreg) + 8 * n, v);
+}
+
+static unsigned long debug(pid_t p, int n)
+{
+	unsigned long v = -1;
+
+	pt(PTRACE_PEEKUSR, p, offsetof(struct user, u_debugreg) + 8 * n, (unsigned long)&v);
+	return v;
+}
+
+// The next stop is that of HITS in debug register 6.
+#define HITS(hits)                                                         \
+	do {                                                               \
+		NEED(!pt(PTRACE_CONT, p, 0, 0));                           \
+		NEED_EQ(WAIT(p), STOPPED(SIGTRAP, 0));                     \
+		NEED(!pt(PTRACE_GETSIGINFO, p, 0, (unsigned long)&info) && \
+		     info.si_code == 4); /* TRAP_HWBKPT */                 \
+		NEED_EQ(debug(p, 6), 0xffff0ff0 | (hits));                 \
+	} while (0)
+
+TEST(hardware_break_points)
+{
+	siginfo_t info;
+	int status;
+
+	CHILD
+		pid_t p = traced(watched);
+		NEED(p > 0 && debug(p, 0) == 0 && debug(p, 4) == 0 && debug(p, 6) == 0xffff0ff0 &&
+		     debug(p, 7) == 0);
+		NEED_ERR(set_debug(p, 0, -4096ul), EINVAL); // the kernel's
+		NEED_ERR(set_debug(p, 4, 0), EIO);
+		NEED(!set_debug(p, 0, 1) && !set_debug(p, 7, 1) && !set_debug(p, 0, 3) && debug(p, 0) == 3);
+		NEED_ERR(set_debug(p, 0, -4096ul), EINVAL);
+		NEED_ERR(set_debug(p, 7, 0x20001), EINVAL); // ports
+		NEED_ERR(set_debug(p, 7, 0x40001), EINVAL); // two bytes of an instruction
+		NEED_ERR(set_debug(p, 7, 0x50001), EINVAL); // not aligned
+		NEED(debug(p, 0) == 3 && debug(p, 7) == 1 && !set_debug(p, 7, 0) && !set_debug(p, 6, 0));
+		NEED(!set_debug(p, 0, (unsigned long)&word) && !set_debug(p, 1, (unsigned long)breakable));
+		NEED(!set_debug(p, 7, 1 | 4 | 1 << 16 | 2 << 18)); // eight bytes written, code executed
+		HITS(1);
+		NEED(pt(PTRACE_PEEKDATA, p, (unsigned long)&word, (unsigned long)&info) == 0 &&
+		     *(long *)&info == 5);
+		HITS(2);
+		NEED_EQ((unsigned long)info.si_addr, (unsigned long)breakable);
+		HITS(2);
+		NEED(!set_debug(p, 7, 1 | 1 << 16 | 2 << 18));
+		for (status = STOPPED(SIGCHLD, 0);
+		     status == STOPPED(SIGCHLD, 0) || status == STOPPED(SIGTRAP, 0); status = WAIT(p)) {
+			NEED(status != STOPPED(SIGTRAP, 0) ||
+			     (!pt(PTRACE_GETSIGINFO, p, 0, (unsigned long)&info) && info.si_code != 4));
+			NEED(!pt(PTRACE_CONT, p, 0, 0));
+		}
+		NEED(WIFEXITED(status) && WEXITSTATUS(status) == 1); // no test of that name
+	END_CHILD;
+}
+
 static void forks(void)
 {
 	pid_t p = fork();

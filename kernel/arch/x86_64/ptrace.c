@@ -3,6 +3,7 @@
  * or the current one; its frame is at the top of its kernel stack. Applications run in ring 0 here: segment
  * registers show what they are on Linux, and the flags that a tracer may set are those that an application
  * could set itself. */
+#include "arch/debug.h"
 #include "arch/ptrace.h"
 #include "arch/syscall.h"
 #include "base/err.h"
@@ -16,7 +17,7 @@
 #define EFLAGS_TF  0x100ull
 #define EFLAGS_SET 0x202ull /* IF and the bit that is always one */
 #define USER_SIZE  912	    /* sizeof(struct user) */
-#define USER_DEBUG 848	    /* offsetof(struct user, u_debugreg) */
+#define USER_DEBUG 848	    /* offsetof(struct user, u_debugreg): 8 words, the last ones */
 
 enum user_reg {
 	UR_R15,
@@ -111,6 +112,8 @@ u64 arch_ptrace_user_word(struct thread *t, u64 offset, int *err)
 	u64 regs[UR_COUNT];
 
 	*err = offset % sizeof(u64) || offset >= USER_SIZE ? -EIO : 0;
+	if (!*err && offset >= USER_DEBUG)
+		return debug_get(t, (unsigned)(offset - USER_DEBUG) / sizeof(u64));
 	if (*err || offset >= sizeof(regs))
 		return 0;
 	arch_ptrace_get_regs(t, regs);
@@ -123,8 +126,9 @@ int arch_ptrace_set_user_word(struct thread *t, u64 offset, u64 value)
 		return -EIO;
 	if (offset < UR_COUNT * sizeof(u64))
 		return arch_ptrace_set_reg(t, (unsigned)(offset / sizeof(u64)), value);
-	/* No hardware break points: debuggers fall back to writing INT3 and stepping. */
-	return offset >= USER_DEBUG && !value ? 0 : -EIO;
+	if (offset < USER_DEBUG)
+		return -EIO;
+	return debug_set(t, (unsigned)(offset - USER_DEBUG) / sizeof(u64), value);
 }
 
 void arch_ptrace_step(struct thread *t, bool on)

@@ -2,6 +2,7 @@
 /* Kernel stacks of threads: what a new one starts with, and the switch between two. */
 
 #include "arch/asm.h"
+#include "arch/debug.h"
 #include "arch/fpu.h"
 #include "arch/platform.h"
 #include "arch/thread.h"
@@ -57,6 +58,7 @@ int arch_thread_init_app(struct thread *t, const struct regs *regs, u64 sp, bool
 
 void arch_thread_free(struct thread *t)
 {
+	debug_forget(t);
 	fpu_area_free(t->arch.fpu);
 	t->arch.fpu = NULL;
 }
@@ -73,6 +75,7 @@ void arch_start_app(struct regs *regs, u64 entry, u64 sp)
 	regs->r11 = 1; /* differs from rflags: the return goes through IRETQ */
 	if (!current->arch.fpu)
 		return;
+	debug_forget(current);
 	fpu_reset();
 	arch_set_fs_base(0);
 }
@@ -107,6 +110,8 @@ struct thread *arch_switch(struct thread *prev, struct thread *next)
 		else
 			wrmsr(MSR_FS_BASE, next->arch.fs_base);
 	}
+	if (unlikely((uintptr_t)prev->arch.debug | (uintptr_t)next->arch.debug))
+		debug_load(next->arch.debug);
 	cpu_set_kstack(next->kstack);
 	return arch_switch_stacks(&prev->arch.sp, next->arch.sp, prev);
 }

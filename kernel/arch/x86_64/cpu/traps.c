@@ -3,6 +3,7 @@
  * Entered from entry.S on a kernel stack with interrupts off; the frame tells where from. */
 
 #include "arch/asm.h"
+#include "arch/debug.h"
 #include "arch/fpu.h"
 #include "arch/platform.h"
 #include "arch/thread.h"
@@ -53,7 +54,7 @@ static struct trap_signal trap_to_signal(struct regs *r)
 	case 0:
 		return (struct trap_signal){SIGFPE, FPE_INTDIV};
 	case 1:
-		return (struct trap_signal){SIGTRAP, TRAP_TRACE};
+		return (struct trap_signal){SIGTRAP, debug_exception(r)};
 	case 3:
 		return (struct trap_signal){SIGTRAP, SI_KERNEL};
 	case 4:
@@ -137,7 +138,7 @@ void trap_dispatch(struct regs *r)
 	} else if (r->vector == 7 && app && fpu_trap()) {
 		/* goes on with its vector registers loaded */
 	} else if (!app) {
-		if (!extable_fixup(r))
+		if (!(r->vector == 1 && debug_exception_in_kernel()) && !extable_fixup(r))
 			kernel_trap_panic(r, cr2);
 	} else {
 		struct trap_signal s = trap_to_signal(r);

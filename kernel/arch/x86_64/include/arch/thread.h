@@ -5,6 +5,7 @@
 #include "base/types.h"
 
 struct thread;
+struct debug_regs;
 
 /* Saved registers of the application (or of interrupted kernel code). The top of the kernel stack holds the
  * application's. */
@@ -22,6 +23,7 @@ struct arch_thread {
 	u32 fpu_cpu; /* CPU whose registers last held this thread's vector state; ~0: none */
 	u32 fpu_turns; /* on the CPU, in a row, in which it used vector registers (cpu/fpu.c) */
 	void *fpu;   /* XSAVE (or FXSAVE) area, 64-byte aligned; the state while it is not in the registers */
+	struct debug_regs *debug; /* the tracer's break points (arch/debug.h), mostly NULL */
 	u64 fault_addr, fault_error, fault_vector; /* last exception, for the signal frame */
 };
 
