@@ -359,9 +359,7 @@ ssize_t unix_stream_recv(struct socket *s, struct net_msg *m)
 		/* One call never mixes senders when it reports them. */
 		if (have_cred && !same_sender(b, &cred) && socket_flag(s, SOCKF_PASSCRED))
 			break;
-		files = b->nfiles;
-		if (files && done)
-			break;
+		files = b->nfiles; /* they end a message, and may come behind bytes that had none */
 		if (!have_cred || files) {
 			if (!have_cred) {
 				cred = b->cred;

@@ -173,7 +173,7 @@ int unix_bind(struct socket *s, const struct sockaddr *addr, int len)
 	int err;
 
 	if (len == NAME_OFF && addr->sa_family == AF_UNIX)
-		return u->name ? -EINVAL : unix_autobind(u);
+		return unix_autobind(u);
 	err = normalize(addr, &len, &a);
 	if (err)
 		return err;

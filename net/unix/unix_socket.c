@@ -133,6 +133,8 @@ static int unix_ioctl(struct socket *s, unsigned cmd, int *val)
 		spin_unlock(&u->lock);
 		return 0;
 	case SIOCATMARK:
+		if (s->type != SOCK_STREAM)
+			return -EOPNOTSUPP;
 		spin_lock(&u->lock);
 		*val = u->oob && u->rx.next == &u->oob->node;
 		spin_unlock(&u->lock);

@@ -331,3 +331,104 @@ TEST(datagram_peer_left)
 	close(s[0]);
 	close(s[1]);
 }
+
+static ssize_t pass(int s, const char *bytes, const int *fds, int n)
+{
+	union {
+		struct cmsghdr h;
+		char room[CMSG_SPACE(2 * sizeof(int))];
+	} c = {.h = {.cmsg_level = SOL_SOCKET,
+		     .cmsg_type = SCM_RIGHTS,
+		     .cmsg_len = CMSG_LEN(n * sizeof(int))}};
+	struct iovec io = {.iov_base = (void *)bytes, .iov_len = strlen(bytes)};
+	struct msghdr m = {.msg_iov = &io,
+			   .msg_iovlen = 1,
+			   .msg_control = &c,
+			   .msg_controllen = CMSG_SPACE(n * sizeof(int))};
+
+	memcpy(CMSG_DATA(&c.h), fds, n * sizeof(int));
+	return sendmsg(s, &m, 0);
+}
+
+// Receives up to 16 bytes; *FD is the first of the descriptors that came along, or -1.
+static ssize_t take(int s, char *bytes, int *fd)
+{
+	union {
+		struct cmsghdr h;
+		char room[CMSG_SPACE(2 * sizeof(int))];
+	} c;
+	struct iovec io = {.iov_base = bytes, .iov_len = 16};
+	struct msghdr m = {
+		.msg_iov = &io, .msg_iovlen = 1, .msg_control = &c, .msg_controllen = sizeof c.room};
+	ssize_t n = recvmsg(s, &m, MSG_DONTWAIT);
+	struct cmsghdr *h = n < 0 ? NULL : CMSG_FIRSTHDR(&m);
+
+	*fd = -1;
+	if (h)
+		memcpy(fd, CMSG_DATA(h), sizeof(int));
+	return n;
+}
+
+// A stream ends a message behind bytes that brought descriptors; what had none before them joins it.
+TEST(descriptors_end_a_message)
+{
+	int s[2], fd;
+	char b[16];
+
+	EXPECT_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, s), 0);
+	EXPECT_EQ(write(s[0], "ab", 2), 2);
+	EXPECT_EQ(pass(s[0], "cd", s, 1), 2);
+	EXPECT_EQ(pass(s[0], "ef", s, 1), 2);
+	EXPECT_EQ(write(s[0], "gh", 2), 2);
+	EXPECT_EQ(take(s[1], b, &fd), 4);
+	EXPECT(!memcmp(b, "abcd", 4) && fd >= 0);
+	close(fd);
+	EXPECT_EQ(take(s[1], b, &fd), 2);
+	EXPECT(!memcmp(b, "ef", 2) && fd >= 0);
+	close(fd);
+	EXPECT_EQ(take(s[1], b, &fd), 2);
+	EXPECT(!memcmp(b, "gh", 2) && fd == -1);
+	close(s[0]);
+	close(s[1]);
+}
+
+// Sockets that hold each other on their queues are found out, and what else waits there is closed.
+TEST(cycles_are_collected)
+{
+	int s[2], t[2], p[2];
+	char b;
+
+	EXPECT_EQ(socketpair(AF_UNIX, SOCK_DGRAM, 0, s), 0);
+	EXPECT_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, t), 0);
+	EXPECT_EQ(pipe(p), 0);
+	EXPECT_EQ(pass(s[0], "x", &p[1], 1), 1);
+	EXPECT_EQ(pass(s[0], "x", t, 2), 1);
+	EXPECT_EQ(pass(t[0], "x", s, 2), 1);
+	EXPECT_EQ(pass(t[1], "x", s, 2), 1);
+	close(p[1]);
+	for (int i = 0; i < 2; i++) {
+		close(s[i]);
+		close(t[i]);
+	}
+	close(socket(AF_UNIX, SOCK_DGRAM, 0)); // they are looked for when one goes
+	EXPECT_EQ(read(p[0], &b, 1), 0);       // its last writer was in the cycle
+	close(p[0]);
+}
+
+TEST(a_name_may_be_made_up_once)
+{
+	struct sockaddr_un a = {.sun_family = AF_UNIX}, first, again;
+	int s = socket(AF_UNIX, SOCK_DGRAM, 0), n;
+	socklen_t l1 = sizeof first, l2 = sizeof again;
+
+	EXPECT_EQ(bind(s, (void *)&a, sizeof a.sun_family), 0);
+	EXPECT_EQ(getsockname(s, (void *)&first, &l1), 0);
+	EXPECT_EQ(l1, sizeof a.sun_family + 6);
+	EXPECT_EQ(bind(s, (void *)&a, sizeof a.sun_family), 0); // it has one
+	EXPECT_EQ(getsockname(s, (void *)&again, &l2), 0);
+	EXPECT(l1 == l2 && !memcmp(&first, &again, l1));
+	a.sun_path[1] = 'x';
+	EXPECT_ERR(bind(s, (void *)&a, sizeof a.sun_family + 2), EINVAL);
+	EXPECT_ERR(ioctl(s, SIOCATMARK, &n), EOPNOTSUPP);
+	close(s);
+}
