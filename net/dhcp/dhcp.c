@@ -189,6 +189,11 @@ static void configure(struct dhcp_client *c)
 			a.broadcast = addr_v4(l->broadcast);
 		a.valid_until = a.preferred_until = c->expires;
 		if_addr_add(c->dev, &a);
+	} else {
+		struct if_addr *same = (struct if_addr *)old; /* only when it ends changes */
+
+		WRITE_ONCE(same->valid_until, c->expires);
+		WRITE_ONCE(same->preferred_until, c->expires);
 	}
 	r.src = a.addr;
 	r.dst = addr_v4(l->addr & ip4_mask(l->plen));

@@ -354,6 +354,7 @@ static void test_dhcp(void **st)
 	/* It renews at half of the lease, again and again. */
 	serve_for(s, 5000 * SEC, 1000);
 	assert_string_equal(dhcp_state(&a->dev), "bound");
+	assert_true(if_addr_first(&a->dev, true)->valid_until > clock_monotonic() + 400 * SEC);
 	/* The server is silent: renewing, rebinding, then the address is given up. */
 	sim_run(600 * SEC);
 	assert_string_equal(dhcp_state(&a->dev), "renewing");
