@@ -447,7 +447,7 @@ static ssize_t splice_files(struct file *in, s64 __app *uin, struct file *out, s
 		return -EBADF;
 	if ((from_pipe && uin) || (to_pipe && uout))
 		return -ESPIPE;
-	if (!from_pipe && !to_pipe)
+	if ((!from_pipe && !to_pipe) || (uin && !in->ops->seek) || (uout && !out->ops->seek))
 		return -EINVAL;
 	if (from_pipe && to_pipe && in->inode == out->inode)
 		return -EINVAL;

@@ -154,9 +154,9 @@ SYSCALL_DEFINE4(rt_tgsigqueueinfo, int, tgid, int, tid, int, sig, const siginfo_
 	siginfo_t info;
 	int err = own_info(&info, uinfo, sig, (u32)tid == current->tid);
 
+	if (err != -EFAULT && (tgid <= 0 || tid <= 0 || sig < 0 || sig > SIG_MAX))
+		return -EINVAL;
 	if (err)
 		return err;
-	if (tgid <= 0 || tid <= 0 || sig < 0 || sig > SIG_MAX)
-		return -EINVAL;
 	return kill_thread(tgid, tid, sig, &info);
 }

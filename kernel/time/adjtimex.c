@@ -73,9 +73,13 @@ SYSCALL_DEFINE1(adjtimex, struct __kernel_timex __app *, tx)
 
 SYSCALL_DEFINE2(clock_adjtime, int, id, struct __kernel_timex __app *, tx)
 {
+	struct __kernel_timex probe;
 	struct clock c;
-	int err = clock_get(id, &c);
+	int err;
 
+	if (copy_from_app(&probe, tx, sizeof probe)) /* before the clock is looked at */
+		return -EFAULT;
+	err = clock_get(id, &c);
 	if (err)
 		return err;
 	clock_put(&c);

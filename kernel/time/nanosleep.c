@@ -121,7 +121,7 @@ SYSCALL_DEFINE4(clock_nanosleep, int, id, int, flags, const struct __kernel_time
 	if (ret)
 		return ret;
 	ret = -EOPNOTSUPP;
-	if (!c.sleeps)
+	if (!c.sleeps || id == CLOCK_THREAD_CPUTIME_ID)
 		goto out;
 	ret = -EINVAL; /* one's own CPU time stands still while one sleeps */
 	if (own_thread_clock(&c))

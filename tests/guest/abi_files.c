@@ -50,6 +50,9 @@ TEST(what_cannot_be_spliced)
 	EXPECT_EQ(splice(pipe_[0], NULL, pair[0], NULL, 8, 0), 8);
 	EXPECT_ERR(splice(pair[0], NULL, pipe_[1], NULL, 8, SPLICE_F_NONBLOCK), EAGAIN);
 	EXPECT_EQ(splice(pair[1], NULL, pipe_[1], NULL, 8, SPLICE_F_NONBLOCK), 8);
+	EXPECT_ERR(splice(pipe_[0], NULL, pair[0], &(loff_t){0}, 8, 0), EINVAL); // no positions there
+	EXPECT_ERR(splice(pair[1], &(loff_t){0}, pipe_[1], NULL, 8, 0), EINVAL);
+	EXPECT_ERR(splice(pipe_[0], &(loff_t){0}, pair[0], NULL, 8, 0), ESPIPE);
 	for (int n = 0; n < 2; n++)
 		close(pipe_[n]), close(pair[n]);
 	close(event);

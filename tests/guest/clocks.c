@@ -28,6 +28,8 @@ TEST(clocks_exist)
 	}
 	EXPECT_ERR(clock_gettime(99, &t), EINVAL);
 	EXPECT_ERR(syscall(SYS_clock_nanosleep, 99, 0, &t, NULL), EINVAL);
+	EXPECT_ERR(syscall(SYS_clock_nanosleep, CLOCK_THREAD_CPUTIME_ID, 0, &t, NULL), EOPNOTSUPP);
+	EXPECT_ERR(syscall(SYS_clock_adjtime, 99, NULL), EFAULT);
 }
 
 TEST(clocks_agree)

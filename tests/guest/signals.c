@@ -435,6 +435,7 @@ static void *idle(void *arg)
 
 TEST(directed_at_a_thread)
 {
+	siginfo_t info = {.si_code = SI_USER};
 	pthread_t t;
 
 	set(SIGUSR2, note_thread, SA_RESTART);
@@ -442,6 +443,8 @@ TEST(directed_at_a_thread)
 	pthread_create(&t, NULL, idle, NULL);
 	while (!other_tid)
 		pause_ms(1);
+	EXPECT_ERR(syscall(SYS_rt_tgsigqueueinfo, getpid(), other_tid, SIGUSR2, &info), EPERM);
+	EXPECT_ERR(syscall(SYS_rt_tgsigqueueinfo, getpid(), 0, SIGUSR2, &info), EINVAL);
 	EXPECT_EQ(syscall(SYS_tgkill, getpid(), other_tid, SIGUSR2), 0);
 	pthread_join(t, NULL);
 	EXPECT_EQ(thread_got, other_tid);
