@@ -63,14 +63,15 @@ static inline pte_t small_entry(const struct vma *v, struct page *p, bool write)
 	return pte_app(page_to_phys(p), vma_accessible(v), write, v->flags & VMA_EXEC, false);
 }
 
-/* How many pages to bring in at ADDR: more each time the VMA is touched in sequence. */
+/* How many pages to bring in at ADDR: half as many again each time the VMA is touched in sequence, so that at
+ * most a third comes for nothing. */
 static u32 batch_size(struct vma *v, u64 addr)
 {
 	u32 n = 1;
 	u64 room;
 
 	if (vm_load(v->fault_next) == addr)
-		n = min((u32)vm_load(v->batch) * 2, fault_batch_max);
+		n = min((vm_load(v->batch) * 3u + 1) / 2, fault_batch_max);
 	n = max(n, 1u);
 	room = min(v->end, ALIGN_DOWN(addr, HUGE_SIZE) + HUGE_SIZE) - addr;
 	n = (u32)min((u64)n, PAGES(room));
