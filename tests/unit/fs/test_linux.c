@@ -802,10 +802,34 @@ static void op_chdir(void)
 
 static bool on_overlay;
 
+/* What Linux protects from others' files here is protected in ours. */
+static void protect_alike(void)
+{
+	static const struct {
+		const char *name;
+		u32 *value;
+	} settings[] = {{"hardlinks", &vfs_protected_hardlinks},
+			{"symlinks", &vfs_protected_symlinks},
+			{"fifos", &vfs_protected_fifos},
+			{"regular", &vfs_protected_regular}};
+
+	for (size_t i = 0; i < ARRAY_SIZE(settings); i++) {
+		char path[64], digit = '0';
+		long fd;
+
+		snprintf(path, sizeof path, "/proc/sys/fs/protected_%s", settings[i].name);
+		fd = LINUX(open, path, O_RDONLY);
+		if (fd >= 0 && LINUX(read, fd, &digit, 1) == 1)
+			*settings[i].value = (u32)(digit - '0');
+		close((int)fd);
+	}
+}
+
 static void enter(void)
 {
 	char dir[256];
 
+	protect_alike();
 	strcpy(sandbox, "/dev/shm/diff-XXXXXX");
 	assert_non_null(mkdtemp(sandbox));
 	assert_int_equal(chmod(sandbox, 0755), 0);

@@ -142,6 +142,7 @@ static void test_editing(void **state)
 	nout = 0;
 	assert_int_equal(nsignals, 0);
 	reads("\003x\n");
+	tty.termios.c_iflag |= IUTF8;
 	type("a\303\251\177b\n"); /* one character of two bytes is erased as a whole */
 	nout = 0;
 	reads("ab\n");
