@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// For checks that need a process of their own: CHILD { NEED(condition); NEED_ERR(call, errno); ... } END_CHILD runs its
-// body in a fork and ends the test with the first thing that was not met. Helpers for users and scratch folders.
+// For checks that need a process of their own: CHILD { NEED(condition); NEED_ERR(call, errno); ... }
+// END_CHILD runs its body in a fork and ends the test with the first thing that was not met. Helpers for
+// users and scratch folders.
 #pragma once
 
 #include "check.h"
@@ -17,7 +18,7 @@
 #define NOBODY 65534
 
 static char *child_why; // shared with children
-#define SCRATCH_AT 1000  // in it: the name of the folder that a child made
+#define SCRATCH_AT 1000 // in it: the name of the folder that a child made
 static char scratch[64];
 
 static inline pid_t child_begin(void)
@@ -29,58 +30,59 @@ static inline pid_t child_begin(void)
 	return fork();
 }
 
-#define CHILD                        \
-	do {                         \
-		int status_;         \
+#define CHILD                                 \
+	do {                                  \
+		int status_;                  \
 		pid_t child_ = child_begin(); \
 		if (!child_) {
-#define END_CHILD                                                              \
-			_exit(0);                                              \
-		}                                                              \
-		if (child_ < 0 || waitpid(child_, &status_, 0) != child_)      \
-			FAIL("line %d: no child (errno %d)", __LINE__, errno); \
-		child_clean();                                                 \
-		if (child_why[0])                                              \
-			FAIL("%s", child_why);                                 \
-		if (status_)                                                   \
-			FAIL("line %d: child status %#x", __LINE__, status_);  \
+#define END_CHILD                                                      \
+	_exit(0);                                                      \
+	}                                                              \
+	if (child_ < 0 || waitpid(child_, &status_, 0) != child_)      \
+		FAIL("line %d: no child (errno %d)", __LINE__, errno); \
+	child_clean();                                                 \
+	if (child_why[0])                                              \
+		FAIL("%s", child_why);                                 \
+	if (status_)                                                   \
+		FAIL("line %d: child status %#x", __LINE__, status_);  \
+	}                                                              \
+	while (0)
+
+#define NEED(cond)                                                                                         \
+	do {                                                                                               \
+		errno = 0;                                                                                 \
+		if (!(cond)) {                                                                             \
+			snprintf(child_why, 500, "child, line %d: %s (errno %d)", __LINE__, #cond, errno); \
+			_exit(1);                                                                          \
+		}                                                                                          \
 	} while (0)
 
-#define NEED(cond)                                                                                             \
-	do {                                                                                                   \
-		errno = 0;                                                                                     \
-		if (!(cond)) {                                                                                 \
-			snprintf(child_why, 500, "child, line %d: %s (errno %d)", __LINE__, #cond, errno);     \
-			_exit(1);                                                                              \
-		}                                                                                              \
+#define NEED_EQ(a, b)                                                                                    \
+	do {                                                                                             \
+		errno = 0;                                                                               \
+		long long a_ = (long long)(a), b_ = (long long)(b);                                      \
+		if (a_ != b_) {                                                                          \
+			snprintf(child_why, 500, "child, line %d: %s is %lld, not %s = %lld (errno %d)", \
+				 __LINE__, #a, a_, #b, b_, errno);                                       \
+			_exit(1);                                                                        \
+		}                                                                                        \
 	} while (0)
 
-#define NEED_EQ(a, b)                                                                                          \
-	do {                                                                                                   \
-		errno = 0;                                                                                     \
-		long long a_ = (long long)(a), b_ = (long long)(b);                                            \
-		if (a_ != b_) {                                                                                \
-			snprintf(child_why, 500, "child, line %d: %s is %lld, not %s = %lld (errno %d)", __LINE__, #a, \
-				 a_, #b, b_, errno);                                                           \
-			_exit(1);                                                                              \
-		}                                                                                              \
+#define NEED_ERR(call, e)                                                                           \
+	do {                                                                                        \
+		errno = 0;                                                                          \
+		long long r_ = (long long)(call);                                                   \
+		if (r_ != -1 || errno != (e)) {                                                     \
+			snprintf(child_why, 500, "child, line %d: %s gives %lld, errno %d, not %s", \
+				 __LINE__, #call, r_, errno, #e);                                   \
+			_exit(1);                                                                   \
+		}                                                                                   \
 	} while (0)
 
-#define NEED_ERR(call, e)                                                                                      \
-	do {                                                                                                   \
-		errno = 0;                                                                                     \
-		long long r_ = (long long)(call);                                                              \
-		if (r_ != -1 || errno != (e)) {                                                                \
-			snprintf(child_why, 500, "child, line %d: %s gives %lld, errno %d, not %s", __LINE__, #call, \
-				 r_, errno, #e);                                                               \
-			_exit(1);                                                                              \
-		}                                                                                              \
-	} while (0)
-
-#define NEEDS_ROOT                           \
-	do {                                 \
-		if (geteuid())               \
-			SKIP("needs root");  \
+#define NEEDS_ROOT                          \
+	do {                                \
+		if (geteuid())              \
+			SKIP("needs root"); \
 	} while (0)
 
 // By system call: the C library would have every thread change, and musl has other ideas about saved ids.

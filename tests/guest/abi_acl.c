@@ -17,17 +17,35 @@ struct acl {
 	struct posix_acl_xattr_entry e[8];
 };
 
-#define ACL(...)                                                                                            \
-	(&(struct acl){{POSIX_ACL_XATTR_VERSION}, {__VA_ARGS__}}),                                          \
-		sizeof(struct posix_acl_xattr_header) +                                                     \
+#define ACL(...)                                                   \
+	(&(struct acl){{POSIX_ACL_XATTR_VERSION}, {__VA_ARGS__}}), \
+		sizeof(struct posix_acl_xattr_header) +            \
 			sizeof((struct posix_acl_xattr_entry[]){__VA_ARGS__})
-#define NO (uint32_t)-1
-#define U_(p)	  {ACL_USER_OBJ, p, NO}
-#define UN_(n, p) {ACL_USER, p, n}
-#define G_(p)	  {ACL_GROUP_OBJ, p, NO}
-#define GN_(n, p) {ACL_GROUP, p, n}
-#define M_(p)	  {ACL_MASK, p, NO}
-#define O_(p)	  {ACL_OTHER, p, NO}
+#define NO (uint32_t) - 1
+#define U_(p)                       \
+	{                           \
+		ACL_USER_OBJ, p, NO \
+	}
+#define UN_(n, p)              \
+	{                      \
+		ACL_USER, p, n \
+	}
+#define G_(p)                        \
+	{                            \
+		ACL_GROUP_OBJ, p, NO \
+	}
+#define GN_(n, p)               \
+	{                       \
+		ACL_GROUP, p, n \
+	}
+#define M_(p)                   \
+	{                       \
+		ACL_MASK, p, NO \
+	}
+#define O_(p)                    \
+	{                        \
+		ACL_OTHER, p, NO \
+	}
 
 static int acl_set(const char *path, const char *name, const struct acl *a, size_t size)
 {
@@ -47,7 +65,10 @@ static const char *acl_text(const char *path, const char *name)
 	*at = 0;
 	for (unsigned i = 0; i < ((size_t)n - sizeof a.h) / sizeof a.e[0]; i++) {
 		bool named = a.e[i].e_tag == ACL_USER || a.e[i].e_tag == ACL_GROUP;
-		char letter = a.e[i].e_tag <= ACL_USER ? 'u' : a.e[i].e_tag <= ACL_GROUP ? 'g' : a.e[i].e_tag == ACL_MASK ? 'm' : 'o';
+		char letter = a.e[i].e_tag <= ACL_USER	  ? 'u'
+			      : a.e[i].e_tag <= ACL_GROUP ? 'g'
+			      : a.e[i].e_tag == ACL_MASK  ? 'm'
+							  : 'o';
 
 		if (named)
 			at += sprintf(at, "%s%c%u:%u", i ? " " : "", letter, a.e[i].e_id, a.e[i].e_perm);
@@ -74,18 +95,20 @@ static int may(const char *path, uid_t uid, gid_t gid)
 		if (syscall(SYS_setgroups, 0, NULL) || syscall(SYS_setresgid, gid, gid, gid) ||
 		    syscall(SYS_setresuid, uid, uid, uid))
 			_exit(99);
-		_exit((access(path, R_OK) ? 0 : 4) | (access(path, W_OK) ? 0 : 2) | (access(path, X_OK) ? 0 : 1));
+		_exit((access(path, R_OK) ? 0 : 4) | (access(path, W_OK) ? 0 : 2) |
+		      (access(path, X_OK) ? 0 : 1));
 	}
 	return waitpid(p, &status, 0) == p ? WEXITSTATUS(status) : -1;
 }
 
-#define NEED_TEXT(path, name, want)                                                                              \
-	do {                                                                                                   \
-		const char *t_ = acl_text(path, name);                                                         \
-		if (strcmp(t_, want)) {                                                                        \
-			snprintf(child_why, 500, "child, line %d: %s %s is \"%s\", not \"%s\"", __LINE__, path, name, t_, want); \
-			_exit(1);                                                                              \
-		}                                                                                              \
+#define NEED_TEXT(path, name, want)                                                                       \
+	do {                                                                                              \
+		const char *t_ = acl_text(path, name);                                                    \
+		if (strcmp(t_, want)) {                                                                   \
+			snprintf(child_why, 500, "child, line %d: %s %s is \"%s\", not \"%s\"", __LINE__, \
+				 path, name, t_, want);                                                   \
+			_exit(1);                                                                         \
+		}                                                                                         \
 	} while (0)
 
 static bool supported(void)
@@ -117,7 +140,7 @@ TEST(access_list)
 		NEED_EQ(may("f", 5, GROUP), 4);
 		NEED_EQ(may("f", 5, 5), 6);
 		NEED(!chmod("f", 0604));
-		NEED_EQ(may("f", USER, 1), 4); // no group bit: no list
+		NEED_EQ(may("f", USER, 1), 4);			       // no group bit: no list
 		NEED(!acl_set("f", ACCESS, ACL(U_(7), G_(5), O_(1)))); // nothing that the mode does not say
 		NEED_TEXT("f", ACCESS, "none");
 		NEED_EQ(mode_of("f"), 0751);
@@ -172,7 +195,7 @@ TEST(list_errors)
 		if (!supported())
 			_exit(0);
 		NEED(!touch("f", 0644) && !mkdir("d", 0755));
-		NEED_ERR(acl_set("f", ACCESS, ACL(U_(6), G_(4))), EINVAL); // nobody else
+		NEED_ERR(acl_set("f", ACCESS, ACL(U_(6), G_(4))), EINVAL);		     // nobody else
 		NEED_ERR(acl_set("f", ACCESS, ACL(U_(6), UN_(5, 6), G_(4), O_(0))), EINVAL); // no mask
 		NEED_ERR(acl_set("f", ACCESS, ACL(G_(4), U_(6), O_(0))), EINVAL);
 		NEED_ERR(acl_set("f", ACCESS, ACL(U_(6), G_(4), O_(0), O_(0))), EINVAL);
@@ -232,14 +255,16 @@ TEST(handles)
 		NEED_ERR(handle_get(AT_FDCWD, "none", &h, &mount, 0), ENOENT);
 		NEED_ERR(handle_get(AT_FDCWD, "", &h, &mount, 0), ENOENT);
 		NEED_ERR(name_to_handle_at(AT_FDCWD, "f", (void *)8, &mount, 0), EFAULT);
-		NEED(!handle_get(AT_FDCWD, "f", &h, &mount, 0) && !handle_get(AT_FDCWD, "d", &h2, &mount2, 0));
+		NEED(!handle_get(AT_FDCWD, "f", &h, &mount, 0) &&
+		     !handle_get(AT_FDCWD, "d", &h2, &mount2, 0));
 		NEED(mount == mount2);
 		int at = open(".", O_RDONLY | O_DIRECTORY), fd = open_by_handle_at(at, &h.h, O_RDWR);
 		NEED(at >= 0 && fd >= 0 && !fstat(fd, &a) && !stat("f", &b) && a.st_ino == b.st_ino);
 		NEED(write(fd, "x", 1) == 1 && !stat("f", &b) && b.st_size == 1);
 		close(fd);
 		NEED(!rename("f", "d/moved"));
-		NEED((fd = open_by_handle_at(at, &h.h, O_RDONLY)) >= 0 && !fstat(fd, &a) && a.st_ino == b.st_ino);
+		NEED((fd = open_by_handle_at(at, &h.h, O_RDONLY)) >= 0 && !fstat(fd, &a) &&
+		     a.st_ino == b.st_ino);
 		NEED(!unlink("d/moved") && !close(fd));
 		NEED_ERR(open_by_handle_at(at, &h.h, O_RDONLY), ESTALE);
 		NEED((fd = open_by_handle_at(at, &h2.h, O_RDONLY | O_DIRECTORY)) >= 0);

@@ -37,8 +37,12 @@ static long events(aio_context_t c, long least, long most, struct io_event *e, l
 
 static struct iocb request(int op, int fd, void *buf, size_t n, long long at)
 {
-	return (struct iocb){.aio_lio_opcode = op, .aio_fildes = fd, .aio_buf = (uint64_t)buf, .aio_nbytes = n,
-			     .aio_offset = at, .aio_data = (uint64_t)buf ^ 1};
+	return (struct iocb){.aio_lio_opcode = op,
+			     .aio_fildes = fd,
+			     .aio_buf = (uint64_t)buf,
+			     .aio_nbytes = n,
+			     .aio_offset = at,
+			     .aio_data = (uint64_t)buf ^ 1};
 }
 
 TEST(contexts)
@@ -84,8 +88,10 @@ TEST(transfers)
 	EXPECT_EQ(setup(8, &c), 0);
 	for (unsigned i = 0; i < sizeof out; i++)
 		out[i] = (char)(i * 7);
-	struct iocb w = request(IOCB_CMD_PWRITE, fd, out, sizeof out, 5), s = {.aio_lio_opcode = IOCB_CMD_FSYNC, .aio_fildes = fd},
-		    r = request(IOCB_CMD_PREADV, fd, vec, 2, 5), t = request(IOCB_CMD_PREAD, fd, tail, 8, 3000),
+	struct iocb w = request(IOCB_CMD_PWRITE, fd, out, sizeof out, 5),
+		    s = {.aio_lio_opcode = IOCB_CMD_FSYNC, .aio_fildes = fd},
+		    r = request(IOCB_CMD_PREADV, fd, vec, 2, 5),
+		    t = request(IOCB_CMD_PREAD, fd, tail, 8, 3000),
 		    f = {.aio_lio_opcode = IOCB_CMD_FDSYNC, .aio_fildes = fd};
 	EXPECT_EQ(submit(c, 2, (struct iocb *[]){&w, &s}), 2);
 	EXPECT_EQ(events(c, 2, 8, e, 1000), 2);
@@ -118,7 +124,8 @@ TEST(refused_requests)
 	int p[2];
 
 	EXPECT_EQ(scratch_enter(), 0);
-	int fd = open("refused", O_RDWR | O_CREAT, 0600), ro = open("refused", O_RDONLY), wo = open("refused", O_WRONLY);
+	int fd = open("refused", O_RDWR | O_CREAT, 0600), ro = open("refused", O_RDONLY),
+	    wo = open("refused", O_WRONLY);
 	EXPECT(fd >= 0 && ro >= 0 && wo >= 0);
 	EXPECT_EQ(pipe(p), 0);
 	EXPECT_EQ(setup(4, &c), 0);
@@ -226,8 +233,12 @@ TEST(polls)
 
 	EXPECT_EQ(pipe(p), 0);
 	EXPECT_EQ(setup(4, &c), 0);
-	struct iocb r = {.aio_lio_opcode = IOCB_CMD_POLL, .aio_fildes = p[0], .aio_buf = POLLIN, .aio_data = 11,
-			 .aio_flags = IOCB_FLAG_RESFD, .aio_resfd = pfd.fd};
+	struct iocb r = {.aio_lio_opcode = IOCB_CMD_POLL,
+			 .aio_fildes = p[0],
+			 .aio_buf = POLLIN,
+			 .aio_data = 11,
+			 .aio_flags = IOCB_FLAG_RESFD,
+			 .aio_resfd = pfd.fd};
 	EXPECT_EQ(submit_one(c, &r), 1);
 	EXPECT_EQ(events(c, 1, 1, &e, 20), 0);
 	EXPECT_EQ(write(p[1], "x", 1), 1);
@@ -259,12 +270,14 @@ TEST(polls)
 	EXPECT_EQ(submit_one(c, &r), 1); // destroyed with a poll under way
 	EXPECT_EQ(destroy(c), 0);
 	EXPECT_EQ(write(p[1], "x", 1), 1);
-	CHILD {
-		c = 0;
-		NEED_EQ(setup(1, &c), 0);
-		read(p[0], &b, 1);
-		NEED_EQ(submit_one(c, &r), 1); // and a process that ends with one
-	} END_CHILD;
+	CHILD
+		{
+			c = 0;
+			NEED_EQ(setup(1, &c), 0);
+			read(p[0], &b, 1);
+			NEED_EQ(submit_one(c, &r), 1); // and a process that ends with one
+		}
+	END_CHILD;
 	close(p[0]), close(p[1]), close(pfd.fd);
 }
 
@@ -313,9 +326,11 @@ TEST(children_have_none)
 	struct io_event e;
 
 	EXPECT_EQ(setup(1, &c), 0);
-	CHILD {
-		NEED_ERR(events(c, 0, 1, &e, 0), EINVAL);
-		NEED_ERR(destroy(c), EINVAL);
-	} END_CHILD;
+	CHILD
+		{
+			NEED_ERR(events(c, 0, 1, &e, 0), EINVAL);
+			NEED_ERR(destroy(c), EINVAL);
+		}
+	END_CHILD;
 	EXPECT_EQ(destroy(c), 0);
 }

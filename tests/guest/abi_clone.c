@@ -10,8 +10,8 @@
 
 #define THREAD (CLONE_VM | CLONE_SIGHAND | CLONE_THREAD)
 
-// A raw thread: it runs FN and ends; wait_thread() waits for the kernel to say so. It must not use the C library's
-// thread-local state beyond errno, which it shares with its maker.
+// A raw thread: it runs FN and ends; wait_thread() waits for the kernel to say so. It must not use the C
+// library's thread-local state beyond errno, which it shares with its maker.
 static struct {
 	char stack[65536] __attribute__((aligned(64)));
 	int (*fn)(void);
@@ -32,7 +32,8 @@ static int raw_thread(int flags, int (*fn)(void))
 	raw.fn = fn;
 	raw.result = -1000;
 	raw.tid = 1;
-	if (clone(raw_main, raw.stack + sizeof raw.stack, flags | CLONE_CHILD_CLEARTID, NULL, NULL, NULL, &raw.tid) < 0)
+	if (clone(raw_main, raw.stack + sizeof raw.stack, flags | CLONE_CHILD_CLEARTID, NULL, NULL, NULL,
+		  &raw.tid) < 0)
 		return -errno;
 	for (int tid; (tid = __atomic_load_n(&raw.tid, __ATOMIC_SEQ_CST));)
 		if (syscall(SYS_futex, &raw.tid, FUTEX_WAIT, tid, &limit, NULL, 0) && errno == ETIMEDOUT)
@@ -210,7 +211,8 @@ TEST(flag_combinations)
 		NEED_ERR(syscall(SYS_clone, CLONE_SIGHAND | SIGCHLD, 0, 0, 0, 0), EINVAL);
 		NEED_ERR(syscall(SYS_clone, CLONE_FS | CLONE_NEWNS | SIGCHLD, 0, 0, 0, 0), EINVAL);
 		NEED_ERR(syscall(SYS_clone, CLONE_FS | CLONE_NEWUSER | SIGCHLD, 0, 0, 0, 0), EINVAL);
-		NEED_ERR(syscall(SYS_clone, CLONE_PIDFD | CLONE_PARENT_SETTID | SIGCHLD, 0, &pidfd, 0, 0), EINVAL);
+		NEED_ERR(syscall(SYS_clone, CLONE_PIDFD | CLONE_PARENT_SETTID | SIGCHLD, 0, &pidfd, 0, 0),
+			 EINVAL);
 		NEED_ERR(clone3(&a, 63), EINVAL);
 		NEED_ERR(clone3(&a, 8192), E2BIG);
 		a.exit_signal = 65;
@@ -268,7 +270,8 @@ TEST(pidfd_of_clone)
 			_exit(7);
 		NEED(p > 0 && pidfd >= 0 && fcntl(pidfd, F_GETFD) == FD_CLOEXEC);
 		siginfo_t si;
-		NEED(!waitid(3 /* P_PIDFD */, (id_t)pidfd, &si, WEXITED) && si.si_status == 7 && si.si_pid == p);
+		NEED(!waitid(3 /* P_PIDFD */, (id_t)pidfd, &si, WEXITED) && si.si_status == 7 &&
+		     si.si_pid == p);
 		NEED_ERR(waitpid(p, &status, 0), ECHILD);
 	END_CHILD;
 }

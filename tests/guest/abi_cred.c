@@ -31,15 +31,17 @@ static int caps_get(struct caps *c)
 static int caps_set(uint64_t e, uint64_t p, uint64_t i)
 {
 	struct __user_cap_header_struct h = {_LINUX_CAPABILITY_VERSION_3, 0};
-	struct __user_cap_data_struct d[2] = {{(uint32_t)e, (uint32_t)p, (uint32_t)i},
-					      {(uint32_t)(e >> 32), (uint32_t)(p >> 32), (uint32_t)(i >> 32)}};
+	struct __user_cap_data_struct d[2] = {
+		{(uint32_t)e, (uint32_t)p, (uint32_t)i},
+		{(uint32_t)(e >> 32), (uint32_t)(p >> 32), (uint32_t)(i >> 32)}};
 
 	return (int)syscall(SYS_capset, &h, d);
 }
 
 #define CAP(n) (1ull << (n))
 
-// What a program sees of itself, for the tests that execute this one: "uid euid suid gid egid sgid secure dumpable e p"
+// What a program sees of itself, for the tests that execute this one: "uid euid suid gid egid sgid secure
+// dumpable e p"
 BEFORE_TESTS(int argc, char **argv)
 {
 	uid_t r, e, s, rg, eg, sg;
@@ -106,14 +108,15 @@ static int drop_bounding(void)
 	return prctl(PR_CAPBSET_DROP, CAP_SYS_BOOT, 0, 0, 0);
 }
 
-#define NEED_RUN(path, uid, before, want)                                                                      \
-	do {                                                                                                   \
-		char got_[200] = "";                                                                           \
-		int r_ = run_as(path, uid, before, want, got_);                                                \
-		if (r_) {                                                                                      \
-			snprintf(child_why, 500, "line %d: %s is %d: %s, not %s", __LINE__, path, r_, got_, want); \
-			_exit(1);                                                                              \
-		}                                                                                              \
+#define NEED_RUN(path, uid, before, want)                                                                   \
+	do {                                                                                                \
+		char got_[200] = "";                                                                        \
+		int r_ = run_as(path, uid, before, want, got_);                                             \
+		if (r_) {                                                                                   \
+			snprintf(child_why, 500, "line %d: %s is %d: %s, not %s", __LINE__, path, r_, got_, \
+				 want);                                                                     \
+			_exit(1);                                                                           \
+		}                                                                                           \
 	} while (0)
 
 TEST(exec_set_id)
@@ -134,7 +137,8 @@ TEST(exec_set_id)
 		NEED_RUN("./sgid-nox", 0, NULL, "0 0 0 0 0 0 0 1 ");
 		NEED_RUN("./other", 0, NULL, "0 77 77 0 78 78 1 0 0 ");
 		NEED_RUN("./suid", NOBODY, no_new_privs, "65534 65534 65534 65534 65534 65534 0 1 0 0");
-		snprintf(want, sizeof want, "0 0 0 0 0 0 0 1 %llx ", (unsigned long long)full & ~CAP(CAP_SYS_BOOT));
+		snprintf(want, sizeof want, "0 0 0 0 0 0 0 1 %llx ",
+			 (unsigned long long)full & ~CAP(CAP_SYS_BOOT));
 		NEED_RUN("./plain", 0, drop_bounding, want);
 	END_CHILD;
 }
@@ -155,8 +159,10 @@ TEST(exec_mount_flags)
 		NEED(!access("prog", X_OK));
 		int fd = open("m/prog", O_RDONLY);
 		NEED(fd >= 0);
-		NEED_ERR(syscall(SYS_execveat, fd, "", (char *[]){"prog", NULL}, NULL, AT_EMPTY_PATH), EACCES);
-		NEED(mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0) == MAP_FAILED && errno == EPERM);
+		NEED_ERR(syscall(SYS_execveat, fd, "", (char *[]){"prog", NULL}, NULL, AT_EMPTY_PATH),
+			 EACCES);
+		NEED(mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0) == MAP_FAILED &&
+		     errno == EPERM);
 		void *p = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, fd, 0);
 		NEED(p != MAP_FAILED);
 		NEED_ERR(mprotect(p, 4096, PROT_READ | PROT_EXEC), EACCES);
@@ -217,8 +223,9 @@ TEST(uids_and_capabilities)
 		NEED(!syscall(SYS_setuid, 1000) && !caps_get(&c) && c.e == full);
 	END_CHILD;
 	CHILD // the file system id takes the capabilities of files
-		uint64_t fs = CAP(CAP_CHOWN) | CAP(CAP_DAC_OVERRIDE) | CAP(CAP_DAC_READ_SEARCH) | CAP(CAP_FOWNER) |
-			      CAP(CAP_FSETID) | CAP(CAP_LINUX_IMMUTABLE) | CAP(CAP_MKNOD) | CAP(CAP_MAC_OVERRIDE);
+		uint64_t fs = CAP(CAP_CHOWN) | CAP(CAP_DAC_OVERRIDE) | CAP(CAP_DAC_READ_SEARCH) |
+			      CAP(CAP_FOWNER) | CAP(CAP_FSETID) | CAP(CAP_LINUX_IMMUTABLE) | CAP(CAP_MKNOD) |
+			      CAP(CAP_MAC_OVERRIDE);
 		NEED(syscall(SYS_setfsuid, 1000) == 0 && syscall(SYS_setfsuid, -1) == 1000);
 		NEED(!caps_get(&c) && c.e == (full & ~fs) && c.p == full);
 		NEED(syscall(SYS_setfsuid, 0) == 1000 && !caps_get(&c) && c.e == full);
@@ -297,7 +304,8 @@ TEST(ambient_capabilities)
 		NEED_ERR(prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_KILL, 0, 0), EPERM);
 		NEED(!prctl(PR_SET_SECUREBITS, 0));
 		NEED(!prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_KILL, 0, 0));
-		NEED(!prctl(PR_SET_KEEPCAPS, 1) && !syscall(SYS_setuid, 1000)); // kept, but not the ambient ones
+		NEED(!prctl(PR_SET_KEEPCAPS, 1) &&
+		     !syscall(SYS_setuid, 1000)); // kept, but not the ambient ones
 		NEED(prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, CAP_KILL, 0, 0) == 0);
 		NEED(!prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_KILL, 0, 0));
 		NEED(!scratch_enter() || errno);
@@ -319,7 +327,8 @@ TEST(securebits)
 		NEED_ERR(prctl(PR_SET_SECUREBITS, SECBIT_NOROOT), EPERM);
 		NEED(!prctl(PR_SET_SECUREBITS, SECBIT_KEEP_CAPS | SECBIT_KEEP_CAPS_LOCKED));
 		NEED(!caps_set(0, full, 0));
-		NEED_ERR(prctl(PR_SET_SECUREBITS, SECBIT_KEEP_CAPS | SECBIT_KEEP_CAPS_LOCKED | SECBIT_NOROOT), EPERM);
+		NEED_ERR(prctl(PR_SET_SECUREBITS, SECBIT_KEEP_CAPS | SECBIT_KEEP_CAPS_LOCKED | SECBIT_NOROOT),
+			 EPERM);
 	END_CHILD;
 }
 
@@ -429,7 +438,8 @@ TEST(prctl_surface)
 		NEED(!prctl(PR_SET_NAME, "a name that is far too long") && !prctl(PR_GET_NAME, name));
 		NEED(!strcmp(name, "a name that is "));
 		NEED_ERR(prctl(PR_SET_NAME, 8), EFAULT);
-		NEED(prctl(PR_GET_TIMING) == PR_TIMING_STATISTICAL && !prctl(PR_SET_TIMING, PR_TIMING_STATISTICAL));
+		NEED(prctl(PR_GET_TIMING) == PR_TIMING_STATISTICAL &&
+		     !prctl(PR_SET_TIMING, PR_TIMING_STATISTICAL));
 		NEED_ERR(prctl(PR_SET_TIMING, PR_TIMING_TIMESTAMP), EINVAL);
 		NEED(!prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0));
 		NEED_ERR(prctl(PR_GET_NO_NEW_PRIVS, 1, 0, 0, 0), EINVAL);
@@ -478,7 +488,9 @@ TEST(root_without_capabilities)
 		NEED(!caps_set(0, 0, 0) && !geteuid());
 		NEED_ERR(mlock(scratch, 1), EPERM);
 		NEED_ERR(mlockall(MCL_FUTURE), EPERM);
-		NEED_ERR(syscall(SYS_mmap, 0, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_LOCKED, -1, 0), EPERM);
+		NEED_ERR(syscall(SYS_mmap, 0, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_LOCKED, -1,
+				 0),
+			 EPERM);
 		NEED_ERR(socket(AF_INET, SOCK_RAW, IPPROTO_ICMP), EPERM);
 	END_CHILD;
 }

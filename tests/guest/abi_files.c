@@ -15,7 +15,8 @@ TEST(positions_at_the_end_of_all_files)
 	char c;
 
 	EXPECT_EQ(scratch_enter(), 0);
-	int fd = open("f", O_RDWR | O_CREAT | O_TRUNC, 0600), to = open("g", O_RDWR | O_CREAT | O_TRUNC, 0600);
+	int fd = open("f", O_RDWR | O_CREAT | O_TRUNC, 0600),
+	    to = open("g", O_RDWR | O_CREAT | O_TRUNC, 0600);
 
 	EXPECT(fd >= 0 && to >= 0);
 	EXPECT_EQ(write(fd, "0123456789", 10), 10);
@@ -39,7 +40,8 @@ TEST(positions_at_the_end_of_all_files)
 
 TEST(what_cannot_be_spliced)
 {
-	int pipe_[2], pair[2], event = eventfd(1, 0), watch = inotify_init(), zero = open("/dev/zero", O_RDONLY);
+	int pipe_[2], pair[2], event = eventfd(1, 0), watch = inotify_init(),
+			       zero = open("/dev/zero", O_RDONLY);
 
 	EXPECT_EQ(pipe(pipe_), 0);
 	EXPECT_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
@@ -92,7 +94,8 @@ TEST(leases_and_who_may_have_them)
 {
 	EXPECT_EQ(scratch_enter(), 0);
 	EXPECT_EQ(touch("leased", 0644), 0);
-	int fd = open("leased", O_RDONLY), dir = open(".", O_RDONLY | O_DIRECTORY), path = open("leased", O_PATH), p[2];
+	int fd = open("leased", O_RDONLY), dir = open(".", O_RDONLY | O_DIRECTORY),
+	    path = open("leased", O_PATH), p[2];
 
 	EXPECT_EQ(pipe(p), 0);
 	EXPECT_EQ(fcntl(fd, F_GETLEASE), F_UNLCK);
@@ -120,13 +123,15 @@ TEST(leases_and_who_may_have_them)
 	EXPECT_EQ(fcntl(fd, F_SETLEASE, F_WRLCK), 0);
 	close(fd);
 	if (!geteuid()) {
-		CHILD {
-			int own;
+		CHILD
+			{
+				int own;
 
-			NEED((own = open("leased", O_RDONLY)) >= 0);
-			NEED_EQ(become(NOBODY), 0);
-			NEED_ERR(fcntl(own, F_SETLEASE, F_RDLCK), EACCES);
-		} END_CHILD;
+				NEED((own = open("leased", O_RDONLY)) >= 0);
+				NEED_EQ(become(NOBODY), 0);
+				NEED_ERR(fcntl(own, F_SETLEASE, F_RDLCK), EACCES);
+			}
+		END_CHILD;
 	}
 	close(dir), close(path), close(p[0]), close(p[1]);
 }
@@ -136,9 +141,9 @@ TEST(leases_are_broken)
 	static const struct {
 		int held, flags, wants, left;
 	} cases[] = {
-		{F_RDLCK, O_WRONLY, F_UNLCK, F_UNLCK},	   {F_RDLCK, O_RDWR, F_UNLCK, F_UNLCK},
-		{F_WRLCK, O_RDONLY, F_RDLCK, F_RDLCK},	   {F_WRLCK, O_RDONLY, F_RDLCK, F_UNLCK},
-		{F_WRLCK, O_WRONLY, F_UNLCK, F_UNLCK},	   {F_RDLCK, O_RDONLY, -1, F_RDLCK},
+		{F_RDLCK, O_WRONLY, F_UNLCK, F_UNLCK}, {F_RDLCK, O_RDWR, F_UNLCK, F_UNLCK},
+		{F_WRLCK, O_RDONLY, F_RDLCK, F_RDLCK}, {F_WRLCK, O_RDONLY, F_RDLCK, F_UNLCK},
+		{F_WRLCK, O_WRONLY, F_UNLCK, F_UNLCK}, {F_RDLCK, O_RDONLY, -1, F_RDLCK},
 	};
 	struct sigaction a = {.sa_sigaction = on_lease, .sa_flags = SA_SIGINFO};
 	sigset_t set, old;
@@ -156,7 +161,8 @@ TEST(leases_are_broken)
 		EXPECT_EQ(fcntl(fd, F_SETLEASE, cases[i].held), 0);
 		EXPECT_EQ(fcntl(fd, F_SETSIG, SIGUSR1), 0);
 		if (cases[i].wants >= 0)
-			EXPECT_EQ(status_of(opener(cases[i].flags | O_NONBLOCK)), EWOULDBLOCK); // and starts the break
+			EXPECT_EQ(status_of(opener(cases[i].flags | O_NONBLOCK)),
+				  EWOULDBLOCK); // and starts the break
 		pid_t pid = opener(cases[i].flags);
 		while (cases[i].wants >= 0 && !told)
 			sigsuspend(&old);

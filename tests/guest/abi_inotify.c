@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// inotify: which events an operation gives, to whom, in which order, and what the flags do. P is the watched folder, C
-// what is watched in it, other letters further watches.
+// inotify: which events an operation gives, to whom, in which order, and what the flags do. P is the watched
+// folder, C what is watched in it, other letters further watches.
 #include "abi.h"
 #include <dirent.h>
 #include <sys/inotify.h>
@@ -12,22 +12,14 @@ static char seen[4096];
 static const struct {
 	uint32_t bit;
 	const char *name;
-} bits[] = {{IN_ACCESS, "ACCESS"},
-	    {IN_MODIFY, "MODIFY"},
-	    {IN_ATTRIB, "ATTRIB"},
-	    {IN_CLOSE_WRITE, "CLOSE_WRITE"},
-	    {IN_CLOSE_NOWRITE, "CLOSE"},
-	    {IN_OPEN, "OPEN"},
-	    {IN_MOVED_FROM, "FROM"},
-	    {IN_MOVED_TO, "TO"},
-	    {IN_CREATE, "CREATE"},
-	    {IN_DELETE, "DELETE"},
-	    {IN_DELETE_SELF, "DELETE_SELF"},
-	    {IN_MOVE_SELF, "MOVE_SELF"},
-	    {IN_UNMOUNT, "UNMOUNT"},
-	    {IN_Q_OVERFLOW, "OVERFLOW"},
-	    {IN_IGNORED, "IGNORED"},
-	    {IN_ISDIR, "/"}};
+} bits[] = {{IN_ACCESS, "ACCESS"},	     {IN_MODIFY, "MODIFY"},
+	    {IN_ATTRIB, "ATTRIB"},	     {IN_CLOSE_WRITE, "CLOSE_WRITE"},
+	    {IN_CLOSE_NOWRITE, "CLOSE"},     {IN_OPEN, "OPEN"},
+	    {IN_MOVED_FROM, "FROM"},	     {IN_MOVED_TO, "TO"},
+	    {IN_CREATE, "CREATE"},	     {IN_DELETE, "DELETE"},
+	    {IN_DELETE_SELF, "DELETE_SELF"}, {IN_MOVE_SELF, "MOVE_SELF"},
+	    {IN_UNMOUNT, "UNMOUNT"},	     {IN_Q_OVERFLOW, "OVERFLOW"},
+	    {IN_IGNORED, "IGNORED"},	     {IN_ISDIR, "/"}};
 
 // All that is queued, as "P:CREATE/ name, C:OPEN": the watch by its letter in NAMES.
 static const char *events(const int *wds, const char *names)
@@ -46,7 +38,8 @@ static const char *events(const int *wds, const char *names)
 					who = names[i];
 			if (e->wd == -1)
 				who = '-';
-			snprintf(seen + strlen(seen), sizeof seen - strlen(seen), "%s%c:", *seen ? ", " : "", who);
+			snprintf(seen + strlen(seen), sizeof seen - strlen(seen), "%s%c:", *seen ? ", " : "",
+				 who);
 			for (unsigned i = 0, any = 0; i < sizeof bits / sizeof *bits; i++)
 				if (e->mask & bits[i].bit)
 					snprintf(seen + strlen(seen), sizeof seen - strlen(seen), "%s%s",
@@ -59,21 +52,22 @@ static const char *events(const int *wds, const char *names)
 	return seen;
 }
 
-#define NEED_EVENTS(want)                                                                                   \
-	do {                                                                                                \
-		if (strcmp(events(wds, names), want)) {                                                     \
-			snprintf(child_why, 500, "line %d: %.200s, not %.200s", __LINE__, seen, want);           \
-			_exit(1);                                                                           \
-		}                                                                                           \
+#define NEED_EVENTS(want)                                                                              \
+	do {                                                                                           \
+		if (strcmp(events(wds, names), want)) {                                                \
+			snprintf(child_why, 500, "line %d: %.200s, not %.200s", __LINE__, seen, want); \
+			_exit(1);                                                                      \
+		}                                                                                      \
 	} while (0)
 
-#define WATCH(letter, path, mask) NEED((names[nwds] = letter, names[nwds + 1] = 0, wds[nwds++] = inotify_add_watch(in, path, mask)) > 0)
+#define WATCH(letter, path, mask) \
+	NEED((names[nwds] = letter, names[nwds + 1] = 0, wds[nwds++] = inotify_add_watch(in, path, mask)) > 0)
 
 // A folder with a file f, a folder d and a link l, nothing watched yet.
-#define SCENE                                                                                               \
-	int wds[16], nwds = 0;                                                                              \
-	char names[16] __attribute__((unused)) = "";                                                                                \
-	NEED(!scratch_enter() && (in = inotify_init1(IN_NONBLOCK)) >= 0);                                   \
+#define SCENE                                                             \
+	int wds[16], nwds = 0;                                            \
+	char names[16] __attribute__((unused)) = "";                      \
+	NEED(!scratch_enter() && (in = inotify_init1(IN_NONBLOCK)) >= 0); \
 	NEED(!mkdir("p", 0755) && !touch("p/f", 0644) && !mkdir("p/d", 0755) && !symlink("f", "p/l"))
 
 TEST(files)
@@ -218,7 +212,8 @@ TEST(flags)
 		NEED(inotify_add_watch(in, "p", IN_DELETE | IN_MASK_ADD) == wds[0]);
 		NEED(!touch("p/a", 0600) && !unlink("p/a"));
 		NEED_EVENTS("P:CREATE a, P:DELETE a");
-		NEED(inotify_add_watch(in, "p", IN_DELETE) == wds[0] && !touch("p/a", 0600) && !unlink("p/a"));
+		NEED(inotify_add_watch(in, "p", IN_DELETE) == wds[0] && !touch("p/a", 0600) &&
+		     !unlink("p/a"));
 		NEED_EVENTS("P:DELETE a");
 		NEED_ERR(inotify_add_watch(in, "p", IN_DELETE | IN_MASK_CREATE), EEXIST);
 		NEED_ERR(inotify_add_watch(in, "p", IN_DELETE | IN_MASK_CREATE | IN_MASK_ADD), EINVAL);

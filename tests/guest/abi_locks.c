@@ -33,7 +33,8 @@ static const char *probe(int fd, int cmd, int type, off_t start, off_t len, pid_
 		else if (l.l_type == F_UNLCK)
 			strcpy(text, "free");
 		else
-			sprintf(text, "%c %lld+%lld", l.l_type == F_WRLCK ? 'w' : 'r', (long long)l.l_start, (long long)l.l_len);
+			sprintf(text, "%c %lld+%lld", l.l_type == F_WRLCK ? 'w' : 'r', (long long)l.l_start,
+				(long long)l.l_len);
 		*(pid_t *)(text + 100) = l.l_pid;
 		_exit(l.l_whence);
 	}
@@ -116,7 +117,8 @@ TEST(record_letting_go)
 		NEED(!lk(fd, F_SETLK, F_WRLCK, SEEK_SET, 0, 10));
 		p = fork();
 		if (!p) { // not inherited, and not its to drop
-			if (lk(fd, F_SETLK, F_WRLCK, SEEK_SET, 0, 1) != -1 || (errno != EAGAIN && errno != EACCES))
+			if (lk(fd, F_SETLK, F_WRLCK, SEEK_SET, 0, 1) != -1 ||
+			    (errno != EAGAIN && errno != EACCES))
 				_exit(1);
 			lk(fd, F_SETLK, F_UNLCK, SEEK_SET, 0, 0);
 			_exit(close(fd));
@@ -144,11 +146,13 @@ static const char *listed(ino_t ino)
 		char *s = strchr(line, ':') + 1;
 		bool waits = !strncmp(s += strspn(s, " "), "->", 2);
 
-		if (sscanf(waits ? s + 2 : s, "%19s %19s %19s %d %59s %29s %29s", kind, mode, type, &pid, id, start, end) != 7)
+		if (sscanf(waits ? s + 2 : s, "%19s %19s %19s %d %59s %29s %29s", kind, mode, type, &pid, id,
+			   start, end) != 7)
 			return "unreadable";
 		n = strtoull(strrchr(id, ':') + 1, NULL, 10);
 		if (n == ino)
-			at += sprintf(at, "%s%s %s %s %s %s|", waits ? "-> " : "", kind, mode, type, start, end);
+			at += sprintf(at, "%s%s %s %s %s %s|", waits ? "-> " : "", kind, mode, type, start,
+				      end);
 	}
 	if (f)
 		fclose(f);
@@ -274,14 +278,16 @@ TEST(whole_files)
 {
 	CHILD
 		NEED(!scratch_enter());
-		int a = open("f", O_CREAT | O_RDWR, 0600), b = open("f", O_RDONLY), c = open("f", O_WRONLY), status;
+		int a = open("f", O_CREAT | O_RDWR, 0600), b = open("f", O_RDONLY), c = open("f", O_WRONLY),
+		    status;
 		NEED(!flock(a, LOCK_EX));
 		NEED_ERR(flock(b, LOCK_SH | LOCK_NB), EWOULDBLOCK);
 		NEED(!lk(a, F_SETLK, F_WRLCK, SEEK_SET, 0, 0)); // another world
 		NEED(!flock(a, LOCK_SH) && !flock(b, LOCK_SH | LOCK_NB) && !flock(c, LOCK_SH | LOCK_NB));
 		NEED_ERR(flock(a, LOCK_EX | LOCK_NB), EWOULDBLOCK);
 		NEED(!flock(b, LOCK_UN) && !flock(c, LOCK_UN) && !flock(c, LOCK_UN));
-		NEED(!flock(c, LOCK_EX | LOCK_NB) && !flock(c, LOCK_UN)); // the failed change let go of what it had
+		NEED(!flock(c, LOCK_EX | LOCK_NB) &&
+		     !flock(c, LOCK_UN)); // the failed change let go of what it had
 		NEED_ERR(flock(a, 0), EINVAL);
 		NEED_ERR(flock(a, LOCK_SH | LOCK_EX), EINVAL);
 		NEED_ERR(flock(-1, LOCK_SH), EBADF);
@@ -291,7 +297,8 @@ TEST(whole_files)
 		pid_t p = fork();
 		if (!p) // the open file's, so the child's as well, to give up, too
 			_exit(flock(a, LOCK_EX | LOCK_NB) || flock(a, LOCK_UN) ? 1 : 0);
-		NEED(waitpid(p, &status, 0) == p && !status && !flock(b, LOCK_EX | LOCK_NB) && !flock(b, LOCK_UN));
+		NEED(waitpid(p, &status, 0) == p && !status && !flock(b, LOCK_EX | LOCK_NB) &&
+		     !flock(b, LOCK_UN));
 		NEED(!flock(a, LOCK_EX));
 		flock_fd = b;
 		pthread_t t;
@@ -324,10 +331,13 @@ TEST(proc_locks)
 		NEED(!strcmp(listed(st.st_ino), "POSIX ADVISORY READ 0 EOF|-> POSIX ADVISORY WRITE 3 3|"));
 		NEED(!lk(fd, F_SETLK, F_UNLCK, SEEK_SET, 0, 0));
 		NEED(waitpid(child, NULL, 0) == child);
-		NEED(!flock(fd, LOCK_SH) && !strcmp(listed(st.st_ino), "FLOCK ADVISORY READ 0 EOF|") && !flock(fd, LOCK_UN));
-		NEED(!lk(fd, F_OFD_SETLK, F_WRLCK, SEEK_SET, 0, 1) && !strcmp(listed(st.st_ino), "OFDLCK ADVISORY WRITE 0 0|"));
+		NEED(!flock(fd, LOCK_SH) && !strcmp(listed(st.st_ino), "FLOCK ADVISORY READ 0 EOF|") &&
+		     !flock(fd, LOCK_UN));
+		NEED(!lk(fd, F_OFD_SETLK, F_WRLCK, SEEK_SET, 0, 1) &&
+		     !strcmp(listed(st.st_ino), "OFDLCK ADVISORY WRITE 0 0|"));
 		NEED(!lk(fd, F_OFD_SETLK, F_UNLCK, SEEK_SET, 0, 1) && !*listed(st.st_ino));
-		NEED(!fcntl(fd, F_SETLEASE, F_WRLCK) && !strcmp(listed(st.st_ino), "LEASE ACTIVE WRITE 0 EOF|"));
+		NEED(!fcntl(fd, F_SETLEASE, F_WRLCK) &&
+		     !strcmp(listed(st.st_ino), "LEASE ACTIVE WRITE 0 EOF|"));
 		NEED(!fcntl(fd, F_SETLEASE, F_UNLCK) && !*listed(st.st_ino));
 	END_CHILD;
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Mounting: options and flags, moves, recursive binds, expiry, and mounting in steps (fsopen and its relatives).
+// Mounting: options and flags, moves, recursive binds, expiry, and mounting in steps (fsopen and its
+// relatives).
 #include "abi.h"
 #include <linux/mount.h>
 #include <sys/statfs.h>
@@ -47,7 +48,8 @@ static int mount_setattr_(int dirfd, const char *path, unsigned flags, uint64_t 
 	return (int)syscall(442, dirfd, path, flags, a, sizeof a);
 }
 
-// The options of the mount at PATH, as /proc/self/mountinfo has them: "rw,nosuid,relatime - tmpfs src rw,size=..."
+// The options of the mount at PATH, as /proc/self/mountinfo has them: "rw,nosuid,relatime - tmpfs src
+// rw,size=..."
 static const char *options_of(const char *path)
 {
 	static char line[1000];
@@ -83,7 +85,8 @@ TEST(tmpfs_options)
 	CHILD
 		NEED(!scratch_enter() && !mkdir("m", 0755));
 		NEED(!mount("src", "m", "tmpfs", 0, "size=64k,nr_inodes=5,mode=0710,uid=11,gid=12"));
-		NEED(!statfs("m", &st) && st.f_blocks * (unsigned long)st.f_bsize == 65536 && st.f_files == 5);
+		NEED(!statfs("m", &st) && st.f_blocks * (unsigned long)st.f_bsize == 65536 &&
+		     st.f_files == 5);
 		NEED(!stat("m", &s) && (s.st_mode & 07777) == 0710 && s.st_uid == 11 && s.st_gid == 12);
 		NEED(has("m", "size=64k") && has("m", "nr_inodes=5") && has("m", "mode=710"));
 		NEED(has("m", "uid=11") && has("m", "gid=12") && has("m", " src "));
@@ -147,7 +150,8 @@ TEST(recursive_bind)
 		NEED(!mount("a/x", "c", NULL, MS_BIND | MS_REC, NULL) && !access("c/y/deep", F_OK));
 		NEED(!umount("c/y") && !umount("c") && !access("a/x/y/deep", F_OK));
 		NEED_ERR(mount("a", "a/x", NULL, MS_MOVE, NULL), ELOOP);
-		NEED(!mount("a/x", "c", NULL, MS_MOVE, NULL) && !access("c/y/deep", F_OK) && access("a/x/y", F_OK));
+		NEED(!mount("a/x", "c", NULL, MS_MOVE, NULL) && !access("c/y/deep", F_OK) &&
+		     access("a/x/y", F_OK));
 		NEED_ERR(mount("a/x", "b", NULL, MS_MOVE, NULL), EINVAL); // not a mount any more
 		NEED(!umount2("c", MNT_DETACH) && !umount("b") && !umount("a"));
 	END_CHILD;
@@ -206,7 +210,8 @@ TEST(in_steps)
 		NEED(openat(mnt, "before", O_CREAT | O_WRONLY, 0600) >= 0); // usable before it is anywhere
 		NEED(!close(3 + 2) || 1);
 		NEED(!move_mount_(mnt, "", AT_FDCWD, "m", MOVE_MOUNT_F_EMPTY_PATH));
-		NEED(!access("m/before", F_OK) && !statfs("m", &st) && st.f_blocks * (unsigned long)st.f_bsize == 65536);
+		NEED(!access("m/before", F_OK) && !statfs("m", &st) &&
+		     st.f_blocks * (unsigned long)st.f_bsize == 65536);
 		NEED(has("m", "rw,nodev,noexec,relatime ") && has("m", "tmpfs mine rw,size=64k"));
 		NEED(!fsconfig_(fs, FSCONFIG_SET_STRING, "size", "128k", 0));
 		NEED(!fsconfig_(fs, FSCONFIG_CMD_RECONFIGURE, NULL, NULL, 0) && has("m", "size=128k"));
@@ -275,7 +280,8 @@ TEST(trees)
 		NEED(t >= 0 && !faccessat(t, "x/deep", F_OK, 0));
 		NEED(!mount_setattr_(t, "", AT_EMPTY_PATH | AT_RECURSIVE, MOUNT_ATTR_RDONLY, 0));
 		NEED_ERR(openat(t, "x/new", O_CREAT | O_WRONLY, 0600), EROFS);
-		NEED(!move_mount_(t, "", AT_FDCWD, "b", MOVE_MOUNT_F_EMPTY_PATH) && !access("b/x/deep", F_OK));
+		NEED(!move_mount_(t, "", AT_FDCWD, "b", MOVE_MOUNT_F_EMPTY_PATH) &&
+		     !access("b/x/deep", F_OK));
 		close(t);
 		NEED(has("b", "ro,relatime ") && has("b/x", "ro,relatime ") && has("a/x", "rw,relatime "));
 		NEED(!mount_setattr_(AT_FDCWD, "b", 0, MOUNT_ATTR_NOSUID, MOUNT_ATTR_RDONLY));

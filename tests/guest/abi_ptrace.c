@@ -4,8 +4,8 @@
 #include <elf.h>
 #include <linux/ptrace.h>
 #ifndef PTRACE_GETREGS
-#define PTRACE_GETREGS 12
-#define PTRACE_SETREGS 13
+#define PTRACE_GETREGS	 12
+#define PTRACE_SETREGS	 13
 #define PTRACE_GETFPREGS 14
 #define PTRACE_SETFPREGS 15
 #endif
@@ -53,7 +53,12 @@ static void nothing(void)
 	_exit(7);
 }
 
-#define WAIT(p) ({ int st_ = -1; NEED(waitpid(p, &st_, __WALL) == (p)); st_; })
+#define WAIT(p)                                        \
+	({                                             \
+		int st_ = -1;                          \
+		NEED(waitpid(p, &st_, __WALL) == (p)); \
+		st_;                                   \
+	})
 #define STOPPED(sig, event) ((sig) << 8 | (event) << 16 | 0x7f)
 
 TEST(errors)
@@ -121,18 +126,24 @@ TEST(memory_and_registers)
 
 	CHILD
 		pid_t p = traced(write_word);
-		NEED(p > 0 && !pt(PTRACE_PEEKDATA, p, (unsigned long)&word, (unsigned long)&v) && v == 0x1234);
+		NEED(p > 0 && !pt(PTRACE_PEEKDATA, p, (unsigned long)&word, (unsigned long)&v) &&
+		     v == 0x1234);
 		NEED(!pt(PTRACE_POKEDATA, p, (unsigned long)&word, 0x5678) && word == 0x1234);
 		// code may be changed although nobody may write it
-		NEED(!pt(PTRACE_PEEKTEXT, p, (unsigned long)write_word, (unsigned long)&v) && v == *(long *)write_word);
-		NEED(!pt(PTRACE_POKETEXT, p, (unsigned long)nothing, 0xcc) && *(unsigned char *)nothing != 0xcc);
+		NEED(!pt(PTRACE_PEEKTEXT, p, (unsigned long)write_word, (unsigned long)&v) &&
+		     v == *(long *)write_word);
+		NEED(!pt(PTRACE_POKETEXT, p, (unsigned long)nothing, 0xcc) &&
+		     *(unsigned char *)nothing != 0xcc);
 		NEED(!pt(PTRACE_PEEKTEXT, p, (unsigned long)nothing, (unsigned long)&v) && v == 0xcc);
-		NEED(!pt(PTRACE_GETREGS, p, 0, (unsigned long)&regs) && !pt(PTRACE_GETREGSET, p, NT_PRSTATUS, (unsigned long)&iov));
+		NEED(!pt(PTRACE_GETREGS, p, 0, (unsigned long)&regs) &&
+		     !pt(PTRACE_GETREGSET, p, NT_PRSTATUS, (unsigned long)&iov));
 		NEED(iov.iov_len == sizeof regs && !memcmp(&regs, &other, sizeof regs));
 		NEED(regs.cs == 0x33 && regs.ss == 0x2b && regs.rip && regs.fs_base && regs.eflags & 0x200);
-		NEED(!pt(PTRACE_PEEKUSR, p, offsetof(struct user, regs.rip), (unsigned long)&v) && v == (long)regs.rip);
+		NEED(!pt(PTRACE_PEEKUSR, p, offsetof(struct user, regs.rip), (unsigned long)&v) &&
+		     v == (long)regs.rip);
 		regs.r15 = 4711;
-		NEED(!pt(PTRACE_SETREGS, p, 0, (unsigned long)&regs) && !pt(PTRACE_GETREGS, p, 0, (unsigned long)&other));
+		NEED(!pt(PTRACE_SETREGS, p, 0, (unsigned long)&regs) &&
+		     !pt(PTRACE_GETREGS, p, 0, (unsigned long)&other));
 		NEED(other.r15 == 4711);
 		NEED(!pt(PTRACE_POKEUSR, p, offsetof(struct user, regs.r14), 815));
 		NEED(!pt(PTRACE_GETREGS, p, 0, (unsigned long)&other) && other.r14 == 815);
@@ -141,7 +152,8 @@ TEST(memory_and_registers)
 		NEED_ERR(pt(PTRACE_SETREGSET, p, NT_PRSTATUS, (unsigned long)&iov), EINVAL);
 		NEED_ERR(pt(PTRACE_GETREGSET, p, 0x7777, (unsigned long)&iov), EINVAL);
 		struct user_fpregs_struct fp;
-		NEED(!pt(PTRACE_GETFPREGS, p, 0, (unsigned long)&fp) && fp.cwd == 0x37f && fp.mxcsr == 0x1f80);
+		NEED(!pt(PTRACE_GETFPREGS, p, 0, (unsigned long)&fp) && fp.cwd == 0x37f &&
+		     fp.mxcsr == 0x1f80);
 		NEED(!pt(PTRACE_SETFPREGS, p, 0, (unsigned long)&fp));
 		NEED(!pt(PTRACE_CONT, p, 0, 0) && WAIT(p) == 3 << 8);
 	END_CHILD;
@@ -164,17 +176,22 @@ TEST(system_calls)
 		pid_t p = traced(three_calls);
 		NEED(p > 0 && !pt(PTRACE_SETOPTIONS, p, 0, PTRACE_O_TRACESYSGOOD));
 		NEED(!pt(PTRACE_SYSCALL, p, 0, 0) && WAIT(p) == STOPPED(SIGTRAP | 0x80, 0));
-		NEED(!pt(PTRACE_GETREGS, p, 0, (unsigned long)&regs) && regs.orig_rax == SYS_getppid && (long)regs.rax == -ENOSYS);
-		NEED(pt(PTRACE_GET_SYSCALL_INFO, p, sizeof i, (unsigned long)&i) > 0 && i.op == PTRACE_SYSCALL_INFO_ENTRY);
-		NEED(i.entry.nr == SYS_getppid && i.instruction_pointer == regs.rip && i.stack_pointer == regs.rsp);
+		NEED(!pt(PTRACE_GETREGS, p, 0, (unsigned long)&regs) && regs.orig_rax == SYS_getppid &&
+		     (long)regs.rax == -ENOSYS);
+		NEED(pt(PTRACE_GET_SYSCALL_INFO, p, sizeof i, (unsigned long)&i) > 0 &&
+		     i.op == PTRACE_SYSCALL_INFO_ENTRY);
+		NEED(i.entry.nr == SYS_getppid && i.instruction_pointer == regs.rip &&
+		     i.stack_pointer == regs.rsp);
 		NEED(!pt(PTRACE_GETSIGINFO, p, 0, (unsigned long)&info) && info.si_code == (SIGTRAP | 0x80));
 		NEED(!pt(PTRACE_SYSCALL, p, 0, 0) && WAIT(p) == STOPPED(SIGTRAP | 0x80, 0));
 		NEED(!pt(PTRACE_GETREGS, p, 0, (unsigned long)&regs) && (pid_t)regs.rax == getpid());
-		NEED(pt(PTRACE_GET_SYSCALL_INFO, p, sizeof i, (unsigned long)&i) > 0 && i.op == PTRACE_SYSCALL_INFO_EXIT);
+		NEED(pt(PTRACE_GET_SYSCALL_INFO, p, sizeof i, (unsigned long)&i) > 0 &&
+		     i.op == PTRACE_SYSCALL_INFO_EXIT);
 		NEED(i.exit.rval == getpid() && !i.exit.is_error);
 		// the second call becomes another one
 		NEED(!pt(PTRACE_SYSCALL, p, 0, 0) && WAIT(p) == STOPPED(SIGTRAP | 0x80, 0));
-		NEED(!pt(PTRACE_GETREGS, p, 0, (unsigned long)&regs) && regs.orig_rax == SYS_close && regs.rdi == 12345);
+		NEED(!pt(PTRACE_GETREGS, p, 0, (unsigned long)&regs) && regs.orig_rax == SYS_close &&
+		     regs.rdi == 12345);
 		NEED(!pt(PTRACE_POKEUSR, p, offsetof(struct user, regs.orig_rax), SYS_getpid));
 		NEED(!pt(PTRACE_SYSCALL, p, 0, 0) && WAIT(p) == STOPPED(SIGTRAP | 0x80, 0));
 		NEED(!pt(PTRACE_GETREGS, p, 0, (unsigned long)&regs) && (pid_t)regs.rax == p);
@@ -214,13 +231,16 @@ TEST(signals)
 		NEED(!pt(PTRACE_GETSIGINFO, p, 0, (unsigned long)&info));
 		NEED(info.si_signo == SIGUSR1 && info.si_code == SI_TKILL && info.si_pid == p);
 		NEED(!pt(PTRACE_CONT, p, 0, 0)); // dropped
-		NEED(WAIT(p) == STOPPED(SIGUSR1, 0) && !pt(PTRACE_CONT, p, 0, SIGUSR2)); // another one in its place
-		NEED(WAIT(p) == STOPPED(SIGCHLD, 0) && !pt(PTRACE_CONT, p, 0, SIGCHLD)); // even an ignored one
+		NEED(WAIT(p) == STOPPED(SIGUSR1, 0) &&
+		     !pt(PTRACE_CONT, p, 0, SIGUSR2)); // another one in its place
+		NEED(WAIT(p) == STOPPED(SIGCHLD, 0) &&
+		     !pt(PTRACE_CONT, p, 0, SIGCHLD)); // even an ignored one
 		NEED_EQ(WAIT(p), SIGUSR2 << 8);
 	END_CHILD;
 	CHILD // a deadly one
 		pid_t p = traced(get_signals);
-		NEED(p > 0 && !pt(PTRACE_CONT, p, 0, 0) && WAIT(p) == STOPPED(SIGUSR1, 0) && !pt(PTRACE_CONT, p, 0, SIGUSR1));
+		NEED(p > 0 && !pt(PTRACE_CONT, p, 0, 0) && WAIT(p) == STOPPED(SIGUSR1, 0) &&
+		     !pt(PTRACE_CONT, p, 0, SIGUSR1));
 		NEED(WAIT(p) == SIGUSR1);
 	END_CHILD;
 	CHILD // SIGKILL asks nobody
@@ -250,7 +270,8 @@ TEST(faults)
 	CHILD
 		pid_t p = traced(fault);
 		NEED(p > 0 && !pt(PTRACE_CONT, p, 0, 0) && WAIT(p) == STOPPED(SIGSEGV, 0));
-		NEED(!pt(PTRACE_GETSIGINFO, p, 0, (unsigned long)&info) && info.si_code == SEGV_MAPERR && info.si_addr == (void *)16);
+		NEED(!pt(PTRACE_GETSIGINFO, p, 0, (unsigned long)&info) && info.si_code == SEGV_MAPERR &&
+		     info.si_addr == (void *)16);
 		NEED(!pt(PTRACE_CONT, p, 0, SIGSEGV) && (WAIT(p) & 0x7f) == SIGSEGV);
 		p = traced(breakpoint);
 		NEED(p > 0 && !pt(PTRACE_CONT, p, 0, 0) && WAIT(p) == STOPPED(SIGTRAP, 0));
@@ -263,7 +284,9 @@ TEST(faults)
 
 static void steps(void)
 {
-	__asm__ volatile("nop\n\tnop\n\tmovl $39, %%eax\n\tsyscall\n\tnop\n\tmovl $60, %%eax\n\tmovl $9, %%edi\n\tsyscall" ::: "rax");
+	__asm__ volatile("nop\n\tnop\n\tmovl $39, %%eax\n\tsyscall\n\tnop\n\tmovl $60, %%eax\n\tmovl $9, "
+			 "%%edi\n\tsyscall" ::
+				 : "rax");
 }
 
 TEST(single_steps)
@@ -392,8 +415,9 @@ TEST(events)
 
 	CHILD
 		pid_t p = traced(forks), child;
-		NEED(p > 0 && !pt(PTRACE_SETOPTIONS, p, 0, PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACEVFORKDONE |
-				  PTRACE_O_TRACEEXEC | PTRACE_O_TRACEEXIT | PTRACE_O_TRACECLONE));
+		NEED(p > 0 && !pt(PTRACE_SETOPTIONS, p, 0,
+				  PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACEVFORKDONE |
+					  PTRACE_O_TRACEEXEC | PTRACE_O_TRACEEXIT | PTRACE_O_TRACECLONE));
 		NEED(!pt(PTRACE_CONT, p, 0, 0) && WAIT(p) == STOPPED(SIGTRAP, PTRACE_EVENT_FORK));
 		NEED(!pt(PTRACE_GETEVENTMSG, p, 0, (unsigned long)&m) && (child = (pid_t)m) > 0);
 		NEED(WAIT(child) == STOPPED(SIGSTOP, 0));
@@ -404,10 +428,12 @@ TEST(events)
 		NEED(WAIT(p) == STOPPED(SIGCHLD, 0) && !pt(PTRACE_CONT, p, 0, 0));
 		NEED(WAIT(p) == STOPPED(SIGTRAP, PTRACE_EVENT_VFORK));
 		NEED(!pt(PTRACE_GETEVENTMSG, p, 0, (unsigned long)&m) && (child = (pid_t)m) > 0);
-		NEED(WAIT(child) == STOPPED(SIGSTOP, 0) && !pt(PTRACE_CONT, p, 0, 0) && !pt(PTRACE_DETACH, child, 0, 0));
+		NEED(WAIT(child) == STOPPED(SIGSTOP, 0) && !pt(PTRACE_CONT, p, 0, 0) &&
+		     !pt(PTRACE_DETACH, child, 0, 0));
 		status = WAIT(p);
 		NEED_EQ(status, STOPPED(SIGTRAP, PTRACE_EVENT_VFORK_DONE));
-		NEED(!pt(PTRACE_CONT, p, 0, 0) && WAIT(p) == STOPPED(SIGCHLD, 0) && !pt(PTRACE_CONT, p, 0, 0));
+		NEED(!pt(PTRACE_CONT, p, 0, 0) && WAIT(p) == STOPPED(SIGCHLD, 0) &&
+		     !pt(PTRACE_CONT, p, 0, 0));
 		NEED(WAIT(p) == STOPPED(SIGTRAP, PTRACE_EVENT_EXEC));
 		NEED(!pt(PTRACE_GETEVENTMSG, p, 0, (unsigned long)&m) && (pid_t)m == p);
 		NEED(!pt(PTRACE_CONT, p, 0, 0) && WAIT(p) == STOPPED(SIGTRAP, PTRACE_EVENT_EXIT));
@@ -462,9 +488,11 @@ TEST(attach)
 
 	CHILD
 		pid_t p = sleeper();
-		NEED(!pt(PTRACE_ATTACH, p, 0, 0) && WAIT(p) == STOPPED(SIGSTOP, 0) && tracer_of(p) == getpid());
+		NEED(!pt(PTRACE_ATTACH, p, 0, 0) && WAIT(p) == STOPPED(SIGSTOP, 0) &&
+		     tracer_of(p) == getpid());
 		NEED(!pt(PTRACE_CONT, p, 0, 0));
-		NEED_ERR(pt(PTRACE_PEEKDATA, p, (unsigned long)&word, (unsigned long)&word), ESRCH); // it runs
+		NEED_ERR(pt(PTRACE_PEEKDATA, p, (unsigned long)&word, (unsigned long)&word),
+			 ESRCH); // it runs
 		NEED(!kill(p, SIGUSR1) && WAIT(p) == STOPPED(SIGUSR1, 0) && !pt(PTRACE_DETACH, p, 0, 0));
 		NEED(tracer_of(p) == 0 && waitpid(p, &status, WNOHANG) == 0);
 		NEED(!kill(p, SIGTERM) && WAIT(p) == SIGTERM);
@@ -484,7 +512,8 @@ TEST(attach)
 		pid_t p = sleeper(), r = sleeper();
 		pid_t q = fork();
 		if (!q) {
-			NEED(!pt(PTRACE_ATTACH, p, 0, 0) && WAIT(p) == STOPPED(SIGSTOP, 0) && !pt(PTRACE_CONT, p, 0, 0));
+			NEED(!pt(PTRACE_ATTACH, p, 0, 0) && WAIT(p) == STOPPED(SIGSTOP, 0) &&
+			     !pt(PTRACE_CONT, p, 0, 0));
 			NEED(!pt(PTRACE_SEIZE, r, 0, PTRACE_O_EXITKILL));
 			_exit(0);
 		}
@@ -507,16 +536,20 @@ TEST(seize)
 		NEED(!pt(PTRACE_CONT, p, 0, 0));
 		NEED(!kill(p, SIGSTOP) && WAIT(p) == STOPPED(SIGSTOP, 0) && !pt(PTRACE_CONT, p, 0, SIGSTOP));
 		NEED(WAIT(p) == STOPPED(SIGSTOP, PTRACE_EVENT_STOP)); // the stop of the group
-		NEED(!pt(PTRACE_GETSIGINFO, p, 0, (unsigned long)&info) && info.si_code == (SIGSTOP | PTRACE_EVENT_STOP << 8));
+		NEED(!pt(PTRACE_GETSIGINFO, p, 0, (unsigned long)&info) &&
+		     info.si_code == (SIGSTOP | PTRACE_EVENT_STOP << 8));
 		NEED(!pt(PTRACE_LISTEN, p, 0, 0) && waitpid(p, &status, WNOHANG | __WALL) == 0);
 		NEED_ERR(pt(PTRACE_CONT, p, 0, 0), ESRCH);
-		NEED(!kill(p, SIGCONT) && WAIT(p) == STOPPED(SIGTRAP, PTRACE_EVENT_STOP) && !pt(PTRACE_CONT, p, 0, 0));
+		NEED(!kill(p, SIGCONT) && WAIT(p) == STOPPED(SIGTRAP, PTRACE_EVENT_STOP) &&
+		     !pt(PTRACE_CONT, p, 0, 0));
 		NEED(WAIT(p) == STOPPED(SIGCONT, 0) && !pt(PTRACE_CONT, p, 0, SIGCONT));
-		NEED(!kill(p, SIGTERM) && WAIT(p) == STOPPED(SIGTERM, 0) && !pt(PTRACE_CONT, p, 0, SIGTERM) && WAIT(p) == SIGTERM);
+		NEED(!kill(p, SIGTERM) && WAIT(p) == STOPPED(SIGTERM, 0) && !pt(PTRACE_CONT, p, 0, SIGTERM) &&
+		     WAIT(p) == SIGTERM);
 	END_CHILD;
 	CHILD // the old way a stop of the group has no siginfo
 		pid_t p = sleeper();
-		NEED(!pt(PTRACE_ATTACH, p, 0, 0) && WAIT(p) == STOPPED(SIGSTOP, 0) && !pt(PTRACE_CONT, p, 0, SIGSTOP));
+		NEED(!pt(PTRACE_ATTACH, p, 0, 0) && WAIT(p) == STOPPED(SIGSTOP, 0) &&
+		     !pt(PTRACE_CONT, p, 0, SIGSTOP));
 		NEED(WAIT(p) == STOPPED(SIGSTOP, 0));
 		NEED_ERR(pt(PTRACE_GETSIGINFO, p, 0, (unsigned long)&info), EINVAL);
 		NEED(!pt(PTRACE_CONT, p, 0, 0) && !kill(p, SIGKILL) && WAIT(p) == SIGKILL);

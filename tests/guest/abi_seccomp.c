@@ -11,12 +11,13 @@
 
 #define LOAD(field)    BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, field))
 #define RETURN(action) BPF_STMT(BPF_RET | BPF_K, action)
-#define FILTER(...)                                                                                \
+#define FILTER(...)                                                                                     \
 	(&(struct sock_fprog){sizeof((struct sock_filter[]){__VA_ARGS__}) / sizeof(struct sock_filter), \
 			      (struct sock_filter[]){__VA_ARGS__}})
 // ACTION for call NR, everything else passes.
-#define ANSWER(nr_, action) \
-	FILTER(LOAD(nr), BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, nr_, 0, 1), RETURN(action), RETURN(SECCOMP_RET_ALLOW))
+#define ANSWER(nr_, action)                                                              \
+	FILTER(LOAD(nr), BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, nr_, 0, 1), RETURN(action), \
+	       RETURN(SECCOMP_RET_ALLOW))
 
 static long install(unsigned flags, const struct sock_fprog *f)
 {
@@ -47,102 +48,124 @@ TEST(refused)
 	static const struct sock_filter ends[] = {RETURN(SECCOMP_RET_ALLOW)};
 	unsigned action = SECCOMP_RET_ALLOW;
 
-	CHILD {
-		NEED_ERR(syscall(SYS_seccomp, 99, 0, NULL), EINVAL);
-		NEED_ERR(syscall(SYS_seccomp, SECCOMP_SET_MODE_STRICT, 1, NULL), EINVAL);
-		NEED_ERR(syscall(SYS_seccomp, SECCOMP_SET_MODE_STRICT, 0, &action), EINVAL);
-		NEED_ERR(install(1u << 20, ANSWER(1, 0)), EINVAL);
-		NEED_ERR(install(0, NULL), EFAULT);
-		NEED_ERR(install(0, (void *)8), EFAULT);
-		NEED_ERR(install(0, &(struct sock_fprog){0, (void *)ends}), EINVAL);
-		NEED_ERR(install(0, &(struct sock_fprog){BPF_MAXINSNS + 1, (void *)ends}), EINVAL);
-		NEED_EQ(promise(), 0);
-		NEED_ERR(install(0, &(struct sock_fprog){1, (void *)8}), EFAULT);
-		NEED_ERR(prctl(PR_SET_SECCOMP, 3, NULL), EINVAL);
-		NEED_ERR(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, 8), EFAULT);
-		NEED_ERR(syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 1, &action), EINVAL);
-		NEED_ERR(syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, NULL), EFAULT);
-		NEED_EQ(syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action), 0);
-		action = 0x12340000;
-		NEED_ERR(syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action), EOPNOTSUPP);
-		NEED_EQ(prctl(PR_GET_SECCOMP), 0);
-		NEED_EQ(status_of("Seccomp"), 0);
-	} END_CHILD;
+	CHILD
+		{
+			NEED_ERR(syscall(SYS_seccomp, 99, 0, NULL), EINVAL);
+			NEED_ERR(syscall(SYS_seccomp, SECCOMP_SET_MODE_STRICT, 1, NULL), EINVAL);
+			NEED_ERR(syscall(SYS_seccomp, SECCOMP_SET_MODE_STRICT, 0, &action), EINVAL);
+			NEED_ERR(install(1u << 20, ANSWER(1, 0)), EINVAL);
+			NEED_ERR(install(0, NULL), EFAULT);
+			NEED_ERR(install(0, (void *)8), EFAULT);
+			NEED_ERR(install(0, &(struct sock_fprog){0, (void *)ends}), EINVAL);
+			NEED_ERR(install(0, &(struct sock_fprog){BPF_MAXINSNS + 1, (void *)ends}), EINVAL);
+			NEED_EQ(promise(), 0);
+			NEED_ERR(install(0, &(struct sock_fprog){1, (void *)8}), EFAULT);
+			NEED_ERR(prctl(PR_SET_SECCOMP, 3, NULL), EINVAL);
+			NEED_ERR(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, 8), EFAULT);
+			NEED_ERR(syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 1, &action), EINVAL);
+			NEED_ERR(syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, NULL), EFAULT);
+			NEED_EQ(syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action), 0);
+			action = 0x12340000;
+			NEED_ERR(syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action), EOPNOTSUPP);
+			NEED_EQ(prctl(PR_GET_SECCOMP), 0);
+			NEED_EQ(status_of("Seccomp"), 0);
+		}
+	END_CHILD;
 }
 
 TEST(bad_programs)
 {
-	CHILD {
-		NEED_EQ(promise(), 0);
-		NEED_ERR(install(0, FILTER(LOAD(nr))), EINVAL); // runs off the end
-		NEED_ERR(install(0, FILTER(BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 64), RETURN(0))), EINVAL);
-		NEED_ERR(install(0, FILTER(BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 2), RETURN(0))), EINVAL);
-		NEED_ERR(install(0, FILTER(BPF_STMT(BPF_LD | BPF_H | BPF_ABS, 0), RETURN(0))), EINVAL);
-		NEED_ERR(install(0, FILTER(BPF_STMT(BPF_LD | BPF_W | BPF_IND, 0), RETURN(0))), EINVAL);
-		NEED_ERR(install(0, FILTER(BPF_STMT(BPF_LDX | BPF_MSH | BPF_B, 0), RETURN(0))), EINVAL);
-		NEED_ERR(install(0, FILTER(BPF_STMT(BPF_ALU | BPF_DIV | BPF_K, 0), RETURN(0))), EINVAL);
-		NEED_ERR(install(0, FILTER(BPF_STMT(BPF_ALU | BPF_LSH | BPF_K, 32), RETURN(0))), EINVAL);
-		NEED_ERR(install(0, FILTER(BPF_STMT(BPF_ALU | BPF_MOD | BPF_K, 3), RETURN(0))), EINVAL);
-		NEED_ERR(install(0, FILTER(BPF_STMT(BPF_ST, BPF_MEMWORDS), RETURN(0))), EINVAL);
-		NEED_ERR(install(0, FILTER(BPF_STMT(BPF_LD | BPF_MEM, 3), RETURN(0))), EINVAL); // never stored
-		NEED_ERR(install(0, FILTER(LOAD(nr), BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 1, 1, 0),
-					   BPF_STMT(BPF_ST, 3), BPF_STMT(BPF_LD | BPF_MEM, 3), RETURN(0))), EINVAL);
-		NEED_ERR(install(0, FILTER(BPF_STMT(BPF_JMP | BPF_JA, 1), RETURN(0))), EINVAL);
-		NEED_ERR(install(0, FILTER(BPF_STMT(BPF_JMP | BPF_JA, ~0u), RETURN(0))), EINVAL);
-		NEED_ERR(install(0, FILTER(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 1), RETURN(0))), EINVAL);
-		NEED_ERR(install(0, FILTER(BPF_STMT(BPF_RET | BPF_X, 0))), EINVAL);
-		NEED_ERR(install(0, FILTER(BPF_STMT(0x100, 0), RETURN(0))), EINVAL);
-	} END_CHILD;
+	CHILD
+		{
+			NEED_EQ(promise(), 0);
+			NEED_ERR(install(0, FILTER(LOAD(nr))), EINVAL); // runs off the end
+			NEED_ERR(install(0, FILTER(BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 64), RETURN(0))),
+				 EINVAL);
+			NEED_ERR(install(0, FILTER(BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 2), RETURN(0))),
+				 EINVAL);
+			NEED_ERR(install(0, FILTER(BPF_STMT(BPF_LD | BPF_H | BPF_ABS, 0), RETURN(0))),
+				 EINVAL);
+			NEED_ERR(install(0, FILTER(BPF_STMT(BPF_LD | BPF_W | BPF_IND, 0), RETURN(0))),
+				 EINVAL);
+			NEED_ERR(install(0, FILTER(BPF_STMT(BPF_LDX | BPF_MSH | BPF_B, 0), RETURN(0))),
+				 EINVAL);
+			NEED_ERR(install(0, FILTER(BPF_STMT(BPF_ALU | BPF_DIV | BPF_K, 0), RETURN(0))),
+				 EINVAL);
+			NEED_ERR(install(0, FILTER(BPF_STMT(BPF_ALU | BPF_LSH | BPF_K, 32), RETURN(0))),
+				 EINVAL);
+			NEED_ERR(install(0, FILTER(BPF_STMT(BPF_ALU | BPF_MOD | BPF_K, 3), RETURN(0))),
+				 EINVAL);
+			NEED_ERR(install(0, FILTER(BPF_STMT(BPF_ST, BPF_MEMWORDS), RETURN(0))), EINVAL);
+			NEED_ERR(install(0, FILTER(BPF_STMT(BPF_LD | BPF_MEM, 3), RETURN(0))),
+				 EINVAL); // never stored
+			NEED_ERR(install(0, FILTER(LOAD(nr), BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 1, 1, 0),
+						   BPF_STMT(BPF_ST, 3), BPF_STMT(BPF_LD | BPF_MEM, 3),
+						   RETURN(0))),
+				 EINVAL);
+			NEED_ERR(install(0, FILTER(BPF_STMT(BPF_JMP | BPF_JA, 1), RETURN(0))), EINVAL);
+			NEED_ERR(install(0, FILTER(BPF_STMT(BPF_JMP | BPF_JA, ~0u), RETURN(0))), EINVAL);
+			NEED_ERR(install(0, FILTER(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 1), RETURN(0))),
+				 EINVAL);
+			NEED_ERR(install(0, FILTER(BPF_STMT(BPF_RET | BPF_X, 0))), EINVAL);
+			NEED_ERR(install(0, FILTER(BPF_STMT(0x100, 0), RETURN(0))), EINVAL);
+		}
+	END_CHILD;
 }
 
 TEST(rights)
 {
 	NEEDS_ROOT;
-	CHILD {
-		NEED_EQ(become(NOBODY), 0);
-		NEED_ERR(install(0, ANSWER(SYS_getpgrp, SECCOMP_RET_ERRNO)), EACCES);
-		NEED_EQ(promise(), 0);
-		NEED_EQ(install(0, ANSWER(SYS_getpgrp, SECCOMP_RET_ERRNO | EXDEV)), 0);
-		NEED_ERR(syscall(SYS_getpgrp), EXDEV);
-	} END_CHILD;
+	CHILD
+		{
+			NEED_EQ(become(NOBODY), 0);
+			NEED_ERR(install(0, ANSWER(SYS_getpgrp, SECCOMP_RET_ERRNO)), EACCES);
+			NEED_EQ(promise(), 0);
+			NEED_EQ(install(0, ANSWER(SYS_getpgrp, SECCOMP_RET_ERRNO | EXDEV)), 0);
+			NEED_ERR(syscall(SYS_getpgrp), EXDEV);
+		}
+	END_CHILD;
 }
 
 TEST(errno_answers)
 {
-	CHILD {
-		NEED_EQ(promise(), 0);
-		NEED_EQ(install(0, ANSWER(SYS_getpgrp, SECCOMP_RET_ERRNO | 95)), 0);
-		NEED_EQ(prctl(PR_GET_SECCOMP), SECCOMP_MODE_FILTER);
-		NEED_EQ(status_of("Seccomp"), 2);
-		NEED_EQ(status_of("Seccomp_filters"), 1);
-		NEED_ERR(syscall(SYS_getpgrp), 95);
-		NEED_ERR(syscall(SYS_seccomp, SECCOMP_SET_MODE_STRICT, 0, NULL), EINVAL);
-		NEED_EQ(install(0, ANSWER(SYS_getppid, SECCOMP_RET_ERRNO)), 0); // 0 is an answer, too
-		NEED_EQ(syscall(SYS_getppid), 0);
-		NEED_EQ(install(0, ANSWER(SYS_getuid, SECCOMP_RET_ERRNO | 0xffff)), 0);
-		NEED_EQ(install(SECCOMP_FILTER_FLAG_LOG, ANSWER(1000, SECCOMP_RET_ERRNO | EPERM)), 0);
-		NEED_ERR(syscall(1000), EPERM); // a number that nobody has
-		NEED_ERR(syscall(SYS_getuid), 4095);
-		NEED_EQ(status_of("Seccomp_filters"), 4);
-		NEED_EQ(install(0, ANSWER(SYS_gettid, SECCOMP_RET_LOG)), 0);
-		NEED_EQ(syscall(SYS_gettid), getpid());
-		NEED_EQ(install(0, ANSWER(SYS_gettid, SECCOMP_RET_TRACE)), 0); // nobody traces
-		NEED_ERR(syscall(SYS_gettid), ENOSYS);
-	} END_CHILD;
+	CHILD
+		{
+			NEED_EQ(promise(), 0);
+			NEED_EQ(install(0, ANSWER(SYS_getpgrp, SECCOMP_RET_ERRNO | 95)), 0);
+			NEED_EQ(prctl(PR_GET_SECCOMP), SECCOMP_MODE_FILTER);
+			NEED_EQ(status_of("Seccomp"), 2);
+			NEED_EQ(status_of("Seccomp_filters"), 1);
+			NEED_ERR(syscall(SYS_getpgrp), 95);
+			NEED_ERR(syscall(SYS_seccomp, SECCOMP_SET_MODE_STRICT, 0, NULL), EINVAL);
+			NEED_EQ(install(0, ANSWER(SYS_getppid, SECCOMP_RET_ERRNO)), 0); // 0 is an answer, too
+			NEED_EQ(syscall(SYS_getppid), 0);
+			NEED_EQ(install(0, ANSWER(SYS_getuid, SECCOMP_RET_ERRNO | 0xffff)), 0);
+			NEED_EQ(install(SECCOMP_FILTER_FLAG_LOG, ANSWER(1000, SECCOMP_RET_ERRNO | EPERM)), 0);
+			NEED_ERR(syscall(1000), EPERM); // a number that nobody has
+			NEED_ERR(syscall(SYS_getuid), 4095);
+			NEED_EQ(status_of("Seccomp_filters"), 4);
+			NEED_EQ(install(0, ANSWER(SYS_gettid, SECCOMP_RET_LOG)), 0);
+			NEED_EQ(syscall(SYS_gettid), getpid());
+			NEED_EQ(install(0, ANSWER(SYS_gettid, SECCOMP_RET_TRACE)), 0); // nobody traces
+			NEED_ERR(syscall(SYS_gettid), ENOSYS);
+		}
+	END_CHILD;
 }
 
 TEST(strictest_answer_and_newest_data)
 {
-	CHILD {
-		NEED_EQ(promise(), 0);
-		NEED_EQ(install(0, ANSWER(SYS_getpgrp, SECCOMP_RET_ERRNO | 11)), 0);
-		NEED_EQ(install(0, ANSWER(SYS_getpgrp, SECCOMP_RET_ERRNO | 12)), 0);
-		NEED_ERR(syscall(SYS_getpgrp), 12);
-		NEED_EQ(install(0, ANSWER(SYS_getpgrp, SECCOMP_RET_TRACE)), 0);
-		NEED_ERR(syscall(SYS_getpgrp), 12);
-		NEED_EQ(install(0, ANSWER(SYS_getpgrp, SECCOMP_RET_LOG)), 0);
-		NEED_ERR(syscall(SYS_getpgrp), 12);
-	} END_CHILD;
+	CHILD
+		{
+			NEED_EQ(promise(), 0);
+			NEED_EQ(install(0, ANSWER(SYS_getpgrp, SECCOMP_RET_ERRNO | 11)), 0);
+			NEED_EQ(install(0, ANSWER(SYS_getpgrp, SECCOMP_RET_ERRNO | 12)), 0);
+			NEED_ERR(syscall(SYS_getpgrp), 12);
+			NEED_EQ(install(0, ANSWER(SYS_getpgrp, SECCOMP_RET_TRACE)), 0);
+			NEED_ERR(syscall(SYS_getpgrp), 12);
+			NEED_EQ(install(0, ANSWER(SYS_getpgrp, SECCOMP_RET_LOG)), 0);
+			NEED_ERR(syscall(SYS_getpgrp), 12);
+		}
+	END_CHILD;
 }
 
 // getpriority(which, who): errno = ((which * 6 - who) / 2 ^ 5) | len >> 4, through memory and X
@@ -185,30 +208,37 @@ static struct sock_filter halves[] = {
 
 TEST(the_machine)
 {
-	CHILD {
-		NEED_EQ(promise(), 0);
-		NEED_EQ(install(0, &(struct sock_fprog){sizeof arithmetic / sizeof *arithmetic, arithmetic}), 0);
-		NEED_ERR(syscall(SYS_getpriority, 10, 20), ((10 * 6 - 20) / 2 ^ 5) | 4);
-		NEED_ERR(syscall(SYS_getpriority, 3, 2), ((3 * 6 - 2) / 2 ^ 5) | 4);
-		// Arguments have two halves; JSET and JGE.
-		NEED_EQ(install(0, &(struct sock_fprog){sizeof halves / sizeof *halves, halves}), 0);
-		NEED_ERR(syscall(SYS_getsid, 0x10000000000), 41);
-		NEED_ERR(syscall(SYS_getsid, 0x700000000), 42);
-		NEED(syscall(SYS_getsid, 0x600000000) >= 0);
-		// A division by zero ends the program, with 0: the thread is killed.
-		NEED_EQ(install(0, FILTER(LOAD(nr), BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_getegid, 0, 2),
-					  BPF_STMT(BPF_LDX | BPF_IMM, 0), BPF_STMT(BPF_ALU | BPF_DIV | BPF_X, 0),
-					  RETURN(SECCOMP_RET_ALLOW))), 0);
-		pid_t pid = fork();
-		int status;
+	CHILD
+		{
+			NEED_EQ(promise(), 0);
+			NEED_EQ(install(0, &(struct sock_fprog){sizeof arithmetic / sizeof *arithmetic,
+								arithmetic}),
+				0);
+			NEED_ERR(syscall(SYS_getpriority, 10, 20), ((10 * 6 - 20) / 2 ^ 5) | 4);
+			NEED_ERR(syscall(SYS_getpriority, 3, 2), ((3 * 6 - 2) / 2 ^ 5) | 4);
+			// Arguments have two halves; JSET and JGE.
+			NEED_EQ(install(0, &(struct sock_fprog){sizeof halves / sizeof *halves, halves}), 0);
+			NEED_ERR(syscall(SYS_getsid, 0x10000000000), 41);
+			NEED_ERR(syscall(SYS_getsid, 0x700000000), 42);
+			NEED(syscall(SYS_getsid, 0x600000000) >= 0);
+			// A division by zero ends the program, with 0: the thread is killed.
+			NEED_EQ(install(0, FILTER(LOAD(nr),
+						  BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_getegid, 0, 2),
+						  BPF_STMT(BPF_LDX | BPF_IMM, 0),
+						  BPF_STMT(BPF_ALU | BPF_DIV | BPF_X, 0),
+						  RETURN(SECCOMP_RET_ALLOW))),
+				0);
+			pid_t pid = fork();
+			int status;
 
-		if (!pid) {
-			syscall(SYS_getegid);
-			_exit(0);
+			if (!pid) {
+				syscall(SYS_getegid);
+				_exit(0);
+			}
+			NEED_EQ(waitpid(pid, &status, 0), pid);
+			NEED(WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS);
 		}
-		NEED_EQ(waitpid(pid, &status, 0), pid);
-		NEED(WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS);
-	} END_CHILD;
+	END_CHILD;
 }
 
 static siginfo_t trapped;
@@ -223,21 +253,23 @@ static void on_sys(int sig, siginfo_t *info, void *context)
 
 TEST(traps)
 {
-	CHILD {
-		struct sigaction a = {.sa_sigaction = on_sys, .sa_flags = SA_SIGINFO};
+	CHILD
+		{
+			struct sigaction a = {.sa_sigaction = on_sys, .sa_flags = SA_SIGINFO};
 
-		NEED_EQ(sigaction(SIGSYS, &a, NULL), 0);
-		NEED_EQ(promise(), 0);
-		NEED_EQ(install(0, ANSWER(SYS_getpgrp, SECCOMP_RET_TRAP | 321)), 0);
-		NEED_EQ(syscall(SYS_getpgrp), 77);
-		NEED_EQ(result_at_trap, SYS_getpgrp);
-		NEED_EQ(trapped.si_signo, SIGSYS);
-		NEED_EQ(trapped.si_code, 1); // SYS_SECCOMP
-		NEED_EQ(trapped.si_errno, 321);
-		NEED_EQ(trapped.si_syscall, SYS_getpgrp);
-		NEED_EQ(trapped.si_arch, AUDIT_ARCH_X86_64);
-		NEED(trapped.si_call_addr);
-	} END_CHILD;
+			NEED_EQ(sigaction(SIGSYS, &a, NULL), 0);
+			NEED_EQ(promise(), 0);
+			NEED_EQ(install(0, ANSWER(SYS_getpgrp, SECCOMP_RET_TRAP | 321)), 0);
+			NEED_EQ(syscall(SYS_getpgrp), 77);
+			NEED_EQ(result_at_trap, SYS_getpgrp);
+			NEED_EQ(trapped.si_signo, SIGSYS);
+			NEED_EQ(trapped.si_code, 1); // SYS_SECCOMP
+			NEED_EQ(trapped.si_errno, 321);
+			NEED_EQ(trapped.si_syscall, SYS_getpgrp);
+			NEED_EQ(trapped.si_arch, AUDIT_ARCH_X86_64);
+			NEED(trapped.si_call_addr);
+		}
+	END_CHILD;
 }
 
 // The status of a child that makes call NR with ACTION on it, in a second thread if so.
@@ -325,23 +357,25 @@ TEST(strict_mode)
 
 TEST(inherited)
 {
-	CHILD {
-		int status;
-		pid_t pid;
+	CHILD
+		{
+			int status;
+			pid_t pid;
 
-		NEED_EQ(promise(), 0);
-		NEED_EQ(install(0, ANSWER(SYS_getpgrp, SECCOMP_RET_ERRNO | 33)), 0);
-		pid = fork();
-		if (!pid) {
-			syscall(SYS_getpgrp);
-			if (errno != 33)
-				_exit(1);
-			execl("/proc/self/exe", "abi_seccomp", "filtered_program", (char *)NULL);
-			_exit(2);
+			NEED_EQ(promise(), 0);
+			NEED_EQ(install(0, ANSWER(SYS_getpgrp, SECCOMP_RET_ERRNO | 33)), 0);
+			pid = fork();
+			if (!pid) {
+				syscall(SYS_getpgrp);
+				if (errno != 33)
+					_exit(1);
+				execl("/proc/self/exe", "abi_seccomp", "filtered_program", (char *)NULL);
+				_exit(2);
+			}
+			NEED_EQ(waitpid(pid, &status, 0), pid);
+			NEED_EQ(status, 0);
 		}
-		NEED_EQ(waitpid(pid, &status, 0), pid);
-		NEED_EQ(status, 0);
-	} END_CHILD;
+	END_CHILD;
 }
 
 BEFORE_TESTS(int argc, char **argv)
@@ -390,31 +424,40 @@ static long synchronized(bool diverged, unsigned flags, long *in_thread)
 
 TEST(threads_together)
 {
-	CHILD {
-		long in_thread;
+	CHILD
+		{
+			long in_thread;
 
-		NEED_EQ(promise(), 0);
-		NEED_EQ(synchronized(false, SECCOMP_FILTER_FLAG_TSYNC, &in_thread), 0);
-		NEED_EQ(in_thread, 34);
-	} END_CHILD;
-	CHILD {
-		long in_thread;
+			NEED_EQ(promise(), 0);
+			NEED_EQ(synchronized(false, SECCOMP_FILTER_FLAG_TSYNC, &in_thread), 0);
+			NEED_EQ(in_thread, 34);
+		}
+	END_CHILD;
+	CHILD
+		{
+			long in_thread;
 
-		NEED_EQ(promise(), 0);
-		NEED_EQ(synchronized(false, 0, &in_thread), 0); // its own thread alone
-		NEED_EQ(in_thread, 0);
-		NEED_ERR(syscall(SYS_getpgrp), 34);
-	} END_CHILD;
-	CHILD {
-		long in_thread;
+			NEED_EQ(promise(), 0);
+			NEED_EQ(synchronized(false, 0, &in_thread), 0); // its own thread alone
+			NEED_EQ(in_thread, 0);
+			NEED_ERR(syscall(SYS_getpgrp), 34);
+		}
+	END_CHILD;
+	CHILD
+		{
+			long in_thread;
 
-		NEED_EQ(promise(), 0);
-		long got = synchronized(true, SECCOMP_FILTER_FLAG_TSYNC, &in_thread);
-		NEED(got > 0 && got == own_filter); // the thread that went its own way
-		NEED_EQ(in_thread, 0);
-		NEED(syscall(SYS_getpgrp) >= 0);
-		NEED_EQ(synchronized(true, SECCOMP_FILTER_FLAG_TSYNC | SECCOMP_FILTER_FLAG_TSYNC_ESRCH, &in_thread), -ESRCH);
-	} END_CHILD;
+			NEED_EQ(promise(), 0);
+			long got = synchronized(true, SECCOMP_FILTER_FLAG_TSYNC, &in_thread);
+			NEED(got > 0 && got == own_filter); // the thread that went its own way
+			NEED_EQ(in_thread, 0);
+			NEED(syscall(SYS_getpgrp) >= 0);
+			NEED_EQ(synchronized(true,
+					     SECCOMP_FILTER_FLAG_TSYNC | SECCOMP_FILTER_FLAG_TSYNC_ESRCH,
+					     &in_thread),
+				-ESRCH);
+		}
+	END_CHILD;
 }
 
 TEST(asks_the_tracer)
@@ -443,7 +486,7 @@ TEST(asks_the_tracer)
 		EXPECT_EQ(ptrace(PTRACE_GETEVENTMSG, pid, 0, &message), 0);
 		EXPECT_EQ(message, 55);
 	}
-	EXPECT_EQ(ptrace(PTRACE_POKEUSER, pid, 15 * 8, -1), 0); // orig_rax
+	EXPECT_EQ(ptrace(PTRACE_POKEUSER, pid, 15 * 8, -1), 0);	  // orig_rax
 	EXPECT_EQ(ptrace(PTRACE_POKEUSER, pid, 10 * 8, 1234), 0); // rax
 	EXPECT_EQ(ptrace(PTRACE_CONT, pid, 0, 0), 0);
 	EXPECT_EQ(waitpid(pid, &status, 0), pid);
@@ -452,17 +495,19 @@ TEST(asks_the_tracer)
 
 TEST(long_chains_end)
 {
-	CHILD {
-		static struct sock_filter insns[BPF_MAXINSNS];
-		struct sock_fprog f = {BPF_MAXINSNS, insns};
-		int n = 0;
+	CHILD
+		{
+			static struct sock_filter insns[BPF_MAXINSNS];
+			struct sock_fprog f = {BPF_MAXINSNS, insns};
+			int n = 0;
 
-		for (int i = 0; i < BPF_MAXINSNS; i++)
-			insns[i] = (struct sock_filter)RETURN(SECCOMP_RET_ALLOW);
-		NEED_EQ(promise(), 0);
-		while (n < 8 && !install(0, &f)) // Linux counts what it makes of them
-			n++;
-		NEED(n > 1 && n < 8);
-		NEED_ERR(install(0, &f), ENOMEM);
-	} END_CHILD;
+			for (int i = 0; i < BPF_MAXINSNS; i++)
+				insns[i] = (struct sock_filter)RETURN(SECCOMP_RET_ALLOW);
+			NEED_EQ(promise(), 0);
+			while (n < 8 && !install(0, &f)) // Linux counts what it makes of them
+				n++;
+			NEED(n > 1 && n < 8);
+			NEED_ERR(install(0, &f), ENOMEM);
+		}
+	END_CHILD;
 }

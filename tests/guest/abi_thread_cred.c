@@ -141,7 +141,8 @@ TEST(raw_calls_change_one_thread)
 		snprintf(want, sizeof want, "\t%d\t%d\t%d\t%d", USER, USER, USER, USER);
 		NEED(!status_field(file, "Uid", text, sizeof text) && !strcmp(text, want));
 		NEED(!status_field(file, "CapEff", text, sizeof text) && !strcmp(text, "\t0000000000000000"));
-		NEED(!status_field("/proc/self/status", "Uid", text, sizeof text) && !strcmp(text, "\t0\t0\t0\t0"));
+		NEED(!status_field("/proc/self/status", "Uid", text, sizeof text) &&
+		     !strcmp(text, "\t0\t0\t0\t0"));
 		in_helper(NULL);
 	END_CHILD;
 }
@@ -228,10 +229,12 @@ TEST(capabilities_and_bits_of_one_thread)
 		h.pid = helper.tid;
 		NEED(!syscall(SYS_capget, &h, d) && !d[0].effective && !d[0].permitted);
 		NEED_ERR(syscall(SYS_capset, &h, d), EPERM);
-		NEED(!in_helper(no_new_privs_set) && in_helper(no_new_privs_get) == 1 && no_new_privs_get() == 0);
+		NEED(!in_helper(no_new_privs_set) && in_helper(no_new_privs_get) == 1 &&
+		     no_new_privs_get() == 0);
 		snprintf(file, sizeof file, "/proc/self/task/%d/status", helper.tid);
 		NEED(!status_field(file, "NoNewPrivs", text, sizeof text) && !strcmp(text, "\t1"));
-		NEED(!status_field("/proc/self/status", "NoNewPrivs", text, sizeof text) && !strcmp(text, "\t0"));
+		NEED(!status_field("/proc/self/status", "NoNewPrivs", text, sizeof text) &&
+		     !strcmp(text, "\t0"));
 		in_helper(NULL);
 	END_CHILD;
 }
@@ -330,7 +333,8 @@ static long lies(void)
 	struct ucred c = {getpid(), 0, 0};
 	char control[CMSG_SPACE(sizeof c)] = {0};
 	struct iovec v = {"x", 1};
-	struct msghdr m = {.msg_iov = &v, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
+	struct msghdr m = {
+		.msg_iov = &v, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
 	struct cmsghdr *h = CMSG_FIRSTHDR(&m);
 
 	h->cmsg_level = SOL_SOCKET;
@@ -344,7 +348,8 @@ TEST(sockets_tell_the_thread)
 {
 	char control[CMSG_SPACE(sizeof(struct ucred))], c;
 	struct iovec v = {&c, 1};
-	struct msghdr m = {.msg_iov = &v, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
+	struct msghdr m = {
+		.msg_iov = &v, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
 	struct ucred cred;
 	socklen_t len = sizeof cred;
 
@@ -402,7 +407,8 @@ static void *outlives(void *arg)
 	char name[40], text[100], want[100];
 
 	snprintf(name, sizeof name, "/proc/%d/status", getpid());
-	for (int i = 0; i < 10000 && !status_field(name, "State", text, sizeof text) && !strchr(text, 'Z'); i++)
+	for (int i = 0; i < 10000 && !status_field(name, "State", text, sizeof text) && !strchr(text, 'Z');
+	     i++)
 		nanosleep(&moment, NULL);
 	raw_becomes_user();
 	snprintf(want, sizeof want, "\t0\t0\t0\t0");
