@@ -49,6 +49,7 @@ NUMBER(sack, tcp_conf.sack, 0, 1)
 NUMBER(window_scaling, tcp_conf.window_scaling, 0, 1)
 NUMBER(syncookies, tcp_conf.syncookies, 0, 2)
 NUMBER(slow_start_after_idle, tcp_conf.slow_start_after_idle, 0, 1)
+NUMBER(ecn, tcp_conf.ecn, 0, 2)
 NUMBER(fastopen, tcp_conf.fastopen, 0, 0x7fffffff)
 
 /* A host that does not forward: the only value. */
@@ -194,6 +195,7 @@ static int sys_net_init(void)
 		{"net/ipv4/tcp_sack", sack_show, sack_store},
 		{"net/ipv4/tcp_window_scaling", window_scaling_show, window_scaling_store},
 		{"net/ipv4/tcp_syncookies", syncookies_show, syncookies_store},
+		{"net/ipv4/tcp_ecn", ecn_show, ecn_store},
 		{"net/ipv4/tcp_slow_start_after_idle", slow_start_after_idle_show,
 		 slow_start_after_idle_store},
 		{"net/ipv4/tcp_fastopen", fastopen_show, fastopen_store},

@@ -47,6 +47,7 @@ static void size_limits(struct net_stack *net)
 					      .window_scaling = 1,
 					      .syncookies = 1,
 					      .slow_start_after_idle = 1,
+					      .ecn = 2,
 					      .fastopen = TCP_FO_CLIENT,
 					      .cc = &tcp_cubic};
 	net->tcp_rmem[0] = 4096;

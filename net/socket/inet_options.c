@@ -442,7 +442,8 @@ static int set_ip6(struct inet_sock *i, int opt, const void *val, int len)
 	case IPV6_TCLASS:
 		if (v < -1 || v > 255)
 			return -EINVAL;
-		i->tclass = (u8)(v == -1 ? 0 : v);
+		v = v == -1 ? 0 : v;
+		i->tclass = (u8)(i->s.type == SOCK_STREAM ? v & ~3 : v);
 		return 0;
 	case IPV6_MTU_DISCOVER:
 		if (v < IPV6_PMTUDISC_DONT || v > IPV6_PMTUDISC_OMIT)

@@ -308,7 +308,7 @@ static void tlp_acked(struct tcp_sock *tp, u32 ack, const struct ack_state *a)
 	if (!tp->tlp_out || seq_lt(ack, tp->tlp_end))
 		return;
 	/* RFC 8985 7.4: without a duplicate report the probe repaired a loss: react to it once. */
-	if (tp->tlp_retrans && !a->dsack && tp->ca_state < CA_RECOVERY) {
+	if (tp->tlp_retrans && !a->dsack && tp->ca_state < CA_CWR) {
 		tp->ssthresh = tp->cc->ssthresh(tp);
 		tp->cwnd = min(tp->cwnd, tp->ssthresh);
 	}
@@ -317,9 +317,9 @@ static void tlp_acked(struct tcp_sock *tp, u32 ack, const struct ack_state *a)
 
 static void congestion(struct tcp_sock *tp, struct ack_state *a)
 {
-	if (tp->ca_state >= CA_RECOVERY && seq_ge(tp->snd_una, tp->recover) && (a->acked || !tp->lost))
+	if (tp->ca_state >= CA_CWR && seq_ge(tp->snd_una, tp->recover) && (a->acked || !tp->lost))
 		tcp_end_recovery(tp);
-	if (tp->ca_state == CA_RECOVERY) {
+	if (tcp_reduces(tp)) {
 		tcp_prr(tp, a->acked + a->sacked, a->acked && !a->new_lost);
 	} else if (a->acked && tp->cwnd_limited) {
 		u32 before = tp->cwnd;
@@ -397,6 +397,8 @@ bool tcp_ack(struct tcp_sock *tp, u32 seq, u32 ack, u32 wnd, const struct tcp_op
 		a.new_lost = true;
 	if (a.new_lost && tp->ca_state < CA_RECOVERY)
 		tcp_enter_recovery(tp);
+	if (unlikely(o->ecn && tp->ecn_ok))
+		tcp_enter_cwr(tp);
 	if (a.dsack && tp->sack_ok && tp->rack_dsack_round != tp->snd_una) {
 		tp->rack_reordering =
 			true; /* RFC 8985: each round with a duplicate widens the reordering window */

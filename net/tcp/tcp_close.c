@@ -208,6 +208,7 @@ static void clear_connection(struct tcp_sock *tp)
 	tp->frto = tp->hole = 0;
 	tp->hole_mss = 0;
 	tp->hole_probing = tp->undo_ok = false;
+	tp->ecn_ok = tp->ecn_seen = tp->ecn_echo = tp->ecn_cwr = false;
 	tp->snd_at = NULL;
 	tp->max_wnd = 0;
 	tp->iss = tp->snd_una = tp->snd_nxt = tp->write_seq = 0;

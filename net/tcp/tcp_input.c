@@ -215,6 +215,7 @@ static void syn_sent(struct tcp_sock *tp, struct packet *p, const struct tcphdr 
 		tp->ts_recent = o->ts_val;
 		tp->ts_recent_s = tcp_seconds(now);
 	}
+	tp->ecn_ok = tcp_net(tp)->tcp_conf.ecn == 1 && th->ece && th->cwr == !th->ack;
 	tp->snd_wnd = be16(th->window);
 	tp->snd_wl1 = seq;
 	tcp_sync_mss(tp);
@@ -362,6 +363,23 @@ static bool nobody_reads(struct tcp_sock *tp, u32 end, const struct tcphdr *th)
 	return true;
 }
 
+/* RFC 3168 6.1.3: data came whose IP header says ECN. */
+static void ecn_received(struct tcp_sock *tp, const struct tcphdr *th, u8 ecn)
+{
+	bool was = tp->ecn_echo;
+
+	if (th->cwr) { /* its window may be one segment now */
+		tp->ecn_echo = false;
+		tp->ack_now = true;
+	}
+	if (ecn == 3) {
+		tp->ecn_echo = true;
+		tp->ack_now |= !was;
+	}
+	if (ecn)
+		tp->ecn_seen = true;
+}
+
 /* RFC 9293 3.10.7.4: all synchronized states. Takes P over. */
 static void synchronized(struct tcp_sock *tp, struct packet *p, const struct tcphdr *th,
 			 const struct tcp_options *o)
@@ -440,6 +458,8 @@ static void synchronized(struct tcp_sock *tp, struct packet *p, const struct tcp
 		tcp_urgent(tp, th, p, seq);
 	if (len || fin) {
 		tp->last_data = tcp_stamp(now);
+		if (tp->ecn_ok && len)
+			ecn_received(tp, th, ip_cb(p)->tos & 3);
 		if (TCP_IN(tp->state, TCPB(ESTABLISHED) | TCPB(FIN_WAIT1) | TCPB(FIN_WAIT2))) {
 			packet_advance(p, hdr);
 			tcp_data_queue(tp, p, seq, fin);
@@ -466,6 +486,7 @@ void tcp_receive(struct tcp_sock *tp, struct packet *p)
 	struct tcp_options o;
 
 	parse_simple(th, &o);
+	o.ecn = th->ece && !th->syn;
 	switch (tp->state) {
 	case TCP_STATE_LISTEN:
 		tcp_listen_receive(tp, p, th, &o, 0);

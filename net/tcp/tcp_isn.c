@@ -69,16 +69,16 @@ u16 tcp_cookie_check(struct net_stack *net, const struct net_addr *l, u16 lport,
 	return 0;
 }
 
-/* Five bits: the window scale (15: none) and whether the peer takes SACK. */
-#define COOKIE_TS_BITS 5
+/* Six bits: the window scale (15: none), whether the peer takes SACK, and ECN. */
+#define COOKIE_TS_BITS 6
 
 u32 tcp_cookie_ts(struct net_stack *net, const struct net_addr *l, const struct net_addr *f,
-		  const struct tcp_options *o)
+		  const struct tcp_options *o, bool ecn)
 {
 	u32 now = (u32)(clock_monotonic() / NSEC_PER_MSEC), bits;
 	u32 ts = now >> COOKIE_TS_BITS << COOKIE_TS_BITS;
 
-	bits = (o->have_wscale ? o->wscale : 15u) | (o->sack_ok ? 16u : 0);
+	bits = (o->have_wscale ? o->wscale : 15u) | (o->sack_ok ? 16u : 0) | (ecn ? 32u : 0);
 	return (ts | bits) + tcp_ts_offset(net, l, f);
 }
 
@@ -90,4 +90,5 @@ void tcp_cookie_options(struct net_stack *net, const struct net_addr *l, const s
 	o->have_wscale = (bits & 15) != 15;
 	o->wscale = o->have_wscale ? bits & 15 : 0;
 	o->sack_ok = bits & 16;
+	o->ecn = bits & 32;
 }

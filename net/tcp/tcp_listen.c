@@ -160,7 +160,9 @@ static void send_cookie(struct tcp_sock *l, struct packet *p, const struct tcphd
 		mine.mss = min(mine.mss, l->user_mss);
 	if (o->have_ts && net->tcp_conf.timestamps) {
 		mine.ts = true;
-		mine.ts_val = tcp_cookie_ts(net, &cb->dst, &cb->src, o);
+		mine.ts_val = tcp_cookie_ts(net, &cb->dst, &cb->src, o, tcp_ecn_asked(net, p, th));
+		if (tcp_ecn_asked(net, p, th))
+			r.flags |= 0x40;
 		mine.ts_ecr = o->ts_val;
 		mine.sack = o->sack_ok && net->tcp_conf.sack;
 		mine.wscale_ok = o->have_wscale && net->tcp_conf.window_scaling;
@@ -203,6 +205,7 @@ static void handle_syn(struct tcp_sock *l, struct packet *p, const struct tcphdr
 		return;
 	}
 	child_setup(c, th, o, be32(th->seq), isn ? isn : tcp_isn(net, &cb->dst, lport, &cb->src, fport));
+	c->ecn_ok = tcp_ecn_asked(net, p, th);
 	net_lock(&tcp_socket(c)->slock);
 	if (tcp_route(c) || !child_enter(l, c)) {
 		net_unlock(&tcp_socket(c)->slock);
@@ -255,6 +258,7 @@ static bool handle_cookie(struct tcp_sock *l, struct packet *p, const struct tcp
 	if (o->have_ts)
 		tcp_cookie_options(net, &cb->dst, &cb->src, o->ts_ecr, &plain);
 	child_setup(c, th, &plain, irs, iss);
+	c->ecn_ok = plain.ecn && net->tcp_conf.ecn;
 	c->snd_wnd = c->max_wnd = (u32)be16(th->window) << c->snd_wscale; /* no SYN: scaled */
 	c->rcv_wnd = COOKIE_WINDOW;
 	net_lock(&tcp_socket(c)->slock);

@@ -10,7 +10,8 @@
 #include "net/gso.h"
 #include "net/tcp.h"
 
-enum { F_FIN = 1, F_SYN = 2, F_RST = 4, F_PSH = 8, F_ACK = 16, F_URG = 32 };
+enum { F_FIN = 1, F_SYN = 2, F_RST = 4, F_PSH = 8, F_ACK = 16, F_URG = 32, F_ECE = 64, F_CWR = 128 };
+#define ECT0 2 /* in the IP header: routers may mark instead of drop (RFC 3168 5) */
 
 #define LINEAR_MAX 512 /* payload up to here is copied behind the header: cheaper than a reference */
 
@@ -163,7 +164,7 @@ static void checksum_header(struct packet *p, struct tcphdr *th, const struct ne
 
 /* Put the header before P's payload and send it. OPTS bytes of options were written to OPT. */
 static int send_segment(struct tcp_sock *tp, struct packet *p, u32 seq, u8 flags, const u8 *opt, u32 opts,
-			u32 win)
+			u32 win, u8 ect)
 {
 	struct tcphdr *th = (struct tcphdr *)packet_push(p, TCP_HDR_LEN + opts);
 	struct ip_flow f;
@@ -176,6 +177,8 @@ static int send_segment(struct tcp_sock *tp, struct packet *p, u32 seq, u8 flags
 	th->ack_seq = flags & F_ACK ? be32(tp->rcv_nxt) : 0;
 	th->doff = (u8)((TCP_HDR_LEN + opts) / 4);
 	((u8 *)th)[13] = flags;
+	if (unlikely(tp->ecn_echo) && !(flags & (F_SYN | F_RST)))
+		((u8 *)th)[13] |= F_ECE;
 	th->window = be16((u16)min(win, 65535u));
 	if (unlikely(seq_gt(tp->snd_up, seq)) && !(flags & (F_SYN | F_RST))) {
 		u32 off = tp->snd_up - seq;
@@ -196,6 +199,7 @@ static int send_segment(struct tcp_sock *tp, struct packet *p, u32 seq, u8 flags
 	else
 		checksum_header(p, th, &tp->inet.laddr, &tp->inet.faddr);
 	flow_of(tp, &f);
+	f.tos |= ect;
 	tp->segs_out++;
 	mib_inc(tcp_net(tp), MIB_TCP_OUT_SEGS);
 	if (flags & F_ACK)
@@ -235,7 +239,7 @@ static void send_control(struct tcp_sock *tp, u32 seq, u8 flags)
 		return;
 	}
 	opts = tcp_write_options(opt, tp, now, TCP_MAX_OPTIONS);
-	send_segment(tp, p, seq, flags, opt, opts, flags & F_RST ? 0 : tcp_select_window(tp));
+	send_segment(tp, p, seq, flags, opt, opts, flags & F_RST ? 0 : tcp_select_window(tp), 0);
 }
 
 void tcp_send_ack(struct tcp_sock *tp)
@@ -407,7 +411,7 @@ void tcp_send_syn(struct tcp_sock *tp, bool ack)
 				    .ts_val = tcp_ts(tp, now),
 				    .ts_ecr = ack ? tp->ts_recent : 0};
 	u32 opts, win = min(tp->rcv_wnd, 65535u), data = 0;
-	u8 opt[TCP_MAX_OPTIONS];
+	u8 opt[TCP_MAX_OPTIONS], flags = F_SYN;
 	struct packet *p;
 
 	if (!ack)
@@ -426,7 +430,11 @@ void tcp_send_syn(struct tcp_sock *tp, bool ack)
 	opts = tcp_write_syn_options(opt, &o);
 	tp->last_tx = now;
 	tp->rcv_wup = tp->rcv_nxt;
-	send_segment(tp, p, tp->iss, ack ? F_SYN | F_ACK : F_SYN, opt, opts, win);
+	if (ack)
+		flags |= F_ACK | (tp->ecn_ok ? F_ECE : 0);
+	else if (conf->ecn == 1 && !tp->retries) /* a repeated one does without: perhaps somebody minds */
+		flags |= F_ECE | F_CWR;
+	send_segment(tp, p, tp->iss, flags, opt, opts, win, 0);
 }
 
 static void set_gso(struct tcp_sock *tp, struct packet *p, u32 len)
@@ -489,6 +497,10 @@ static int send_new(struct tcp_sock *tp, u32 len, bool fin, u64 now)
 		if (sent < tp->mss)
 			tp->snd_sml = seq + sent;
 		set_gso(tp, p, sent);
+		if (unlikely(tp->ecn_cwr)) {
+			flags |= F_CWR;
+			tp->ecn_cwr = false;
+		}
 	}
 	tp->snd_nxt = r->end;
 	if (unlikely(tcp_reduces(tp)))
@@ -498,7 +510,7 @@ static int send_new(struct tcp_sock *tp, u32 len, bool fin, u64 now)
 		tp->pingpong = true;
 	tp->last_tx = now;
 	opts = tcp_write_options(opt, tp, now, option_room(tp, sent));
-	send_segment(tp, p, seq, flags, opt, opts, tcp_select_window(tp));
+	send_segment(tp, p, seq, flags, opt, opts, tcp_select_window(tp), sent && tp->ecn_ok ? ECT0 : 0);
 	return 0;
 }
 
@@ -550,7 +562,7 @@ int tcp_send_range(struct tcp_sock *tp, struct tcp_rec *r, bool probe)
 	mib_inc(tcp_net(tp), MIB_TCP_RETRANS_SEGS);
 	tp->last_tx = now;
 	opts = tcp_write_options(opt, tp, now, option_room(tp, sent));
-	err = send_segment(tp, p, r->seq, flags, opt, opts, tcp_select_window(tp));
+	err = send_segment(tp, p, r->seq, flags, opt, opts, tcp_select_window(tp), 0);
 	return err == -EMSGSIZE ? err : 0;
 }
 
@@ -604,7 +616,8 @@ static u32 burst_limit(struct tcp_sock *tp)
 {
 	u32 want = addr_is_v4(&tp->inet.faddr) ? NETDEV_TSO4 : NETDEV_TSO6, n;
 
-	if (!(tp->rt.dev->features & want) || tp->rt.dev->features & NETDEV_LOOPBACK)
+	if (!(tp->rt.dev->features & want) || tp->rt.dev->features & NETDEV_LOOPBACK ||
+	    tp->ecn_cwr) /* a mark of one segment */
 		return tp->mss;
 	n = min(65535u - 120u, max(tp->cwnd / 2, (u32)tp->mss));
 	return max(n - n % tp->mss, (u32)tp->mss);

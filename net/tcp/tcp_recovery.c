@@ -111,16 +111,37 @@ static void save_undo(struct tcp_sock *tp)
 	tp->retrans_ts = 0;
 }
 
-void tcp_enter_recovery(struct tcp_sock *tp)
+/* Once for what is outstanding now: in proportion, down to the new threshold. */
+static void reduce(struct tcp_sock *tp)
 {
-	mib_inc(tcp_net(tp), MIB_EXT_SACK_RECOVERY);
-	save_undo(tp);
 	tp->recover = tp->snd_nxt;
 	tp->prr_flight = max(tp->snd_nxt - tp->snd_una, (u32)tp->mss);
 	tp->prr_delivered = tp->prr_out = 0;
 	tp->ssthresh = tp->cc->ssthresh(tp);
+	tp->ecn_cwr = tp->ecn_ok;
+}
+
+void tcp_enter_recovery(struct tcp_sock *tp)
+{
+	bool congested = tp->ca_state == CA_CWR; /* and the window is on its way down already */
+
+	mib_inc(tcp_net(tp), MIB_EXT_SACK_RECOVERY);
+	save_undo(tp);
+	tp->undo_ok = !congested;
+	if (!congested)
+		reduce(tp);
+	tp->recover = tp->snd_nxt;
 	tp->ca_state = CA_RECOVERY;
 	tp->tlp_out = false;
+}
+
+void tcp_enter_cwr(struct tcp_sock *tp)
+{
+	if (tp->ca_state >= CA_CWR)
+		return;
+	reduce(tp);
+	tp->undo_ok = false;
+	tp->ca_state = CA_CWR;
 }
 
 /* RFC 6937 with the reduction bound of slow start when the path makes progress. */
@@ -147,7 +168,7 @@ void tcp_prr(struct tcp_sock *tp, u32 delivered, bool progress)
 
 void tcp_end_recovery(struct tcp_sock *tp)
 {
-	if (tp->ca_state == CA_RECOVERY)
+	if (tcp_reduces(tp))
 		tp->cwnd = max(min(tp->ssthresh, 0x7fffffffu), 2u * tp->mss);
 	tp->ca_state = CA_OPEN;
 	tp->epoch = tp->acked = 0;
@@ -171,7 +192,7 @@ void tcp_undo(struct tcp_sock *tp)
 		}
 	tp->ca_state = CA_OPEN;
 	tp->epoch = tp->acked = 0;
-	tp->undo_ok = false;
+	tp->undo_ok = tp->ecn_cwr = false;
 	tp->frto = FRTO_OFF;
 	tp->backoff = 0;
 }
@@ -202,6 +223,7 @@ void tcp_enter_loss(struct tcp_sock *tp)
 		if (tp->ca_state < CA_RECOVERY)
 			save_undo(tp);
 		tp->ssthresh = tp->cc->ssthresh(tp);
+		tp->ecn_cwr = tp->ecn_ok;
 	}
 	tp->ca_state = CA_LOSS;
 	tp->epoch = tp->acked = 0;

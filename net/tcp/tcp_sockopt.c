@@ -234,7 +234,8 @@ void tcp_get_info(struct tcp_sock *tp, struct tcp_info *i)
 	i->tcpi_probes = tp->probes_out;
 	i->tcpi_backoff = tp->backoff;
 	i->tcpi_options = (u8)((tp->ts_ok ? TCPI_OPT_TIMESTAMPS : 0) | (tp->sack_ok ? TCPI_OPT_SACK : 0) |
-			       (tp->wscale_ok ? TCPI_OPT_WSCALE : 0) | (tp->fo_done ? TCPI_OPT_SYN_DATA : 0));
+			       (tp->wscale_ok ? TCPI_OPT_WSCALE : 0) | (tp->fo_done ? TCPI_OPT_SYN_DATA : 0) |
+			       (tp->ecn_ok ? TCPI_OPT_ECN : 0) | (tp->ecn_seen ? TCPI_OPT_ECN_SEEN : 0));
 	i->tcpi_snd_wscale = tp->snd_wscale;
 	i->tcpi_rcv_wscale = tp->rcv_wscale;
 	i->tcpi_rto = (u32)(tcp_rto(tp) / 1000);

@@ -99,7 +99,8 @@ static int agreed_options(void)
 	    !getsockname(l, (struct sockaddr *)&a, &n) && !connect(c, (struct sockaddr *)&a, n) &&
 	    (s = accept(l, NULL, NULL)) >= 0 && !getsockopt(c, IPPROTO_TCP, TCP_INFO, &ours, &k) &&
 	    !getsockopt(s, IPPROTO_TCP, TCP_INFO, &theirs, &m) && ours.tcpi_options == theirs.tcpi_options)
-		result = ours.tcpi_options & (TCPI_OPT_TIMESTAMPS | TCPI_OPT_SACK | TCPI_OPT_WSCALE);
+		result = ours.tcpi_options &
+			 (TCPI_OPT_TIMESTAMPS | TCPI_OPT_SACK | TCPI_OPT_WSCALE | TCPI_OPT_ECN);
 	close(l);
 	close(c);
 	close(s);
@@ -146,6 +147,19 @@ TEST(offers)
 		EXPECT(set(t[i].name, "1"));
 	}
 	EXPECT_EQ(agreed_options(), all);
+}
+
+TEST(explicit_congestion_notification)
+{
+	char old[8];
+
+	EXPECT(get("ipv4/tcp_ecn", old, sizeof old));
+	for (int value = 0; value < 3; value++) {
+		EXPECT(set("ipv4/tcp_ecn", (char[]){(char)('0' + value), 0}));
+		EXPECT_EQ(number("ipv4/tcp_ecn"), value);
+		EXPECT_EQ(agreed_options() & TCPI_OPT_ECN, value == 1 ? TCPI_OPT_ECN : 0);
+	}
+	EXPECT(set("ipv4/tcp_ecn", old));
 }
 
 TEST(congestion_control)

@@ -66,6 +66,7 @@ static long set(struct sim_host *h, struct sim_link *l, const char *name, u32 v)
 		       {"squeeze0", &squeeze[0]},
 		       {"squeeze1", &squeeze[1]},
 		       {"syncookies", &c->syncookies},
+		       {"ecn", &c->ecn},
 		       {"fastopen", &c->fastopen},
 		       {"sack", &c->sack},
 		       {"timestamps", &c->timestamps},

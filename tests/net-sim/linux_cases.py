@@ -252,10 +252,10 @@ def simultaneous_open(peer):
     ident = peer("new")
     assert peer("bind", ident, 7000) == 0
     s = socket.socket()
-    s.bind((THEIRS, 7001))
+    s.bind((THEIRS, 0))
     s.setblocking(False)
     assert s.connect_ex((OURS, 7000)) == errno.EINPROGRESS
-    assert peer("connect", ident, 7001) == -errno.EINPROGRESS
+    assert peer("connect", ident, s.getsockname()[1]) == -errno.EINPROGRESS
     until(lambda: peer("state", ident) == ESTABLISHED, "we are in state %d" % peer("state", ident))
     until(lambda: select.select([], [s], [], 0)[1], "Linux is not connected")
     c = Conn(peer, s, ident)
@@ -385,6 +385,13 @@ def congestion_notification(peer):
             c = over_bad_link(peer, way)
             c.both(50000)
             c.finish()
+    peer.link(ecn=1)
+    c = over_bad_link(peer, out)
+    options = c.s.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 8)[5]
+    assert options & 8, "Linux did not grant what we asked for"
+    c.both(50000)
+    c.finish()
+    peer.link(ecn=2)
 
 
 def linux_cookies(peer):

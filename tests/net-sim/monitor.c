@@ -106,7 +106,7 @@ void monitor_socket(struct tcp_sock *tp)
 		CHECK(tp->rtx_at && tp->rtx_kind != RTX_NONE && tp->timer_armed);
 	if (tp->ack_pending)
 		CHECK(tp->ack_at && tp->timer_armed);
-	CHECK(tp->cwnd >= tp->mss || tp->ca_state >= CA_RECOVERY);
+	CHECK(tp->cwnd >= tp->mss || tp->ca_state >= CA_CWR);
 	CHECK(tp->mss >= TCP_MIN_MSS);
 }
 

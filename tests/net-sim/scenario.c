@@ -72,7 +72,8 @@ static void dump(const struct socket *s)
 		tp->state, tp->snd_una - tp->iss, tp->snd_nxt - tp->iss, tp->write_seq - tp->iss, tp->snd_wnd,
 		tp->cwnd, tcp_pipe(tp), tp->lost, tp->sacked, tp->retrans, tp->rtx_kind,
 		tp->rtx_at ? (long long)(tp->rtx_at - clock_monotonic()) : -1, tp->rcv_nxt - tp->irs,
-		tp->copied_seq - tp->irs, tp->rcv_wnd, s->rmem, tp->gaps ? tp->gaps->bytes : 0, tp->ca_state, s->err);
+		tp->copied_seq - tp->irs, tp->rcv_wnd, s->rmem, tp->gaps ? tp->gaps->bytes : 0, tp->ca_state,
+		s->err);
 }
 
 void scenario_fail(const char *format, ...)
@@ -532,6 +533,7 @@ void scenario_run(u64 seed)
 	seed_now = seed;
 	session_now = &x;
 	sim_pair(&x.h[0], &x.h[1], &x.link, &lp, seed);
+	x.h[0].net.tcp_conf.ecn = x.h[1].net.tcp_conf.ecn = seed % 3 ? 2 : 1;
 	x.family = lp.ipv6 ? AF_INET6 : AF_INET;
 	for (unsigned i = 0; i < 2; i++) {
 		x.flow[i] =

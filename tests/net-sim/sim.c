@@ -191,6 +191,27 @@ static bool beyond_path(struct sim_link *l, unsigned side, const u8 *frame, u32 
 	return true;
 }
 
+/* A router that would rather say that there is too much (RFC 3168). False: the sender would not understand.
+ */
+static bool mark(u8 *frame, u32 len)
+{
+	u16 sum;
+
+	if (frame[12] == 0x86) {
+		if (!(frame[15] & 0x30))
+			return false;
+		frame[15] |= 0x30;
+		return true;
+	}
+	if (len < 34 || frame[12] != 8 || frame[13] || !(frame[15] & 3))
+		return false;
+	frame[15] |= 3;
+	frame[24] = frame[25] = 0;
+	sum = ip_checksum(frame + 14, 20);
+	memcpy(frame + 24, &sum, 2);
+	return true;
+}
+
 /* SIDE sends FRAME, which the link may change. */
 static void link_send(struct sim_link *l, unsigned side, u8 *frame, u32 len)
 {
@@ -207,7 +228,7 @@ static void link_send(struct sim_link *l, unsigned side, u8 *frame, u32 len)
 		return;
 	if (l->filter && !l->filter(l, side, frame, len, l->filter_arg))
 		return;
-	if (l->down || sim_chance(&l->rng, l->p.loss)) {
+	if (l->down || (sim_chance(&l->rng, l->p.loss) && !(mark(frame, len) && sim_chance(&l->rng, 7500)))) {
 		l->lost++;
 		return;
 	}

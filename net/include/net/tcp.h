@@ -64,6 +64,7 @@ static inline bool seq_le(u32 a, u32 b)
 /* Options of a received segment. */
 struct tcp_options {
 	bool have_ts, sack_ok, have_wscale, have_fo;
+	bool ecn;		  /* ECE of a segment that is no SYN; what a cookie says of the SYN */
 	u8 wscale, nsack, fo_len; /* fo_len 0: a cookie is asked for */
 	u16 mss;		  /* 0: none */
 	u32 ts_val, ts_ecr;
@@ -126,6 +127,9 @@ struct tcp_sock {
 	u8 quick;	   /* immediate ACKs left */
 	u8 snd_wscale, rcv_wscale;
 	bool ts_ok : 1, sack_ok : 1, wscale_ok : 1; /* options negotiated */
+	/* ECN (RFC 3168): agreed; the peer's packets bore it; congestion is to be echoed until he reacts; he
+	 * is to hear that we did. */
+	bool ecn_ok : 1, ecn_seen : 1, ecn_echo : 1, ecn_cwr : 1;
 	bool rt_valid : 1, timer_armed : 1;
 	bool pingpong : 1, ack_pending : 1, ack_now : 1;
 	bool dsack_due : 1, urg_valid : 1, urg_have : 1, urg_byte_read : 1;
@@ -380,6 +384,11 @@ struct tcp_syn_options {
 };
 u32 tcp_write_syn_options(u8 *to, const struct tcp_syn_options *o);
 u32 tcp_write_options(u8 *to, struct tcp_sock *tp, u64 now, u32 room);
+/* Does this SYN ask for ECN (RFC 3168 6.1.1), and may it? */
+static inline bool tcp_ecn_asked(struct net_stack *net, const struct packet *p, const struct tcphdr *th)
+{
+	return net->tcp_conf.ecn && th->ece && th->cwr && !(ip_cb((struct packet *)p)->tos & 3);
+}
 static inline u32 tcp_ts(const struct tcp_sock *tp, u64 now)
 {
 	return (u32)(now / NSEC_PER_MSEC) + tp->ts_offset;
@@ -397,7 +406,7 @@ u16 tcp_cookie_check(struct net_stack *net, const struct net_addr *l, u16 lport,
 /* A cookie has no room for the peer's options: they travel in the low bits of our timestamp, which comes back
  * with the handshake's ACK. */
 u32 tcp_cookie_ts(struct net_stack *net, const struct net_addr *l, const struct net_addr *f,
-		  const struct tcp_options *o);
+		  const struct tcp_options *o, bool ecn);
 void tcp_cookie_options(struct net_stack *net, const struct net_addr *l, const struct net_addr *f, u32 ts_ecr,
 			struct tcp_options *o);
 
@@ -494,6 +503,7 @@ void tcp_rack_advance(struct tcp_sock *tp, const struct tcp_rec *r, u64 now, con
 bool tcp_rack_detect(struct tcp_sock *tp, u64 now); /* true: something was newly found lost */
 void tcp_mark_lost(struct tcp_sock *tp, struct tcp_rec *r);
 void tcp_enter_recovery(struct tcp_sock *tp);
+void tcp_enter_cwr(struct tcp_sock *tp); /* the path is congested, though nothing is lost */
 void tcp_enter_loss(struct tcp_sock *tp);
 void tcp_end_recovery(struct tcp_sock *tp);
 void tcp_undo(struct tcp_sock *tp);

@@ -281,6 +281,125 @@ static void test_spurious_timeout(void **st)
 	}
 }
 
+/* A router that marks instead of dropping, and what went by it. */
+struct marks {
+	unsigned ect, marked, echoes, reductions, wrong, syns;
+	bool mark;
+	u8 syn; /* flags of the last one */
+};
+
+static bool marking(struct sim_link *l, unsigned side, u8 *f, u32 len, void *arg)
+{
+	u8 ecn = f[15] & 3, flags = f[47];
+	struct marks *m = arg;
+
+	if (f[23] != 6)
+		return true;
+	if (flags & 2) {
+		m->syns++;
+		m->syn = flags;
+	}
+	m->wrong += ecn && ((flags & 2) || len < 14 + 20 + 32 + 8); /* data only */
+	if (side == 1) {
+		m->echoes += (flags & 0x42) == 0x40;
+		return true;
+	}
+	m->ect += ecn == 2;
+	m->reductions += (flags & 0x82) == 0x80;
+	if (m->mark && ecn) {
+		u16 sum;
+
+		f[15] |= 3;
+		f[24] = f[25] = 0;
+		sum = ip_checksum(f + 14, 20);
+		memcpy(f + 24, &sum, 2);
+		m->mark = false;
+		m->marked++;
+	}
+	return true;
+}
+
+static void transfer(struct socket *c, struct socket *s, u64 bytes)
+{
+	static u8 buf[20000];
+	u64 sent = 0, got = 0;
+
+	while (got < bytes) {
+		ssize_t n = sent < bytes ? sim_send(c, buf, (size_t)min(bytes - sent, sizeof(buf)), 0) : 0;
+
+		if (n > 0)
+			sent += (u64)n;
+		n = sim_recv(s, buf, sizeof(buf), 0);
+		if (n > 0)
+			got += (u64)n;
+		sim_step(20 * MS);
+		assert_true(clock_monotonic() < 1000 * SEC);
+	}
+}
+
+/* RFC 3168: a mark halves the window once, costs no segment, and is echoed until the sender says so. */
+static void test_ecn(void **st)
+{
+	struct marks m = {};
+	struct socket *c, *s;
+
+	start();
+	link.filter = marking;
+	link.filter_arg = &m;
+	open_pair(&c, &s); /* nobody asks */
+	assert_false(tcp_sk(c)->ecn_ok || tcp_sk(s)->ecn_ok);
+	transfer(c, s, 20000);
+	assert_int_equal(m.ect + m.wrong, 0);
+	socket_close(c);
+	socket_close(s);
+	a->net.tcp_conf.ecn = 1;
+	for (unsigned cookies = 0; cookies < 2; cookies++) {
+		u64 again = atomic_load(&a->net.mib[MIB_TCP_RETRANS_SEGS]);
+		u32 before;
+
+		memset(&m, 0, sizeof(m));
+		b->net.tcp_conf.syncookies = 1 + cookies;
+		open_pair(&c, &s);
+		assert_true(tcp_sk(c)->ecn_ok && tcp_sk(s)->ecn_ok);
+		transfer(c, s, 200000);
+		assert_true(m.ect > 50 && !m.echoes && !m.reductions && !m.wrong);
+		before = tcp_sk(c)->cwnd;
+		m.mark = true;
+		transfer(c, s, 200000);
+		assert_int_equal(m.marked, 1);
+		assert_true(m.echoes > 0 && !m.wrong);
+		assert_int_equal(m.reductions, 1);
+		assert_in_range(tcp_sk(c)->ssthresh, before / 3, before * 3 / 4);
+		assert_int_equal(atomic_load(&a->net.mib[MIB_TCP_RETRANS_SEGS]), again);
+		assert_true(tcp_sk(s)->ecn_seen && !tcp_sk(s)->ecn_echo);
+		m.echoes = 0;
+		transfer(c, s, 200000);
+		assert_int_equal(m.echoes, 0);
+		socket_close(c);
+		socket_close(s);
+	}
+	/* Who does not want it is not asked twice; nor who does not answer. */
+	b->net.tcp_conf.syncookies = 1;
+	b->net.tcp_conf.ecn = 0;
+	open_pair(&c, &s);
+	assert_false(tcp_sk(c)->ecn_ok || tcp_sk(s)->ecn_ok);
+	socket_close(c);
+	socket_close(s);
+	m.syns = 0;
+	s = listen_at(b, 5);
+	link.down = true;
+	c = client();
+	sim_run(500 * MS);
+	link.down = false;
+	sim_run(2 * SEC);
+	assert_int_equal(sim_connect(c, B_IP, PORT), 0);
+	assert_int_equal(m.syn & 0xc0, 0);
+	assert_false(tcp_sk(c)->ecn_ok);
+	socket_close(c);
+	socket_close(s);
+	finish();
+}
+
 /* After a silence the window begins again from the initial one, but remembers where it was. */
 static void test_idle_restart(void **st)
 {
@@ -345,5 +464,5 @@ static void test_long_fat_pipe(void **st)
 }
 
 UNIT_TESTS(test_retransmission_gives_up, test_user_timeout, test_keepalive, test_forged_segments,
-	   test_path_mtu, test_path_mtu_black_hole, test_spurious_timeout, test_idle_restart,
+	   test_path_mtu, test_path_mtu_black_hole, test_spurious_timeout, test_ecn, test_idle_restart,
 	   test_long_fat_pipe)
