@@ -37,6 +37,7 @@
 #define FORGIVEN_AFTER	60.0 /* a run this long resets the back-off */
 #define READY_POLL	0.05
 #define READY_POLL_SLOW 1.0
+#define ANSWER_SECONDS	0.05 /* for an answer to leave */
 
 struct output {
 	struct app *app;
@@ -256,12 +257,21 @@ static void cancel(struct loop_timer **t)
 	*t = NULL;
 }
 
+static void give_up(void *arg)
+{
+	struct app *a = arg;
+
+	a->restart_timer = NULL;
+	settle(a, APP_EXITED);
+}
+
 int app_stop(struct app *a, double grace)
 {
 	a->restart_wanted = false;
-	if (a->state == APP_BACKOFF) {
+	if (a->state == APP_BACKOFF) { /* which may be the end of all: later, once this was answered */
 		cancel(&a->restart_timer);
-		a->state = APP_EXITED;
+		a->state = APP_STOPPING;
+		a->restart_timer = loop_after(ANSWER_SECONDS, give_up, a);
 		return 0;
 	}
 	if (a->pid <= 0)

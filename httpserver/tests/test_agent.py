@@ -109,6 +109,20 @@ def test_stop_terminates_then_kills(agent):
     assert a.request("POST", "/v1/app/stop")[0] == 409
 
 
+def test_stop_between_two_runs(agent):
+    """Is an end like another: the policy for the end holds, and the host is told."""
+    for on_exit in ("keep", "poweroff"):
+        a = agent([sys.executable, "-c", "import sys; sys.exit(3)"], restart="always", on_exit=on_exit)
+        a.until(lambda app: app["state"] == "backoff")
+        status, text, _ = a.request("POST", "/v1/app/stop")
+        assert status == 202 and json.loads(text)["state"] in ("stopping", "exited")
+        if on_exit == "poweroff":
+            assert a.process.wait(DEADLINE) == 3
+        else:
+            app = a.until(lambda app: app["state"] == "exited")
+            assert app["exit"]["code"] == 3 and a.request("POST", "/v1/app/stop")[0] == 409
+
+
 def test_a_program_that_does_not_exist(agent):
     a = agent(["/no/such/program"])
     app = a.until(lambda app: True)
