@@ -51,7 +51,10 @@ def _arguments(section, command):
     if words[0] != "main":
         return "com.sun.javatest.regtest.agent.%sRunner" % {"testng": "TestNG", "junit": "JUnit"}[words[0]], after
     name = main.group(1).strip("'")
-    return name, words[next(i for i, w in enumerate(words) if w.rpartition("/")[2] == name) + 1:]
+    # A class that the test starts itself goes by another name: the first word that is no option.
+    at = next((i for i, w in enumerate(words) if w.rpartition("/")[2] == name),
+              next(i for i, w in enumerate(words[1:], 1) if not w.startswith("-")))
+    return words[at].rpartition("/")[2], words[at + 1:]
 
 
 def _programs(result, name, scratch):
