@@ -83,10 +83,11 @@ static int workingset_init(void)
 
 	memory_stats(&m);
 	n = (u32)1 << clamp(log2_floor(m.total / 2 + 1), 6u, log2_floor(MAX_SLOTS));
-	slots = n * sizeof *slots > KIB(64) ? vmalloc(n * sizeof *slots) : kmalloc(n * sizeof *slots);
+	slots = n * sizeof *slots > KIB(64) ? vmalloc(n * sizeof *slots) : kzalloc(n * sizeof *slots);
 	if (!slots)
 		return -ENOMEM;
-	memset((void *)slots, 0, n * sizeof *slots);
+	if (n * sizeof *slots > KIB(64))
+		memset((void *)slots, 0, n * sizeof *slots);
 	slot_mask = n - 1;
 	age_shift = log2_floor(n) > 12 ? log2_floor(n) - 12 : 0;
 	return 0;

@@ -72,7 +72,7 @@ bool aml_s5_in(const u8 *aml, size_t n, u8 *typ_a, u8 *typ_b)
 		size_t left = n - i - 6, used;
 		u64 a, b;
 
-		if (memcmp(aml + i, "\x08_S5_\x12", 6))
+		if (aml[i] != AML_NAME || memcmp(aml + i, "\x08_S5_\x12", 6))
 			continue;
 		/* The top two bits of the package length say how many bytes follow it; then the element
 		 * count. */
@@ -118,7 +118,7 @@ static bool next_hid(const u8 *aml, size_t n, const char *hid, size_t *at)
 	size_t len = strlen(hid);
 
 	for (size_t i = *at; i + len <= n; i++)
-		if (!memcmp(aml + i, hid, len)) {
+		if (aml[i] == (u8)hid[0] && !memcmp(aml + i, hid, len)) {
 			*at = i + len;
 			return true;
 		}

@@ -109,6 +109,7 @@ void cpu_init_boot(void)
 	fpu_init_boot();
 	cpu_init_local();
 	cpu_apic_id[0] = apic_id();
+	apic_timer_begin(); /* counts while the clock is measured */
 	clock_init();
 	apic_timer_calibrate();
 }

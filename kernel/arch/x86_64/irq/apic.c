@@ -6,6 +6,7 @@
 #include "arch/cpu.h"
 #include "arch/memory.h"
 #include "arch/platform.h"
+#include "arch/vvar.h"
 #include "kernel/clock.h"
 #include "kernel/log.h"
 #include "kernel/percpu.h"
@@ -85,18 +86,25 @@ void apic_init_local(void)
 	apic_write(APIC_LVT_TIMER, VECTOR_TIMER | (timer_mult ? 0 : LVT_TSC_DEADLINE));
 }
 
-/* Ticks of the APIC timer in one millisecond of the clock: enough precision for a wake-up that re-checks the clock. */
+static u64 count_began; /* the TSC then */
+
+void apic_timer_begin(void)
+{
+	if (!cpu_has_tsc_deadline())
+		apic_write(APIC_TIMER_COUNT, ~0u);
+	count_began = arch_cycles_ordered();
+}
+
+/* Ticks of the APIC timer in a millisecond at least: enough precision for a wake-up that re-checks the clock. */
 void apic_timer_calibrate(void)
 {
 	if (!cpu_has_tsc_deadline()) {
-		u64 start, now;
+		u64 took;
 
-		apic_write(APIC_TIMER_COUNT, ~0u);
-		start = clock_monotonic();
 		do
-			now = clock_monotonic();
-		while (now - start < NSEC_PER_MSEC);
-		timer_mult = ((u64)(~0u - apic_read(APIC_TIMER_NOW)) << 32) / (now - start);
+			took = mul_div(arch_cycles_ordered() - count_began, NSEC_PER_MSEC, clock_tsc_khz());
+		while (took < NSEC_PER_MSEC);
+		timer_mult = ((u64)(~0u - apic_read(APIC_TIMER_NOW)) << 32) / took;
 		apic_write(APIC_TIMER_COUNT, 0);
 		if (!timer_mult)
 			panic("apic: the timer does not count");

@@ -177,6 +177,7 @@ static int clock_find_reference(void)
 	u64 hz;
 
 	if (better && !reference) {
+		apic_timer_begin();
 		hz = calibrate(better);
 		if (hz) {
 			set_frequency(hz);

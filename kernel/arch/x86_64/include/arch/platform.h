@@ -25,6 +25,8 @@ u32 apic_id(void);
 void apic_send_ipi(u32 apic_id, u8 vector);
 void apic_send_init(u32 apic_id);
 void apic_send_startup(u32 apic_id, u8 page);
+/* Let the timer count, so that apic_timer_calibrate() can compare it with the clock once that runs. */
+void apic_timer_begin(void);
 void apic_timer_calibrate(void);
 void irq_init(void);
 void irq_dispatch(u8 vector);
