@@ -145,13 +145,18 @@ void notify_parent(struct process *child, int code, int status)
 	int sig = job_control ? SIGCHLD : child->exit_signal;
 	u64 user, system, flags;
 	bool wanted = signal_valid(sig);
+	struct signal_action action;
 	siginfo_t info;
 
 	if (!parent)
 		return;
 	flags = spin_lock_irqsave(&parent->lock);
-	if (wanted && job_control && parent->sighand)
-		wanted = !(sighand_action(parent->sighand, SIGCHLD).flags & SA_NOCLDSTOP);
+	if (sig == SIGCHLD && parent->sighand) {
+		action = sighand_action(parent->sighand, SIGCHLD);
+		/* Ignored is not even blocked: nothing stays pending. */
+		wanted =
+			action.handler != SIG_HANDLER_IGNORE && !(job_control && action.flags & SA_NOCLDSTOP);
+	}
 	spin_unlock_irqrestore(&parent->lock, flags);
 	if (wanted) {
 		siginfo_fill(&info, sig, code, (int)child->pid, process_uid(child));

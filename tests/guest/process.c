@@ -111,11 +111,19 @@ TEST(child_signal)
 	EXPECT_EQ(waitpid(child, &status, 0), child);
 	EXPECT_EQ(child_code, CLD_EXITED);
 	EXPECT_EQ(child_status, 9);
-	signal(SIGCHLD, SIG_IGN); // children vanish by themselves
+	signal(SIGCHLD, SIG_IGN); // children vanish by themselves, and leave no signal even where it is blocked
+	sigset_t set, pending;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &set, NULL);
 	child = fork();
 	if (!child)
 		_exit(0);
 	EXPECT_ERR(waitpid(child, &status, 0), ECHILD);
+	EXPECT_EQ(sigpending(&pending), 0);
+	EXPECT(!sigismember(&pending, SIGCHLD));
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
 	signal(SIGCHLD, SIG_DFL);
 }
 
