@@ -73,7 +73,6 @@ void syscall_dispatch(struct regs *regs)
 
 	sched_account_enter_kernel(t);
 	alloc_fail_enter();
-	t->syscalls++;
 	nr = regs_syscall_number(regs);
 	if (likely(nr < SYSCALL_SLOTS)) {
 		this_cpu(syscall_calls).n[nr]++;

@@ -98,7 +98,6 @@ struct thread {
 
 	u64 start_time; /* CLOCK_MONOTONIC ns */
 	struct usage used;
-	u64 syscalls;
 	int exit_code;	   /* wait status encoding */
 	int pdeath_signal; /* sent when the thread that made this one's process ends; 0: none */
 	u64 timer_slack_ns, default_slack_ns; /* prctl(PR_SET_TIMERSLACK): kept */
