@@ -118,7 +118,11 @@ static int parse_option(const char *word, size_t len, u64 ram_pages, struct tmpf
 	u64 v;
 
 	if (!value)
-		return klen == 0 || (klen == 6 && !memcmp(word, "noswap", 6)) ? 0 : -EINVAL;
+		return klen == 0 || (klen == 6 && !memcmp(word, "noswap", 6)) ||
+				       (klen == 7 &&
+					(!memcmp(word, "inode32", 7) || !memcmp(word, "inode64", 7)))
+			       ? 0
+			       : -EINVAL;
 	value++;
 	if (klen == 4 && !memcmp(word, "mode", 4)) {
 		o->mode = 0;
@@ -129,7 +133,7 @@ static int parse_option(const char *word, size_t len, u64 ram_pages, struct tmpf
 		}
 		return 0;
 	}
-	if ((klen == 4 && !memcmp(word, "huge", 4)) || (klen == 5 && !memcmp(word, "mpol=", 4)))
+	if (klen == 4 && (!memcmp(word, "huge", 4) || !memcmp(word, "mpol", 4)))
 		return 0;
 	v = str_to_u64(value, &end);
 	if (end == value)

@@ -104,6 +104,7 @@ TEST(tmpfs_options)
 		NEED_ERR(mount("x", "m", "tmpfs", 0, "nonsense=1"), EINVAL);
 		NEED_ERR(mount("x", "m", "tmpfs", 0, "mode=9"), EINVAL);
 		NEED_ERR(mount("x", "m", "nofs", 0, NULL), ENODEV);
+		NEED(!mount("x", "m", "tmpfs", 0, "inode64,huge=never") && !umount("m"));
 		NEED(!umount("m"));
 	END_CHILD;
 }
