@@ -1,22 +1,14 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// /proc, /sys and /dev: the files that runtimes and tools really read, and whether their figures make sense.
+// /proc and /sys: the files that runtimes and tools really read, and whether their figures make sense.
 #include "check.h"
 #include <dirent.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <pthread.h>
-#include <sys/epoll.h>
-#include <sys/eventfd.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/sysinfo.h>
-#include <sys/sysmacros.h>
 #include <sys/wait.h>
-#include <termios.h>
 
 static char text[1 << 16];
 
@@ -79,53 +71,6 @@ TEST(self_links)
 	EXPECT_EQ(write(fd, "x", 1), 1);
 	EXPECT_EQ(read(p[0], b, 4), 1);
 	close(fd), close(p[0]), close(p[1]);
-}
-
-// bash's <(command) is such a name, opened when the command may have ended already.
-TEST(pipe_reopened)
-{
-	char name[40], b[8];
-	int p[2], fd;
-
-	pipe(p);
-	write(p[1], "abc", 3);
-	close(p[1]);
-	snprintf(name, sizeof name, "/proc/self/fd/%d", p[0]);
-	fd = open(name, O_RDONLY);
-	EXPECT(fd >= 0);
-	EXPECT_EQ(read(fd, b, sizeof b), 3);
-	EXPECT_EQ(read(fd, b, sizeof b), 0);
-	close(fd);
-	fd = open(name, O_RDONLY | O_NONBLOCK);
-	struct pollfd pf = {.fd = fd, .events = POLLIN};
-
-	EXPECT_EQ(poll(&pf, 1, 0), 1);
-	EXPECT_EQ(pf.revents, POLLHUP);
-	close(fd);
-	fd = open(name, O_WRONLY); // another writer
-	EXPECT(fd >= 0);
-	EXPECT_EQ(write(fd, "d", 1), 1);
-	EXPECT_EQ(read(p[0], b, sizeof b), 1);
-	close(p[0]);
-	close(fd);
-}
-
-TEST(descriptor_listing)
-{
-	int before = 0, after = 0;
-
-	for (int round = 0; round < 2; round++) {
-		DIR *d = opendir("/proc/self/fd");
-		struct dirent *e;
-
-		EXPECT(d);
-		while ((e = readdir(d)))
-			*(round ? &after : &before) += e->d_name[0] != '.';
-		closedir(d);
-		if (!round)
-			dup(1), dup(1);
-	}
-	EXPECT_EQ(after, before + 2);
 }
 
 TEST(stat_of_self)
@@ -294,178 +239,6 @@ TEST(sys_files)
 	EXPECT(slurp("/sys/devices/system/cpu/possible") > 0);
 	EXPECT(slurp("/sys/kernel/mm/transparent_hugepage/hpage_pmd_size") > 0);
 	EXPECT_EQ(atoi(text), 2 << 20);
-}
-
-TEST(devices)
-{
-	char b[64];
-	struct stat st;
-	int fd = open("/dev/null", O_RDWR);
-
-	EXPECT(fd >= 0);
-	EXPECT_EQ(write(fd, b, 64), 64);
-	EXPECT_EQ(read(fd, b, 64), 0);
-	EXPECT_EQ(fstat(fd, &st), 0);
-	EXPECT(S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3));
-	struct termios t;
-
-	EXPECT_ERR(tcgetattr(fd, &t), ENOTTY);
-	close(fd);
-	fd = open("/dev/zero", O_RDWR);
-	memset(b, 1, 64);
-	EXPECT_EQ(read(fd, b, 64), 64);
-	EXPECT(b[0] == 0 && b[63] == 0);
-	char *p = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
-
-	EXPECT(p != MAP_FAILED);
-	p[0] = 1;
-	munmap(p, 8192);
-	close(fd);
-	fd = open("/dev/full", O_WRONLY);
-	EXPECT(fd >= 0);
-	EXPECT_ERR(write(fd, b, 1), ENOSPC);
-	close(fd);
-	fd = open("/dev/random", O_RDONLY);
-	EXPECT_EQ(read(fd, b, 32), 32);
-	close(fd);
-	EXPECT_EQ(stat("/dev/shm", &st), 0);
-	EXPECT(S_ISDIR(st.st_mode));
-	fd = open("/dev/shm/test", O_CREAT | O_RDWR, 0600);
-	EXPECT(fd >= 0);
-	close(fd);
-	unlink("/dev/shm/test");
-}
-
-// openpty() opens the other side by TIOCGPTPEER, and does not want it to become the controlling terminal.
-TEST(peer_is_no_controlling_terminal)
-{
-	int status, master, peer;
-	pid_t pid = fork();
-
-	if (!pid) {
-		setsid();
-		master = posix_openpt(O_RDWR | O_NOCTTY);
-		unlockpt(master);
-		peer = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY);
-		if (peer < 0)
-			_exit(errno == ENOTTY || errno == EINVAL || errno == ENOENT ? 0 : 2);
-		if (open("/dev/tty", O_RDWR) >= 0 || errno != ENXIO)
-			_exit(3);
-		close(master); // no SIGHUP
-		_exit(0);
-	}
-	EXPECT_EQ(waitpid(pid, &status, 0), pid);
-	EXPECT_EQ(status, 0);
-}
-
-TEST(older_terminal_calls)
-{
-	// linux/termios.h and termios.h do not go together.
-	struct {
-		unsigned short i, o, c, l;
-		unsigned char line, cc[8];
-	} a;
-	struct {
-		unsigned i, o, c, l;
-		unsigned char line, cc[19];
-	} locked = {0};
-	struct termios t, before;
-	int fd = posix_openpt(O_RDWR | O_NOCTTY);
-
-	if (fd < 0)
-		SKIP("no pseudo terminals");
-	EXPECT_EQ(tcgetattr(fd, &before), 0);
-	EXPECT_EQ(ioctl(fd, TCGETA, &a), 0);
-	EXPECT_EQ(a.l, before.c_lflag & 0xffff);
-	EXPECT_EQ(a.cc[VINTR], before.c_cc[VINTR]);
-	a.l &= ~ECHO;
-	a.cc[VINTR] = 7;
-	EXPECT_EQ(ioctl(fd, TCSETAW, &a), 0);
-	EXPECT_EQ(tcgetattr(fd, &t), 0);
-	EXPECT(!(t.c_lflag & ECHO) && t.c_cc[VINTR] == 7);
-	EXPECT_EQ(t.c_cc[VSUSP], before.c_cc[VSUSP]); // beyond the eight
-	EXPECT_EQ(ioctl(fd, TIOCGLCKTRMIOS, &locked), 0);
-	EXPECT_EQ(locked.l, 0);
-	locked.l = ECHO;
-	locked.cc[VINTR] = 1;
-	if (ioctl(fd, TIOCSLCKTRMIOS, &locked)) {
-		EXPECT_EQ(errno, EPERM);
-	} else {
-		EXPECT_EQ(tcsetattr(fd, TCSANOW, &before), 0);
-		EXPECT_EQ(tcgetattr(fd, &t), 0);
-		EXPECT(!(t.c_lflag & ECHO) && t.c_cc[VINTR] == 7);
-	}
-	close(fd);
-}
-
-TEST(pseudo_terminal)
-{
-	int m = open("/dev/ptmx", O_RDWR | O_NOCTTY), s;
-	char b[64], *name;
-	struct winsize w = {.ws_row = 30, .ws_col = 90}, got = {0};
-
-	if (m < 0)
-		SKIP("no pseudo-terminals here");
-	EXPECT_EQ(grantpt(m), 0);
-	EXPECT_EQ(unlockpt(m), 0);
-	EXPECT((name = ptsname(m)));
-	s = open(name, O_RDWR | O_NOCTTY);
-	EXPECT(s >= 0);
-	EXPECT(isatty(s));
-	EXPECT_EQ(ioctl(m, TIOCSWINSZ, &w), 0);
-	EXPECT_EQ(ioctl(s, TIOCGWINSZ, &got), 0);
-	EXPECT(got.ws_row == 30 && got.ws_col == 90);
-	EXPECT_EQ(write(m, "line\n", 5), 5);
-	EXPECT_EQ(read(s, b, 64), 5);
-	EXPECT_EQ(read(m, b, 64), 6); // echoed with a carriage return
-	close(s), close(m);
-}
-
-// A socket or an eventfd has no name to open, but the link shows what fstat does.
-TEST(fd_links_of_nameless_files)
-{
-	struct stat by_fd, by_link;
-	int pair[2], fds[3];
-	char name[64];
-
-	EXPECT_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
-	fds[0] = pair[0];
-	fds[1] = eventfd(0, 0);
-	fds[2] = epoll_create1(0);
-	for (int i = 0; i < 3; i++) {
-		snprintf(name, sizeof name, "/proc/self/fd/%d", fds[i]);
-		EXPECT_EQ(fstat(fds[i], &by_fd), 0);
-		EXPECT_EQ(stat(name, &by_link), 0);
-		EXPECT(by_fd.st_mode == by_link.st_mode && by_fd.st_ino == by_link.st_ino &&
-		       by_fd.st_dev == by_link.st_dev);
-		EXPECT_ERR(open(name, O_RDWR), ENXIO);
-		close(fds[i]);
-	}
-	close(pair[1]);
-}
-
-TEST(name_spaces_are_files)
-{
-	struct stat a, b;
-	char link[64] = "";
-
-	EXPECT_EQ(stat("/proc/self/ns/net", &a), 0);
-	EXPECT_EQ(stat("/proc/thread-self/ns/net", &b), 0);
-	EXPECT(a.st_ino == b.st_ino && a.st_dev == b.st_dev && S_ISREG(a.st_mode));
-	EXPECT_EQ(stat("/proc/self/ns/uts", &b), 0);
-	EXPECT(a.st_ino != b.st_ino && a.st_dev == b.st_dev);
-	int fd = open("/proc/self/ns/net", O_RDONLY);
-	EXPECT(fd >= 0);
-	EXPECT_EQ(ioctl(fd, 0xb703), 0x40000000); // NS_GET_NSTYPE: CLONE_NEWNET
-	snprintf(text, sizeof text, "/proc/self/fd/%d", fd);
-	EXPECT(readlink(text, link, sizeof link - 1) > 0);
-	EXPECT_EQ(strncmp(link, "net:[", 5), 0);
-	EXPECT_EQ(strtoul(link + 5, NULL, 10), a.st_ino);
-	EXPECT_ERR(syscall(SYS_setns, fd, 0x04000000), EINVAL); // another kind
-	if (!geteuid())
-		EXPECT_EQ(syscall(SYS_setns, fd, 0), 0); // where one is already
-	close(fd);
-	EXPECT_ERR(syscall(SYS_setns, 0, 0), EINVAL);
 }
 
 // The numbers of a mapped file in maps are those of stat(2).
