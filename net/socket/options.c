@@ -173,7 +173,7 @@ static int set_linger(struct socket *s, const void *val, int len)
 		return -EINVAL;
 	memcpy(&l, val, sizeof(l));
 	if (l.l_onoff)
-		s->linger = (u32)max(l.l_linger, 0);
+		s->linger = (u32)l.l_linger; /* below zero: very long */
 	socket_set_flag(s, SOCKF_LINGER, l.l_onoff != 0);
 	return 0;
 }
@@ -282,6 +282,14 @@ int socket_set_option(struct socket *s, int opt, const void *val, int len)
 		return 0;
 	case SO_RCVLOWAT:
 		s->rcvlowat = v > 0 ? (u32)v : (v < 0 ? 0x7fffffff : 1);
+		if (s->protocol == IPPROTO_TCP &&
+		    s->type == SOCK_STREAM) { /* what cannot be held is not waited for */
+			bool fixed = socket_flag(s, SOCKF_RCVBUF_SET);
+
+			s->rcvlowat = min(s->rcvlowat, (fixed ? s->rcvbuf : s->net->tcp_rmem[2]) / 2);
+			if (!fixed && s->rcvbuf < 2 * s->rcvlowat)
+				WRITE_ONCE(s->rcvbuf, 2 * s->rcvlowat);
+		}
 		return 0;
 	case SO_BUSY_POLL:
 		if (v < 0)

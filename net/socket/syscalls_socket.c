@@ -5,6 +5,7 @@
 #include "kernel/alloc.h"
 #include "kernel/process.h"
 #include "kernel/syscall.h"
+#include "net/inet.h"
 #include "net/sockfile.h"
 #include <linux/filter.h>
 
@@ -165,8 +166,11 @@ static long do_accept(int fd, void __app *addr, int __app *lenp, int flags)
 		goto out;
 	}
 	if (addr) {
-		n = c->ops->getname(c, (struct sockaddr *)&ss, true);
-		if (n < 0) { /* it is gone already: Linux says so */
+		/* Who it was is told even if he has gone already. */
+		n = c->family == AF_INET || c->family == AF_INET6
+			    ? inet_getname(c, (struct sockaddr *)&ss, true)
+			    : c->ops->getname(c, (struct sockaddr *)&ss, true);
+		if (n < 0) {
 			fd_release((int)ret);
 			socket_close(c);
 			ret = -ECONNABORTED;

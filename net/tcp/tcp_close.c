@@ -184,8 +184,9 @@ static void clear_connection(struct tcp_sock *tp)
 
 	if (!inet_flag(i, INETF_BOUND_ADDR))
 		i->laddr = i->s.family == AF_INET ? addr_v4(0) : NET_ADDR_ANY;
-	if (!inet_flag(i, INETF_BOUND_PORT)) {
+	if (!inet_flag(i, INETF_BOUND_PORT) || inet_flag(i, INETF_ACCEPTED)) {
 		port_release(i);
+		inet_set_flag(i, INETF_BOUND_PORT | INETF_ACCEPTED, false);
 		i->lport = 0;
 	}
 	i->faddr = i->s.family == AF_INET ? addr_v4(0) : NET_ADDR_ANY;
@@ -193,7 +194,7 @@ static void clear_connection(struct tcp_sock *tp)
 	i->s.shutdown = 0;
 	atomic_store(&i->s.err, 0);
 	i->s.soft_err = 0;
-	tp->connecting = tp->fin_queued = tp->fin_seen = false;
+	tp->connecting = tp->connected = tp->fin_queued = tp->fin_seen = false;
 	tp->fo_ask = tp->fo_deferred = tp->fo_done = false;
 	tp->fo_data = 0;
 	tp->rt_valid = false;

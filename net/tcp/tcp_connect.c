@@ -41,14 +41,19 @@ int tcp_bind(struct socket *s, const struct sockaddr *sa, int len)
 	if (err)
 		return err;
 	socket_lock(s);
+	err = 0;
 	if (tcp_sk(s)->state != TCP_STATE_CLOSE || i->lport) {
 		err = -EINVAL;
 	} else {
 		if (scope)
 			i->scope = scope;
-		err = port_bind(&s->net->tcp->ports, i, &addr, port);
-		if (!err)
-			inet_set_flag(i, INETF_BOUND_PORT, true);
+		if (!port && inet_flag(i, INETF_BIND_NO_PORT)) {
+			i->laddr = addr; /* connect() chooses one that suits the peer */
+		} else {
+			err = port_bind(&s->net->tcp->ports, i, &addr, port);
+			if (!err)
+				inet_set_flag(i, INETF_BOUND_PORT, true);
+		}
 		if (!err && !addr_is_any(&addr))
 			inet_set_flag(i, INETF_BOUND_ADDR, true);
 	}
@@ -212,6 +217,7 @@ int tcp_connect_wait(struct tcp_sock *tp, bool fresh, bool nonblock)
 		tcp_disconnect(tp);
 		return err ? err : -ECONNABORTED;
 	}
+	tp->connected = true;
 	return 0;
 }
 
@@ -224,7 +230,8 @@ int tcp_connect_locked(struct tcp_sock *tp, const struct sockaddr *sa, int len, 
 	if (sa->sa_family == AF_UNSPEC)
 		return tcp_disconnect(tp);
 	if (fresh) {
-		int err = tp->state != TCP_STATE_CLOSE ? -EISCONN : begin_connect(tp, sa, len);
+		int err =
+			tp->state != TCP_STATE_CLOSE || tp->connected ? -EISCONN : begin_connect(tp, sa, len);
 
 		if (err)
 			return err;

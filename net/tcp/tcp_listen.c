@@ -39,7 +39,7 @@ static struct tcp_sock *child_new(struct tcp_sock *l, const struct ip_cb *cb, u1
 	c->inet.faddr = cb->src;
 	c->inet.lport = lport;
 	c->inet.fport = fport;
-	atomic_store(&c->inet.flags, atomic_load(&l->inet.flags) | INETF_BOUND_PORT | INETF_BOUND_ADDR);
+	atomic_store(&c->inet.flags, atomic_load(&l->inet.flags) | INETF_BOUND_PORT | INETF_ACCEPTED);
 	c->inet.ttl = l->inet.ttl;
 	c->inet.hops6 = l->inet.hops6;
 	c->inet.tos = l->inet.tos;
@@ -69,6 +69,7 @@ static void child_setup(struct tcp_sock *c, const struct tcphdr *th, const struc
 	u64 now = clock_monotonic();
 
 	c->state = TCP_STATE_SYN_RECV;
+	c->connected = true;
 	c->irs = irs;
 	c->rcv_nxt = c->copied_seq = c->rcv_wup = irs + 1;
 	c->rcv_up = irs;
@@ -409,7 +410,7 @@ int tcp_listen(struct socket *s, int backlog)
 		goto out;
 	}
 	err = -EINVAL;
-	if (tp->state != TCP_STATE_CLOSE || tp->connecting)
+	if (tp->state != TCP_STATE_CLOSE || tp->connecting || tp->connected)
 		goto out;
 	if (!tp->inet.lport) {
 		err = port_bind(&s->net->tcp->ports, &tp->inet, &any, 0);

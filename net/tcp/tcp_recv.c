@@ -91,7 +91,7 @@ static int why_empty(struct tcp_sock *tp)
 	if (err)
 		return err;
 	if (s->shutdown & RCV_SHUTDOWN)
-		return tp->state == TCP_STATE_CLOSE && !tp->fin_seen && !tp->irs ? -ENOTCONN : 0;
+		return 0;
 	if (tp->state == TCP_STATE_CLOSE || tp->state == TCP_STATE_LISTEN)
 		return -ENOTCONN;
 	return 1;

@@ -171,7 +171,10 @@ static int set_option(struct tcp_sock *tp, int opt, int v)
 	case TCP_THIN_DUPACK: /* RACK-TLP does what it was for */
 		return v < 0 || v > 1 ? -EINVAL : 0;
 	case TCP_TX_DELAY:
-		return v ? -ENOPROTOOPT : 0;
+		if (v < 0)
+			return -EINVAL;
+		tp->tx_delay_us = (u32)v;
+		return 0;
 	case TCP_REPAIR: /* no socket here can be repaired, and so says every option about it */
 	case TCP_REPAIR_QUEUE:
 	case TCP_REPAIR_WINDOW:
@@ -359,8 +362,9 @@ static int get_option(struct tcp_sock *tp, int opt, void *val, int *len)
 		return option_put_int(val, len, tp->thin);
 	case TCP_INQ:
 		return option_put_int(val, len, tp->inq);
-	case TCP_THIN_DUPACK:
 	case TCP_TX_DELAY:
+		return option_put_int(val, len, (int)tp->tx_delay_us);
+	case TCP_THIN_DUPACK:
 	case TCP_REPAIR:
 		return option_put_int(val, len, 0);
 	case TCP_TIMESTAMP:

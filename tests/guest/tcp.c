@@ -432,6 +432,90 @@ TEST(dissolved_by_connect)
 }
 
 // A listener without room does not answer: connect goes on, and says so.
+// A socket that was connected is not used again before it is disconnected; one that failed is.
+TEST(connecting_again)
+{
+	struct sockaddr none = {.sa_family = AF_UNSPEC};
+	struct sockaddr_in nobody;
+	int c, s, l;
+	char b;
+
+	EXPECT_EQ(pair(&c, &s), 0);
+	nobody = addr; // its listener is closed
+	abort_connection(c);
+	EXPECT(wait_for(s, POLLRDHUP) & POLLERR);
+	EXPECT_EQ(error_of(s), ECONNRESET);
+	EXPECT_ERR(connect(s, (void *)&nobody, sizeof nobody), EISCONN);
+	EXPECT_ERR(listen(s, 1), EINVAL);
+	EXPECT_EQ(connect(s, &none, sizeof none), 0);
+	EXPECT_ERR(connect(s, (void *)&nobody, sizeof nobody), ECONNREFUSED);
+	EXPECT_ERR(connect(s, (void *)&nobody, sizeof nobody), ECONNREFUSED);
+	l = listener(1);
+	EXPECT_EQ(connect(s, (void *)&addr, sizeof addr), 0);
+	close(s), close(l);
+	s = socket(AF_INET, SOCK_STREAM, 0);
+	EXPECT_ERR(recv(s, &b, 1, 0), ENOTCONN);
+	EXPECT_ERR(shutdown(s, SHUT_RDWR), ENOTCONN);
+	EXPECT_EQ(recv(s, &b, 1, 0), 0);
+	close(s);
+}
+
+// Who aborts while he waits to be accepted is accepted, and his address told.
+TEST(accepted_after_its_end)
+{
+	struct sockaddr_in from;
+	socklen_t len = sizeof from;
+	int l = listener(5), c = client(), s;
+	in_port_t port;
+	char b;
+
+	EXPECT(c >= 0 && getsockname(c, (void *)&from, &len) == 0);
+	port = from.sin_port;
+	abort_connection(c);
+	EXPECT(wait_for(l, POLLIN) & POLLIN);
+	len = sizeof from;
+	s = accept(l, (void *)&from, &len);
+	EXPECT(s >= 0);
+	EXPECT_EQ(from.sin_port, port);
+	EXPECT(wait_for(s, POLLIN) & POLLERR);
+	EXPECT_ERR(getpeername(s, (void *)&from, &len), ENOTCONN);
+	EXPECT_ERR(recv(s, &b, 1, 0), ECONNRESET);
+	EXPECT_EQ(recv(s, &b, 1, 0), 0);
+	close(s), close(l);
+}
+
+TEST(address_without_port)
+{
+	struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	int l = listener(5), s = socket(AF_INET, SOCK_STREAM, 0), one = 1;
+	socklen_t len = sizeof a;
+
+	EXPECT_EQ(setsockopt(s, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof one), 0);
+	a.sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1);
+	EXPECT_EQ(bind(s, (void *)&a, sizeof a), 0);
+	EXPECT_EQ(getsockname(s, (void *)&a, &len), 0);
+	EXPECT(!a.sin_port && a.sin_addr.s_addr == htonl(INADDR_LOOPBACK + 1));
+	EXPECT_EQ(connect(s, (void *)&addr, sizeof addr), 0);
+	EXPECT_EQ(getsockname(s, (void *)&a, &len), 0);
+	EXPECT(a.sin_port && a.sin_addr.s_addr == htonl(INADDR_LOOPBACK + 1));
+	close(s), close(l);
+}
+
+TEST(low_water_within_reason)
+{
+	int s = socket(AF_INET, SOCK_STREAM, 0), v = -1, size = 20000;
+	socklen_t len = sizeof v;
+
+	EXPECT_EQ(setsockopt(s, SOL_SOCKET, SO_RCVLOWAT, &v, sizeof v), 0);
+	EXPECT_EQ(getsockopt(s, SOL_SOCKET, SO_RCVLOWAT, &v, &len), 0);
+	EXPECT(v >= 4096 && v < 0x7fffffff);
+	EXPECT_EQ(setsockopt(s, SOL_SOCKET, SO_RCVBUF, &size, sizeof size), 0);
+	EXPECT_EQ(setsockopt(s, SOL_SOCKET, SO_RCVLOWAT, &v, sizeof v), 0);
+	EXPECT_EQ(getsockopt(s, SOL_SOCKET, SO_RCVLOWAT, &v, &len), 0);
+	EXPECT_EQ(v, size);
+	close(s);
+}
+
 TEST(connect_in_progress)
 {
 	int l = listener(0), first = client(), waiting[8], n = 0, c;
@@ -513,6 +597,13 @@ TEST(lingering)
 	start = now();
 	close(c); // the peer reads nothing: the whole second
 	EXPECT(now() - start > 0.9);
+	close(s);
+	l.l_linger = -1; // for ever: no abort
+	EXPECT_EQ(pair(&c, &s), 0);
+	setsockopt(c, SOL_SOCKET, SO_LINGER, &l, sizeof l);
+	EXPECT_EQ(send(c, "x", 1, 0), 1);
+	close(c);
+	EXPECT_EQ(recv(s, big, 2, MSG_WAITALL), 1);
 	close(s);
 }
 

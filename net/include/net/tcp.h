@@ -137,6 +137,7 @@ struct tcp_sock {
 	bool fin_queued : 1;
 	bool fin_seen : 1;   /* the peer's FIN is in rcv_nxt */
 	bool connecting : 1; /* connect() was called and has not reported its result yet */
+	bool connected : 1;  /* the user knows that it is, or was: it takes a disconnect to begin again */
 	bool destroyed : 1;
 	bool orphaned : 1; /* counted in tcp_stack.orphans */
 	bool cwnd_limited : 1, tlp_out : 1, tlp_retrans : 1, rack_reordering : 1, undo_ok : 1;
@@ -215,6 +216,7 @@ struct tcp_sock {
 
 	/* As the user set it. */
 	u32 user_timeout_ms, notsent_lowat;
+	u32 tx_delay_us; /* TCP_TX_DELAY: kept, and without effect, as on a Linux whose queue does not pace */
 	u16 keep_idle_s, keep_intvl_s;
 	u8 keep_probes, defer_accept, syn_limit, save_syn;
 	u16 fo_limit; /* listener: TCP_FASTOPEN */
