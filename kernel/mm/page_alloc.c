@@ -315,7 +315,7 @@ unsigned page_alloc_many(u32 flags, struct page **out, unsigned n)
 	if (have >= n - got)
 		while (got < n)
 			out[got++] = this_cpu(page_pcp).pages[mt][--have];
-	else
+	else if (free_now() >= READ_ONCE(page_low) + n)
 		got += take_singles(mt, flags, out + got, n - got);
 	this_cpu(page_pcp).count[mt] = (u16)have;
 	this_cpu(page_pcp).allocated += got;

@@ -60,7 +60,8 @@ void buddy_count_kinds(u64 out[MIGRATE_TYPES]);
 /* 2^ORDER contiguous pages, reference count 1 on the first. NULL when memory is out. Any context with PAGE_NORECLAIM. */
 struct page *page_alloc(unsigned order, u32 flags) __must_check;
 void page_free(struct page *p, unsigned order); /* regardless of the count */
-/* Up to N single pages at once, as page_alloc(0, FLAGS | PAGE_NORETRY) gives; returns how many. Any context. */
+/* Up to N single pages at once, as page_alloc(0, FLAGS | PAGE_NORETRY) gives; returns how many. For what is likely to be
+ * wanted soon: memory does not fall below page_low for it. Any context. */
 unsigned page_alloc_many(u32 flags, struct page **out, unsigned n);
 /* Clear one page ahead of its use; false when there are enough of them, or none to clear. By an idle CPU. */
 bool page_clear_ahead(void);

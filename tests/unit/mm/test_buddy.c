@@ -334,6 +334,9 @@ static void clear_ahead_case(u64 size)
 	while (buddy_free_pages() + offline_free_pages > page_high)
 		CHECK(page_alloc(0, PAGE_MOVABLE));
 	CHECK(!page_clear_ahead());
+	while (buddy_free_pages() + offline_free_pages >= page_low + 64)
+		CHECK(page_alloc(0, PAGE_MOVABLE));
+	CHECK(!page_alloc_many(PAGE_MOVABLE, many, 64) && page_alloc(0, PAGE_MOVABLE));
 }
 
 static void test_clear_ahead(void **state)
