@@ -131,15 +131,22 @@ def test_packed_rings(tmp_path, machine):
 
 
 @needs_tap
-@pytest.mark.parametrize("options", ["", ",rss=on", ",packed=on"])
-def test_several_queues(tmp_path, options):
-    device = "virtio-net-pci,netdev=n,mq=on,vectors=6,romfile=" + options
-    words = ["-netdev tap,id=n,ifname=t0,queues=2,script=no,downscript=no -device " + device]
+@pytest.mark.parametrize("queues, options", [(2, ""), (2, ",rss=on"), (2, ",packed=on"), (4, "")])
+def test_several_queues(tmp_path, queues, options):
+    device = "virtio-net-pci,netdev=n,mq=on,vectors=%d,romfile=" % (2 * queues + 2) + options
+    words = ["-netdev tap,id=n,ifname=t0,queues=%d,script=no,downscript=no -device " % queues + device]
     prefix = ["unshare", "-n", "sh", "-c", "ip tuntap add dev t0 mode tap multi_queue && ip addr add 10.99.0.1/24 dev t0 && ip link set t0 up && "
               "exec \"$@\"", "sh"]
-    with shell(tmp_path, "--machine", "q35", "--cpus", "2", "--net", "none", "--append", "ip=10.99.0.2::10.99.0.1:255.255.255.0::eth0:off",
-               prefix=prefix, qemu=words[0]) as (sh, _):
-        assert "numtxqueues 2 numrxqueues 2" in sh("ip -d link show eth0")[1]
+    with shell(tmp_path, "--machine", "q35", "--cpus", str(queues), "--net", "none", "--append", "ip=10.99.0.2::10.99.0.1:255.255.255.0::eth0:off",
+               prefix=prefix, qemu=words[0]) as (sh, qmp):
+        assert "numtxqueues %d numrxqueues %d" % (queues, queues) in sh("ip -d link show eth0")[1]
         sh.until("ip -4 addr show dev eth0", "inet ")
-        for _ in range(2):  # from whichever CPU the program is on
+        for _ in range(queues):  # from whichever CPU the program is on
             assert "5 packets received" in sh("busybox ping -c 5 -i 0.1 -W 5 10.99.0.1")[1]
+        # The link goes and comes back under traffic of all CPUs.
+        sh("for i in %s; do busybox ping -i 0.01 10.99.0.1 >/dev/null & done" % " ".join(map(str, range(queues))))
+        for up in (False, True, False, True):
+            qmp.call("set_link", name="n", up=up)
+            sh.until("cat /sys/class/net/eth0/carrier", "%d" % up)
+        sh.until("busybox ping -c 1 -W 5 10.99.0.1", "1 packets received")
+        sh("kill $(jobs -p)")
