@@ -183,7 +183,7 @@ static int control_v6(struct inet_sock *i, int type, const void *data, size_t n,
 {
 	struct net_addr src;
 
-	if (type == IPV6_PKTINFO) {
+	if (type == IPV6_PKTINFO || type == IPV6_2292PKTINFO) {
 		if (n < sizeof(struct in6_pktinfo_))
 			return -EINVAL;
 		memcpy(&src, data, sizeof(src));
@@ -196,6 +196,7 @@ static int control_v6(struct inet_sock *i, int type, const void *data, size_t n,
 		return -EINVAL;
 	switch (type) {
 	case IPV6_HOPLIMIT:
+	case IPV6_2292HOPLIMIT:
 		if (v >= 0)
 			f->ttl = (u8)v;
 		return 0;
@@ -282,18 +283,20 @@ int inet_flow(struct inet_sock *i, const struct net_addr *dst, u8 proto, const s
 
 void inet_put_control(struct inet_sock *i, struct net_msg *m, const struct ip_cb *cb)
 {
+	struct in6_pktinfo_ pi6 = {.addr = cb->dst, .ifindex = (int)cb->iif};
 	int ttl = cb->ttl, tos = cb->tos;
 
-	if (inet_flag(i, INETF_PKTINFO6)) {
-		struct in6_pktinfo_ pi = {.addr = cb->dst, .ifindex = (int)cb->iif};
-
-		msg_put_cmsg(m, SOL_IPV6, IPV6_PKTINFO, &pi, sizeof(pi));
-	}
+	if (inet_flag(i, INETF_PKTINFO6))
+		msg_put_cmsg(m, SOL_IPV6, IPV6_PKTINFO, &pi6, sizeof(pi6));
 	if (!addr_is_v4(&cb->dst)) {
 		if (inet_flag(i, INETF_RECVHOPLIMIT))
 			msg_put_cmsg(m, SOL_IPV6, IPV6_HOPLIMIT, &ttl, sizeof(ttl));
 		if (inet_flag(i, INETF_RECVTCLASS))
 			msg_put_cmsg(m, SOL_IPV6, IPV6_TCLASS, &tos, sizeof(tos));
+		if (inet_flag(i, INETF_PKTINFO6_OLD))
+			msg_put_cmsg(m, SOL_IPV6, IPV6_2292PKTINFO, &pi6, sizeof(pi6));
+		if (inet_flag(i, INETF_RECVHOPLIMIT_OLD))
+			msg_put_cmsg(m, SOL_IPV6, IPV6_2292HOPLIMIT, &ttl, sizeof(ttl));
 		return;
 	}
 	if (inet_flag(i, INETF_PKTINFO)) {

@@ -15,7 +15,8 @@
 #define SOL_UDPLITE	   136
 #define UDPLITE_SEND_CSCOV 10
 #define UDPLITE_RECV_CSCOV 11
-#define SEGMENTS_MAX	   64 /* of one send with UDP_SEGMENT */
+#define SEGMENTS_MAX	   64	 /* of one send with UDP_SEGMENT */
+#define SEGMENTS_BYTES	   65507 /* ... as long as they travel as one packet */
 
 static struct udp_sock *udp_sk(struct socket *s)
 {
@@ -265,13 +266,15 @@ static int route(struct udp_sock *u, struct net_msg *m, struct ip_flow *f, u16 *
 /* May N bytes leave as one datagram? -EMSGSIZE, also on the error queue. */
 static int check_size(struct udp_sock *u, const struct ip_flow *f, u16 port, size_t n)
 {
-	u32 mtu = ip_flow_mtu(u->inet.s.net, f), hdr = sizeof(struct udp_header), most = 65535;
+	u32 mtu = ip_flow_mtu(u->inet.s.net, f), most = 65535, ip = IP_HDR_LEN;
 
-	if (addr_is_v4(&f->dst) || f->df || f->whole)
-		hdr += addr_is_v4(&f->dst) ? IP_HDR_LEN : sizeof(struct ipv6hdr);
+	if (!addr_is_v4(&f->dst)) { /* whose length field does not count the header */
+		ip = sizeof(struct ipv6hdr);
+		most += ip;
+	}
 	if (f->df || f->whole)
-		most = min(mtu, 65535u);
-	if (n + hdr <= most)
+		most = min(most, mtu);
+	if (n + sizeof(struct udp_header) + ip <= most)
 		return 0;
 	inet_local_error(&u->inet, EMSGSIZE, &f->dst, port, mtu);
 	return -EMSGSIZE;
@@ -338,6 +341,8 @@ static ssize_t send_segments(struct udp_sock *u, struct net_msg *m, const struct
 	struct packet *p;
 	int err;
 
+	if (n > SEGMENTS_BYTES)
+		return -EMSGSIZE;
 	/* As Linux: a segment is a packet of its own, not a datagram to be cut up again. */
 	if (seg + sizeof(struct udp_header) + (addr_is_v4(&f->dst) ? 20 : 40) >
 		    ip_flow_mtu(u->inet.s.net, f) ||
@@ -377,7 +382,7 @@ static ssize_t udp_sendmsg(struct socket *s, struct net_msg *m)
 	u16 port;
 	int err;
 
-	if (n > 65535)
+	if (n > 65535 && s->family == AF_INET) /* IPv6 says so on the error queue, too (check_size) */
 		return -EMSGSIZE;
 	if (m->flags & MSG_OOB)
 		return -EOPNOTSUPP;

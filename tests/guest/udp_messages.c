@@ -91,6 +91,13 @@ TEST(an_interface_and_address_of_ipv6_take_20_bytes)
 	EXPECT_EQ(receive(r, 0, sizeof control), 1);
 	told6 = told(IPPROTO_IPV6, IPV6_PKTINFO, 20);
 	EXPECT(told6 && !memcmp(&told6->ipi6_addr, &in6addr_loopback, 16) && told6->ipi6_ifindex);
+	// The options of RFC 2292, which came first.
+	EXPECT_EQ(on(r, IPPROTO_IPV6, 2), 0);
+	EXPECT_EQ(on(r, IPPROTO_IPV6, 8), 0);
+	EXPECT_EQ(SEND6(s, IPPROTO_IPV6, 8, &(int){7}, 4), 1);
+	EXPECT_EQ(receive(r, 0, sizeof control), 1);
+	EXPECT(told(IPPROTO_IPV6, IPV6_PKTINFO, 20) && told(IPPROTO_IPV6, 2, 20));
+	EXPECT(told(IPPROTO_IPV6, 8, 4) && *(int *)told(IPPROTO_IPV6, 8, 4) == 7);
 	pi.ipi6_addr.s6_addr[0] = 0x20; // not ours
 	EXPECT_ERR(SEND6(s, IPPROTO_IPV6, IPV6_PKTINFO, &pi, 20), EINVAL);
 	EXPECT_ERR(SEND6(s, IPPROTO_IPV6, IPV6_PKTINFO, &pi, 16), EINVAL);
@@ -229,10 +236,16 @@ TEST(each_family_of_destinations_has_its_error_option)
 
 TEST(the_longest_datagrams)
 {
+	static char longest[128000];
 	int r = bound(AF_INET), s = socket(AF_INET, SOCK_DGRAM, 0);
 	struct sock_extended_err *e;
 
 	on(s, IPPROTO_IP, IP_RECVERR);
+	EXPECT_EQ(setsockopt(s, IPPROTO_UDP, UDP_SEGMENT, &(int){1400}, sizeof(int)), 0);
+	EXPECT_ERR(sendto(s, buf, 65508, 0, (struct sockaddr *)&at4, sizeof at4), EMSGSIZE);
+	EXPECT_EQ(setsockopt(s, IPPROTO_UDP, UDP_SEGMENT, &(int){0}, sizeof(int)), 0);
+	while (receive(s, MSG_ERRQUEUE, 0) >= 0)
+		;
 	EXPECT_EQ(sendto(s, buf, 65507, 0, (struct sockaddr *)&at4, sizeof at4), 65507);
 	EXPECT_EQ(recv(r, buf, sizeof buf, MSG_DONTWAIT), 65507);
 	EXPECT_ERR(sendto(s, buf, 65508, 0, (struct sockaddr *)&at4, sizeof at4), EMSGSIZE);
@@ -247,6 +260,9 @@ TEST(the_longest_datagrams)
 	EXPECT_EQ(sendto(s, buf, 65527, 0, (struct sockaddr *)&at6, sizeof at6), 65527);
 	EXPECT_EQ(recv(r, buf, sizeof buf, MSG_DONTWAIT), 65527);
 	EXPECT_ERR(sendto(s, buf, 65528, 0, (struct sockaddr *)&at6, sizeof at6), EMSGSIZE);
+	EXPECT_EQ(on(s, IPPROTO_IPV6, IPV6_RECVERR), 0);
+	EXPECT_ERR(sendto(s, longest, sizeof longest, 0, (struct sockaddr *)&at6, sizeof at6), EMSGSIZE);
+	EXPECT_EQ(receive(s, MSG_ERRQUEUE, sizeof control), 0); // as tracepath(8) finds its first size
 	EXPECT_EQ(on(s, IPPROTO_IPV6, IPV6_DONTFRAG), 0);
 	EXPECT_ERR(sendto(s, buf, 65527, 0, (struct sockaddr *)&at6, sizeof at6), EMSGSIZE);
 	close(r);

@@ -45,10 +45,12 @@ enum inet_flag {
 	INETF_RECVFRAGSIZE = 1 << 21,
 	INETF_MC6_NOLOOP = 1 << 22,
 	INETF_MC6_NOT_ALL = 1 << 23,
-	INETF_ACCEPTED = 1 << 24, /* its port is its listener's: gone with the connection */
+	INETF_ACCEPTED = 1 << 24,     /* its port is its listener's: gone with the connection */
+	INETF_PKTINFO6_OLD = 1 << 25, /* RFC 2292's names, which iputils still uses */
+	INETF_RECVHOPLIMIT_OLD = 1 << 26,
 	/* ... what a receiver may be told besides */
 	INETF_CONTROL = INETF_RECVTTL | INETF_RECVTOS | INETF_PKTINFO | INETF_PKTINFO6 | INETF_RECVHOPLIMIT |
-			INETF_RECVTCLASS | INETF_RECVORIGDST,
+			INETF_RECVTCLASS | INETF_RECVORIGDST | INETF_PKTINFO6_OLD | INETF_RECVHOPLIMIT_OLD,
 };
 
 struct inet_sock {
