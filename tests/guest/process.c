@@ -111,7 +111,7 @@ TEST(child_signal)
 	EXPECT_EQ(waitpid(child, &status, 0), child);
 	EXPECT_EQ(child_code, CLD_EXITED);
 	EXPECT_EQ(child_status, 9);
-	signal(SIGCHLD, SIG_IGN); // children vanish by themselves, and leave no signal even where it is blocked
+	signal(SIGCHLD, SIG_IGN); // children vanish by themselves, without a signal even where it is blocked
 	sigset_t set, pending;
 
 	sigemptyset(&set);

@@ -276,6 +276,16 @@ TEST(forks_are_counted)
 TEST(more_figures)
 {
 	EXPECT(slurp("/proc/softirqs") > 0 && strstr(text, "NET_RX:"));
+	EXPECT(slurp("/proc/stat") > 0);
+	char *at = strstr(text, "\nsoftirq ");
+	long long sum, n = 0, kinds = 0;
+	int used = 0;
+
+	EXPECT(at && sscanf(at + 9, "%lld%n", &sum, &used) == 1 && sum > 0);
+	for (at += 9 + used; sscanf(at, " %lld%n", &n, &used) == 1; at += used, kinds++)
+		sum -= n;
+	EXPECT_EQ(sum, 0);
+	EXPECT_EQ(kinds, 10);
 	EXPECT(slurp("/proc/tty/drivers") > 0 && strstr(text, "/dev/pts"));
 	if (!access("/proc/schedstat", F_OK)) // a kernel may do without
 		EXPECT(slurp("/proc/schedstat") > 0 && !strncmp(text, "version 1", 9) &&
