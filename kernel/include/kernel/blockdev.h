@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Block devices, as file systems see them: byte ranges in units of 512-byte sectors. Drivers register; names
- * are vda ... */
+/* Block devices, as file systems see them: byte ranges in units of 512-byte sectors. Drivers register. */
 #pragma once
 
 #include "base/list.h"
@@ -17,11 +16,11 @@ struct block_request {
 	enum block_op op;
 	u64 sector;
 	unsigned nsegs;
+	/* LEN in bytes; their sum is a multiple of 512. BLOCK_DISCARD: one segment, whose phys means nothing. */
 	struct block_segment {
 		u64 phys;
-		u32 len; /* bytes; the sum is a multiple of 512. BLOCK_DISCARD: one segment, whose phys means
-			    nothing */
-	} * segs;
+		u32 len;
+	} *segs;
 	void (*done)(struct block_request *, int err); /* interrupt context; err 0 or -EIO */
 	void *priv;
 	struct list_head node; /* the driver's */
