@@ -17,7 +17,8 @@ import time
 from . import kernel, paths, ui
 from .errors import FAILED, CortadoError, HostLacks, UsageError
 
-_WORKERS = 2
+_WORKERS = 2  # processes at a time that keep a processor busy
+_TESTERS = 3  # pytests at a time: a part of what they do is to wait for virtual machines
 _JOBS = "-j%d" % _WORKERS
 _LONG = ["test_network.py", "test_services.py", "test_stress.py", "test_java.py", "test_run.py"]  # begun first, so that none of them runs alone at the end
 _HOSTILE = ["packet", "reassembly", "options", "dhcp", "netlink"]  # the network's fuzz targets: ten minutes of processor time together
@@ -78,12 +79,12 @@ class Suite:
             result.failed = 1
         self.count.add(result)
 
-    def side_by_side(self, starts, limit):
-        """Call STARTS, which start a _Job each, _WORKERS at a time in the order given; all jobs within LIMIT seconds."""
+    def side_by_side(self, starts, most, limit):
+        """Call STARTS, which start a _Job each, MOST at a time in the order given; all jobs within LIMIT seconds."""
         deadline = time.monotonic() + limit
         waiting, running = list(starts), []
         while waiting or running:
-            while waiting and len(running) < _WORKERS and time.monotonic() < deadline:
+            while waiting and len(running) < most and time.monotonic() < deadline:
                 running.append(waiting.pop(0)())
             if time.monotonic() >= deadline:
                 for job in running:
@@ -101,7 +102,7 @@ class Suite:
 
     def pytest(self, jobs, limit):
         """Run pytest once with each of JOBS, lists of words."""
-        self.side_by_side([functools.partial(_Pytest, self, n, words) for n, words in enumerate(jobs)], limit)
+        self.side_by_side([functools.partial(_Pytest, self, n, words) for n, words in enumerate(jobs)], _TESTERS, limit)
 
     def finish(self, took):
         self.log.flush()
@@ -197,13 +198,13 @@ def _fuzz(s):
     jobs = [["net", "TARGET=" + target, "SECONDS=%d" % seconds] for target in _HOSTILE]
     jobs += [[os.path.basename(f), "SECONDS=%d" % (seconds // 8)] for f in folders if os.path.basename(f) != "net"]
     s.side_by_side([functools.partial(_Job, s, n, ["make", "-s", "-C", "tests/fuzz/" + words[0], "run"] + words[1:])
-                    for n, words in enumerate(jobs)], seconds * len(jobs))
+                    for n, words in enumerate(jobs)], _WORKERS, seconds * len(jobs))
 
 
 def _guest(s):
     """The guest programs on this host's Linux, which shows that they test rightly; then in VMs."""
     s.make(["-s", "-C", "tests/guest", "check-host"], 600, good=r"^(\d+) passed")
-    s.pytest([["tests/system/test_guest.py", "--shard=%d/%d" % (i, _WORKERS)] for i in range(_WORKERS)], 900 if not s.ns.full else 3600)
+    s.pytest([["tests/system/test_guest.py", "--shard=%d/%d" % (i, _TESTERS)] for i in range(_TESTERS)], 900 if not s.ns.full else 3600)
 
 
 def _system(s):
@@ -222,7 +223,7 @@ def _suites(s):
 def _collectors(s):
     """Every collector of OpenJDK with every kind of page on 1 to 16 virtual CPUs: an hour or more, by name only."""
     words = ["tests/system/test_collectors.py"] + ([] if s.ns.full else ["--full"])
-    s.pytest([words + ["--shard=%d/%d" % (i, _WORKERS)] for i in range(_WORKERS)], 3 * 3600)
+    s.pytest([words + ["--shard=%d/%d" % (i, _TESTERS)] for i in range(_TESTERS)], 3 * 3600)
 
 
 _SUITES = {"unit": _unit, "models": _models, "agent": _agent, "net": _net, "fuzz": _fuzz, "guest": _guest, "system": _system,
