@@ -91,16 +91,42 @@ static void report_duplicate(struct tcp_sock *tp, u32 start, u32 end)
 	tp->ack_pending = tp->ack_now = true;
 }
 
-/* Small packets cost far more memory than they carry: move their bytes behind the last one's when they fit.
- */
-static bool coalesce(struct list_head *q, struct packet *p)
+#define GATHER_SIZE (PAGE_SIZE - sizeof(struct packet)) /* bytes of payload of a packet that gathers others \
+							 */
+
+/* LAST of the in-order queue, with room for NEED bytes more: itself, or a larger packet in its place, for
+ * which the memory must be getting short. NULL: neither. */
+static struct packet *with_room(struct tcp_sock *tp, struct packet *last, u32 need)
+{
+	struct socket *s = tcp_socket(tp);
+	struct packet *p;
+
+	if (!last->nfrags && !last->free && (size_t)(last->end - last->tail) >= need)
+		return last;
+	if (last->len + need > GATHER_SIZE / 2 || atomic_load(&s->rmem) < s->rcvbuf / 4)
+		return NULL;
+	p = packet_alloc(0, GATHER_SIZE);
+	if (!p)
+		return NULL;
+	packet_copy_bits(last, 0, packet_put(p, last->len), last->len);
+	*tcp_cb(p) = *tcp_cb(last);
+	list_add(&p->node, &last->node);
+	list_del(&last->node);
+	uncharge(tp, last);
+	charge(tp, p);
+	packet_free(last);
+	return p;
+}
+
+/* Small packets cost far more memory than they carry: move their bytes behind the last one's. */
+static bool coalesce(struct tcp_sock *tp, struct packet *p)
 {
 	struct packet *last;
 
-	if (list_empty(q) || p->len > 1024)
+	if (list_empty(&tp->rx) || p->len > 1024)
 		return false;
-	last = list_last_entry(q, struct packet, node);
-	if (last->nfrags || last->free || (size_t)(last->end - last->tail) < p->len)
+	last = with_room(tp, list_last_entry(&tp->rx, struct packet, node), p->len);
+	if (!last)
 		return false;
 	packet_copy_bits(p, 0, packet_put(last, p->len), p->len);
 	tcp_cb(last)->end += p->len;
@@ -114,7 +140,7 @@ static void append(struct tcp_sock *tp, struct packet *p)
 
 	tp->rcv_nxt += len;
 	tp->bytes_received += len;
-	if (coalesce(&tp->rx, p)) {
+	if (coalesce(tp, p)) {
 		packet_free(p);
 		return;
 	}

@@ -140,6 +140,34 @@ static void test_nagle(void **st)
 	finish();
 }
 
+/* Bytes that come one by one fill the window and not the memory, though nobody reads them. */
+static void test_small_segments(void **st)
+{
+	struct socket *c, *s;
+	char got[4096];
+	u32 sent = 0, read = 0;
+	ssize_t n;
+
+	start();
+	open_pair(&c, &s);
+	sim_setopt(c, SOL_TCP, TCP_NODELAY, 1);
+	while (sent < 60000) {
+		for (unsigned i = 0; i < 100; i++, sent++)
+			assert_int_equal(sim_send(c, &"0123456789"[sent % 10], 1, 0), 1);
+		sim_run(50 * MS);
+	}
+	assert_int_equal(tcp_readable(tcp_sk(s)), sent);
+	assert_int_equal(tcp_sk(c)->total_retrans, 0);
+	assert_true(atomic_load(&s->rmem) <= s->rcvbuf);
+	while ((n = sim_recv(s, got, sizeof(got), MSG_DONTWAIT)) > 0)
+		for (ssize_t i = 0; i < n; i++)
+			assert_int_equal(got[i], "0123456789"[read++ % 10]);
+	assert_int_equal(read, sent);
+	socket_close(c);
+	socket_close(s);
+	finish();
+}
+
 /* Whenever the Nth allocation and all after it fail: errors or waiting, never a leak or a crash. */
 static void test_no_memory(void **st)
 {
@@ -174,4 +202,4 @@ static void test_no_memory(void **st)
 	}
 }
 
-UNIT_TESTS(test_zero_window, test_zerocopy, test_urgent, test_nagle, test_no_memory)
+UNIT_TESTS(test_zero_window, test_zerocopy, test_urgent, test_nagle, test_small_segments, test_no_memory)
