@@ -37,25 +37,14 @@ static void times_sum(struct cpu_times *sum)
 	}
 }
 
-/* All interrupts so far: the first number of each line of irq_show(). */
 static u64 interrupts_total(void)
 {
-	struct seq text = {0};
+	struct irq_info info;
 	u64 total = 0;
 
-	seq_text(&text, irq_show);
-	for (size_t i = 0; i < text.len;) {
-		const char *end, *line = text.buf + i, *colon = memchr(line, ':', text.len - i);
-
-		if (!colon)
-			break;
-		for (colon++; *colon == ' '; colon++)
-			;
-		total += str_to_u64(colon, &end);
-		end = memchr(end, '\n', text.len - (size_t)(end - text.buf));
-		i = end ? (size_t)(end - text.buf) + 1 : text.len;
-	}
-	seq_free(&text);
+	for (unsigned v = irq_next(0, &info); v; v = irq_next(v, &info))
+		for (unsigned cpu = 0; cpu < cpu_count; cpu++)
+			total += irq_count(v, cpu);
 	return total;
 }
 
@@ -233,8 +222,21 @@ int proc_locks(struct seq *s, const struct pseudo_ctx *ctx __maybe_unused)
 /* Interrupts are counted for all CPUs together: one column. */
 int proc_interrupts(struct seq *s, const struct pseudo_ctx *ctx __maybe_unused)
 {
-	seq_puts(s, "           CPU0       \n");
-	seq_text(s, irq_show);
+	struct irq_info info;
+
+	seq_printf(s, "%11s", "");
+	for (unsigned cpu = 0; cpu < cpu_count; cpu++)
+		seq_printf(s, "CPU%-8u", cpu);
+	seq_puts(s, "\n");
+	for (unsigned v = irq_next(0, &info); v; v = irq_next(v, &info)) {
+		if (info.label)
+			seq_printf(s, "%3s:", info.label);
+		else
+			seq_printf(s, "%3u:", v);
+		for (unsigned cpu = 0; cpu < cpu_count; cpu++)
+			seq_printf(s, " %10u", irq_count(v, cpu));
+		seq_printf(s, "  %s%s\n", info.chip, info.names);
+	}
 	return 0;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // /proc and /sys: the files that runtimes and tools really read, and whether their figures make sense.
 #include "check.h"
+#include <ctype.h>
 #include <dirent.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -271,6 +272,36 @@ TEST(forks_are_counted)
 		;
 	EXPECT(slurp("/proc/stat") > 0);
 	EXPECT(atoll(strstr(text, "processes ") + 10) >= before + 3);
+}
+
+// A column for each CPU in use; /proc/stat counts all of them.
+TEST(interrupts)
+{
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN), columns = 0, rows = 0;
+	long long local = 0;
+	char *line, *at, *end;
+
+	EXPECT(slurp("/proc/interrupts") > 0);
+	for (at = text; (at = strstr(at, "CPU")) && at < strchr(text, '\n'); at += 3)
+		columns++;
+	EXPECT_EQ(columns, cpus);
+	for (line = strchr(text, '\n') + 1; *line; line = strchr(line, '\n') + 1, rows++) {
+		int figures = 0;
+
+		EXPECT((at = strchr(line, ':')) != NULL);
+		if (!at)
+			break;
+		for (at++; figures < cpus; at = end, figures++) {
+			long long n = strtoll(at, &end, 10);
+
+			if (end == at)
+				break;
+			local += !strncmp(line + strspn(line, " "), "LOC:", 4) ? n : 0;
+		}
+		EXPECT(figures == cpus || !isdigit(line[strspn(line, " ")]));
+	}
+	EXPECT(rows > 2 && local > 0);
+	EXPECT(slurp("/proc/stat") > 0 && atoll(strstr(text, "\nintr ") + 6) >= local);
 }
 
 TEST(more_figures)

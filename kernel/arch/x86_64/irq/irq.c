@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Device interrupts (kernel/irq.h). A vector is the same on every CPU and belongs to one message-signalled source, or to
- * one wired line that several devices may share. Handlers run with interrupts off. */
+/* Device interrupts (kernel/irq.h). A vector is the same on every CPU and belongs to one message-signalled
+ * source, or to one wired line that several devices may share. Handlers run with interrupts off. */
 
 #include "kernel/irq.h"
 #include "arch/asm.h"
@@ -12,6 +12,7 @@
 #include "kernel/alloc.h"
 #include "kernel/counter.h"
 #include "kernel/log.h"
+#include "kernel/percpu.h"
 #include "kernel/sched.h"
 #include "kernel/spinlock.h"
 
@@ -29,14 +30,43 @@ struct action {
 static struct line {
 	struct action *actions; /* changed under lock, walked by interrupts: published with release */
 	unsigned gsi;		/* NO_GSI: message-signalled */
-	_Atomic u64 count;
 } lines[VECTORS];
 static struct spinlock lock = SPINLOCK_INIT; /* lines' set-up */
 static unsigned next_serial;
 
-DEFINE_COUNTER(irq_spurious, "interrupts on vectors that nobody asked for");
-DEFINE_COUNTER(irq_timer, "local timer interrupts");
-DEFINE_COUNTER(irq_reschedule, "reschedule interrupts from other CPUs");
+/* What this CPU took, by vector; it alone writes, in the interrupt. */
+struct irq_counts {
+	u32 n[VECTOR_CALL - VECTOR_DEVICE_FIRST + 1];
+};
+static DEFINE_PER_CPU(struct irq_counts, counts);
+
+u32 irq_count(unsigned vector, unsigned cpu)
+{
+	return READ_ONCE(per_cpu_ptr(&counts, cpu)->n[vector - VECTOR_DEVICE_FIRST]);
+}
+
+static u64 count_all(unsigned vector)
+{
+	u64 n = 0;
+
+	for (unsigned cpu = 0; cpu < cpu_count; cpu++)
+		n += irq_count(vector, cpu);
+	return n;
+}
+
+static u64 timers(void)
+{
+	return count_all(VECTOR_TIMER);
+}
+
+static u64 reschedules(void)
+{
+	return count_all(VECTOR_RESCHEDULE);
+}
+
+static DEFINE_COUNTER(irq_spurious, "interrupts on vectors that nobody asked for");
+static DEFINE_COUNTER_SUM(irq_timer, timers, "local timer interrupts");
+static DEFINE_COUNTER_SUM(irq_reschedule, reschedules, "reschedule interrupts from other CPUs");
 
 static int line_alloc(void)
 {
@@ -98,8 +128,8 @@ int irq_request_gsi(unsigned gsi, bool level, bool active_low, irq_handler fn, v
 	return handle;
 }
 
-/* The action is unlinked but never freed: an interrupt may be walking the list, and nobody frees interrupts in earnest
- * except a driver whose probe failed. */
+/* The action is unlinked but never freed: an interrupt may be walking the list, and nobody frees interrupts
+ * in earnest except a driver whose probe failed. */
 void irq_free(int handle)
 {
 	struct line *l = &lines[handle & 0xff];
@@ -115,36 +145,44 @@ void irq_free(int handle)
 	spin_unlock_irqrestore(&lock, flags);
 }
 
-size_t irq_show(char *buf, size_t size)
+static bool describe(unsigned vector, struct irq_info *info)
 {
+	static const struct irq_info own[] = {{"LOC", "", "Local timer interrupts"},
+					      {"RES", "", "Rescheduling interrupts"},
+					      {"CAL", "", "Function call interrupts"}};
+	const struct line *l = &lines[vector - VECTOR_DEVICE_FIRST];
 	size_t n = 0;
 
-	for (int i = 0; i < VECTORS; i++) {
-		const struct line *l = &lines[i];
-
-		if (!l->actions)
-			continue;
-		n += (size_t)scnprintf(buf + n, size - n, "%3d: %10lu  %s", VECTOR_DEVICE_FIRST + i, (u64)l->count,
-				       l->gsi == NO_GSI ? "MSI" : "IO-APIC");
-		for (const struct action *a = l->actions; a; a = a->next)
-			n += (size_t)scnprintf(buf + n, size - n, "%s%s", a == l->actions ? "  " : ", ", a->name);
-		n += (size_t)scnprintf(buf + n, size - n, "\n");
+	if (vector >= VECTOR_TIMER) {
+		*info = own[vector - VECTOR_TIMER];
+		return true;
 	}
-	n += (size_t)scnprintf(buf + n, size - n, "LOC: %10lu  Local timer interrupts\n", (u64)irq_timer.value);
-	n += (size_t)scnprintf(buf + n, size - n, "RES: %10lu  Rescheduling interrupts\n", (u64)irq_reschedule.value);
+	for (const struct action *a = __atomic_load_n(&l->actions, __ATOMIC_ACQUIRE); a; a = a->next)
+		n += (size_t)scnprintf(info->names + n, sizeof info->names - n, "%s%s", n ? ", " : "",
+				       a->name);
+	info->label = NULL;
+	info->chip = l->gsi == NO_GSI ? "MSI  " : "IO-APIC  ";
 	return n;
+}
+
+unsigned irq_next(unsigned after, struct irq_info *info)
+{
+	for (unsigned v = max(after + 1, (unsigned)VECTOR_DEVICE_FIRST); v <= VECTOR_CALL; v++)
+		if (describe(v, info))
+			return v;
+	return 0;
 }
 
 void irq_dispatch(u8 vector)
 {
+	if (likely(vector >= VECTOR_DEVICE_FIRST && vector <= VECTOR_CALL))
+		per_cpu_ptr(&counts, cpu_id())->n[vector - VECTOR_DEVICE_FIRST]++;
 	switch (vector) {
 	case VECTOR_TIMER:
-		counter_inc(&irq_timer);
 		apic_eoi();
 		sched_timer_interrupt();
 		return;
 	case VECTOR_RESCHEDULE:
-		counter_inc(&irq_reschedule);
 		apic_eoi();
 		sched_reschedule_interrupt();
 		return;
@@ -166,7 +204,6 @@ void irq_dispatch(u8 vector)
 	}
 	struct line *l = &lines[vector - VECTOR_DEVICE_FIRST];
 
-	atomic_fetch_add_explicit(&l->count, 1, memory_order_relaxed);
 	for (struct action *a = __atomic_load_n(&l->actions, __ATOMIC_ACQUIRE); a; a = a->next)
 		a->fn(a->arg);
 	apic_eoi();
