@@ -495,7 +495,7 @@ TEST(queue_is_by_priority)
 		q[i].priority = priorities[i];
 		EXPECT_EQ(pthread_create(&t[i], NULL, queue_up, &q[i]), 0);
 		while (!q[i].tid)
-			sched_yield();
+			pause_ms(1); // it may have the priority that it was lent: only sleep makes way
 		EXPECT(falls_asleep(q[i].tid));
 	}
 	pthread_mutex_unlock(&lock);
