@@ -14,6 +14,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -35,8 +36,8 @@
 #define BACKOFF_FIRST	1.0
 #define BACKOFF_MAX	60.0
 #define FORGIVEN_AFTER	60.0 /* a run this long resets the back-off */
-#define READY_POLL	0.05
-#define READY_POLL_SLOW 1.0
+#define READY_POLL	0.05 /* seconds at first; a fiftieth of what the start took so far; at most: */
+#define READY_POLL_MAX	1.0
 #define ANSWER_SECONDS	0.05 /* for an answer to leave */
 
 struct output {
@@ -52,7 +53,6 @@ struct app {
 	void (*finished)(int status);
 	enum app_state state;
 	pid_t pid;
-	bool ready;
 	bool restart_wanted; /* app_restart: start again once the present run has ended */
 	unsigned restarts, failures;
 	double started, backoff;
@@ -140,14 +140,15 @@ static void check_ready(void *arg)
 	struct app *a = arg;
 
 	a->ready_timer = NULL;
-	if (a->state != APP_STARTING && a->state != APP_RUNNING)
+	if (a->state != APP_STARTING)
 		return;
-	a->ready = listening_all(a->config->ports, a->config->nports);
-	if (a->ready && a->state == APP_STARTING) {
+	if (listening_all(a->config->ports, a->config->nports)) {
 		a->state = APP_RUNNING;
 		notify_host("ready", -1);
+		return; /* from now on app_ready() looks when somebody asks: an idle machine stays idle */
 	}
-	a->ready_timer = loop_after(a->ready ? READY_POLL_SLOW : READY_POLL, check_ready, a);
+	a->ready_timer =
+	    loop_after(fmin(fmax((now_seconds() - a->started) / 50, READY_POLL), READY_POLL_MAX), check_ready, a);
 }
 
 /* ---- the end, as the host sees it ---- */
@@ -233,7 +234,6 @@ static int app_spawn(struct app *a)
 		return err;
 	}
 	a->state = APP_STARTING;
-	a->ready = false;
 	a->started = now_seconds();
 	clock_gettime(CLOCK_REALTIME, &a->started_at);
 	check_ready(a);
@@ -392,7 +392,6 @@ bool app_reaped(struct app *a, pid_t pid, int status)
 	cancel(&a->kill_timer);
 	cancel(&a->ready_timer);
 	a->pid = 0;
-	a->ready = false;
 	a->has_exit = true;
 	a->exit_status = status;
 	a->exit_reason = killed_for_memory(status) ? "oom"
@@ -431,7 +430,7 @@ enum app_state app_state(const struct app *a)
 
 bool app_ready(const struct app *a)
 {
-	return a->ready && a->state == APP_RUNNING;
+	return a->state == APP_RUNNING && listening_all(a->config->ports, a->config->nports);
 }
 
 bool app_failed_for_good(const struct app *a)

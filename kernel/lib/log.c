@@ -31,7 +31,7 @@ static _Atomic bool panicking;
 void log_init(void)
 {
 	if (cmdline_flag("quiet"))
-		log_console_level = LOG_ERR;
+		log_console_level = cmdline_get("strace") ? LOG_WARNING : LOG_ERR; /* who asks for a trace wants to see it */
 	if (cmdline_flag("debug"))
 		log_console_level = LOG_DEBUG;
 	log_console_level = (enum log_level)cmdline_u64("loglevel", log_console_level);

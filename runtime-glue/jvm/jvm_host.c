@@ -172,6 +172,16 @@ static bool has_glue_modules(const struct release *r)
 	return strstr(r->modules, "java.management") && strstr(r->modules, "jdk.management");
 }
 
+/* An option of our own, unless JAVA_TOOL_OPTIONS, which the JVM reads before the command line, names it. */
+static int add_default(char **argv, int argc, const char *option, const char *value)
+{
+	const char *before = getenv("JAVA_TOOL_OPTIONS");
+
+	if (!before || !strstr(before, option))
+		argv[argc++] = format("-XX:%s=%s", option, value);
+	return argc;
+}
+
 static int own_words(char **argv, const struct release *r, bool module)
 {
 	char self[4096];
@@ -188,11 +198,10 @@ static int own_words(char **argv, const struct release *r, bool module)
 	}
 	if (!getenv("CORTADO_GLUE"))
 		return argc;
-	/* A crash is reported in the log, which outlives the VM's files. JAVA_TOOL_OPTIONS is read before
-	 * these words. */
-	const char *before = getenv("JAVA_TOOL_OPTIONS");
-	if (!before || !strstr(before, "ErrorFile"))
-		argv[argc++] = format("-XX:ErrorFile=/dev/stderr");
+	/* A crash is reported in the log, which outlives the VM's files. */
+	argc = add_default(argv, argc, "ErrorFile", "/dev/stderr");
+	/* What jstat shows is sampled once a second: each sample wakes an idle machine, 20 a second by default. */
+	argc = add_default(argv, argc, "PerfDataSamplingInterval", "1000");
 	if (n < 0 || (module && !has_glue_modules(r)))
 		return argc;
 	self[n] = '\0';

@@ -176,6 +176,17 @@ def _comparable(result):
     return status, out, re.sub(r"(OutOfMemoryError: .*\n)(\tat .*\n)*", r"\1", err)
 
 
+def test_own_defaults_give_way_to_the_users(apps, agent):
+    def sampling(*words, **env):
+        status, out, err = _run(OURS + [*words, "-XX:+PrintFlagsFinal", "-version"], apps, dict(env, CORTADO_GLUE=agent[0]))
+        assert status == 0, err
+        return re.search(r"PerfDataSamplingInterval += (\d+)", out)[1]
+
+    assert sampling() == "1000"
+    assert sampling("-XX:PerfDataSamplingInterval=70") == "70"
+    assert sampling(JAVA_TOOL_OPTIONS="-XX:PerfDataSamplingInterval=80") == "80"
+
+
 def test_the_control_connection_is_there(apps, agent):
     for words in (["-server", "-cp", "cls", "Main"], ["-p", "mods", "-m", "org.example/org.example.App"], ["-jar", JAR]):
         known = len(agent[1].hellos)

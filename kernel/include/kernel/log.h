@@ -13,7 +13,7 @@ void log_printf(enum log_level level, const char *fmt, ...) __printf(2, 3);
 #define log_info(...)  log_printf(LOG_INFO, __VA_ARGS__)
 #define log_debug(...) log_printf(LOG_DEBUG, __VA_ARGS__)
 
-/* Lines up to this level reach the console (kernel words: quiet = LOG_WARNING, loglevel=N, debug). */
+/* Lines up to this level reach the console (kernel words: quiet = LOG_ERR, with a trace LOG_WARNING, loglevel=N, debug). */
 extern enum log_level log_console_level;
 extern u32 log_restricted; /* /proc/sys/kernel/dmesg_restrict: reading it takes CAP_SYSLOG */
 

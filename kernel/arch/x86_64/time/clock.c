@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The clocks: monotonic time is the TSC, scaled. Where its frequency is known by the hypervisor (kvmclock, CPUID leaves) it is
  * taken as given. Else it is measured (reference.c): over 2 ms against the PIT, so that boot need not wait, then against the best
- * counter there is over 40 ms, 2 s and 60 s in the background: each measurement narrows the error enough that the next, longer
- * one cannot miss a wrap of the PIT's 55 ms period. A change of scale joins at the current instant, so time never steps.
+ * counter there is over 40 ms, 1 s and 15 s in the background: each measurement narrows the error enough that the next, longer
+ * one cannot miss a wrap of the PIT's 55 ms period; a few microseconds in 15 s are what a host's clock is off anyhow. A change of scale joins at the current instant, so time never steps.
  * The parameters live in the page that the vDSO reads (arch/vvar.h), under a sequence count. */
 
 #include "kernel/clock.h"
@@ -155,7 +155,7 @@ static u64 calibrate(const struct reference *r)
 	return measure();
 }
 
-static const u64 refine_at[] = {40 * NSEC_PER_MSEC, 2 * NSEC_PER_SEC, 60 * NSEC_PER_SEC};
+static const u64 refine_at[] = {40 * NSEC_PER_MSEC, NSEC_PER_SEC, 15 * NSEC_PER_SEC};
 static unsigned refine_step;
 static struct timer refine_timer;
 
@@ -168,6 +168,8 @@ static void refine(struct timer *t)
 		set_frequency(hz);
 	if (++refine_step < ARRAY_SIZE(refine_at))
 		timer_set(t, clock_monotonic() + refine_at[refine_step]);
+	else
+		reference_pit_stop();
 }
 
 /* Now that the firmware's tables can be read, there may be something better than the PIT. */
@@ -193,6 +195,8 @@ static int clock_find_reference(void)
 	if (reference) {
 		timer_init(&refine_timer, refine);
 		timer_set(&refine_timer, clock_monotonic() + refine_at[0]);
+	} else {
+		reference_pit_stop();
 	}
 	return 0;
 }

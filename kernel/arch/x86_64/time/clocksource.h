@@ -18,5 +18,7 @@ struct reference {
 
 /* PIT channel 0, started. It may be absent: then it does not count. */
 const struct reference *reference_pit(void);
+/* Nobody reads it any more, nor does anybody take its interrupts: let it run out. */
+void reference_pit_stop(void);
 /* HPET, else the ACPI power-management timer; NULL. Thread context, once the tables are known. */
 const struct reference *reference_from_tables(void);
