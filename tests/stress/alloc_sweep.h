@@ -85,7 +85,7 @@ static long close_if(long fd)
 	return fd;
 }
 
-static char *map(size_t n)
+static inline char *map(size_t n)
 {
 	char *p = mmap(NULL, n, RW, ANON, -1, 0);
 
@@ -94,7 +94,7 @@ static char *map(size_t n)
 	return p;
 }
 
-static long reap(pid_t pid)
+static inline long reap(pid_t pid)
 {
 	int status;
 
@@ -197,6 +197,16 @@ static void prepare(void)
 	signal(SIGPIPE, SIG_IGN);
 }
 
+// No names: all.
+static bool wanted(const struct op *op, char **argv)
+{
+	bool found = !argv[1];
+
+	while (*++argv)
+		found |= !strcmp(*argv, op->name);
+	return found;
+}
+
 int main(int argc, char **argv)
 {
 	static struct census before, after;
@@ -211,16 +221,16 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	prepare();
+	// What is made at first use, and the allocator's own stores, are there before anything is counted.
+	for (struct op *op = ops; op; op = op->next)
+		if (wanted(op, argv))
+			sweep(op);
 	for (struct op *op = ops; op; op = op->next) {
-		bool wanted = argc < 2;
-		int n = 0;
+		int n;
 
-		for (int i = 1; i < argc; i++)
-			wanted |= !strcmp(argv[i], op->name);
-		if (!wanted)
+		if (!wanted(op, argv))
 			continue;
-		for (int i = 0; i < 2 && n >= 0; i++)
-			n = sweep(op);
+		n = sweep(op);
 		count(&before);
 		for (int i = 0; i < SWEEPS && n >= 0; i++)
 			n = sweep(op);

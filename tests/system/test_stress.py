@@ -35,7 +35,7 @@ def test_hostile_arguments(debugging):
     run(debugging, "--cpus", "2", STRESS + "/fuzz_calls", "7000", "24", "500", timeout=150)
 
 
-@pytest.mark.parametrize("program", ["alloc_failures", "alloc_failures_ipc"])
+@pytest.mark.parametrize("program", ["alloc_failures", "alloc_failures_files", "alloc_failures_ipc"])
 def test_failing_allocations(debugging, program):
     run(debugging, STRESS + "/" + program, timeout=240)
 
