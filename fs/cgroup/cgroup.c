@@ -21,15 +21,6 @@
 	{                                                    \
 		.name = n, .mode = S_IFREG | 0444, .show = s \
 	}
-#define VALUE(n, t)                                                            \
-	{                                                                      \
-		.name = n, .mode = S_IFREG | 0444, .show = text_show, .arg = t \
-	}
-
-#define PRESSURE(n, r)                                                                \
-	{                                                                             \
-		.name = n, .mode = S_IFREG | 0644, .open = pressure_open, .arg = &(r) \
-	}
 
 typedef unsigned long long ull;
 
@@ -44,12 +35,6 @@ DECLARE_COUNTER(workingset_activations);
 DECLARE_COUNTER(workingset_restores);
 DECLARE_COUNTER(thp_faults);
 DECLARE_COUNTER(thp_collapses);
-
-static int text_show(struct seq *s, const struct pseudo_ctx *ctx)
-{
-	seq_puts(s, ctx->arg);
-	return 0;
-}
 
 static int procs_show(struct seq *s, const struct pseudo_ctx *ctx)
 {
@@ -224,44 +209,44 @@ static int pids_current(struct seq *s, const struct pseudo_ctx *ctx)
 }
 
 static const struct pseudo_entry entries[] = {
-	VALUE("cgroup.controllers", "cpuset cpu io memory pids\n"),
-	VALUE("cgroup.freeze", "0\n"),
-	VALUE("cgroup.max.depth", "0\n"),
-	VALUE("cgroup.max.descendants", "0\n"),
+	PSEUDO_TEXT("cgroup.controllers", "cpuset cpu io memory pids\n"),
+	PSEUDO_TEXT("cgroup.freeze", "0\n"),
+	PSEUDO_TEXT("cgroup.max.depth", "0\n"),
+	PSEUDO_TEXT("cgroup.max.descendants", "0\n"),
 	{.name = "cgroup.procs", .mode = S_IFREG | 0644, .show = procs_show, .store = procs_store},
-	VALUE("cgroup.stat", "nr_descendants 0\nnr_dying_descendants 0\n"),
-	VALUE("cgroup.subtree_control", "\n"),
+	PSEUDO_TEXT("cgroup.stat", "nr_descendants 0\nnr_dying_descendants 0\n"),
+	PSEUDO_TEXT("cgroup.subtree_control", "\n"),
 	{.name = "cgroup.threads", .mode = S_IFREG | 0644, .show = threads_show, .store = procs_store},
-	VALUE("cpu.idle", "0\n"),
-	VALUE("cpu.max", "max 100000\n"),
-	VALUE("cpu.max.burst", "0\n"),
-	PRESSURE("cpu.pressure", pressure_cpu),
+	PSEUDO_TEXT("cpu.idle", "0\n"),
+	PSEUDO_TEXT("cpu.max", "max 100000\n"),
+	PSEUDO_TEXT("cpu.max.burst", "0\n"),
+	PSEUDO_OPENED("cpu.pressure", 0644, pressure_open, &pressure_cpu),
 	FILE("cpu.stat", cpu_stat),
-	VALUE("cpu.weight", "100\n"),
-	VALUE("cpu.weight.nice", "0\n"),
+	PSEUDO_TEXT("cpu.weight", "100\n"),
+	PSEUDO_TEXT("cpu.weight.nice", "0\n"),
 	FILE("cpuset.cpus", cpus_show),
 	FILE("cpuset.cpus.effective", cpus_show),
-	VALUE("cpuset.mems", "0\n"),
-	VALUE("cpuset.mems.effective", "0\n"),
-	PRESSURE("io.pressure", pressure_io),
-	VALUE("io.stat", ""),
+	PSEUDO_TEXT("cpuset.mems", "0\n"),
+	PSEUDO_TEXT("cpuset.mems.effective", "0\n"),
+	PSEUDO_OPENED("io.pressure", 0644, pressure_open, &pressure_io),
+	PSEUDO_TEXT("io.stat", ""),
 	FILE("memory.current", memory_current),
 	FILE("memory.events", memory_events),
 	FILE("memory.events.local", memory_events),
-	VALUE("memory.high", "max\n"),
-	VALUE("memory.low", "0\n"),
+	PSEUDO_TEXT("memory.high", "max\n"),
+	PSEUDO_TEXT("memory.low", "0\n"),
 	FILE("memory.max", memory_max),
-	VALUE("memory.min", "0\n"),
-	VALUE("memory.oom.group", "0\n"),
-	PRESSURE("memory.pressure", pressure_memory),
+	PSEUDO_TEXT("memory.min", "0\n"),
+	PSEUDO_TEXT("memory.oom.group", "0\n"),
+	PSEUDO_OPENED("memory.pressure", 0644, pressure_open, &pressure_memory),
 	FILE("memory.stat", memory_stat),
-	VALUE("memory.swap.current", "0\n"),
-	VALUE("memory.swap.events", "high 0\nmax 0\nfail 0\n"),
-	VALUE("memory.swap.high", "max\n"),
-	VALUE("memory.swap.max", "0\n"),
+	PSEUDO_TEXT("memory.swap.current", "0\n"),
+	PSEUDO_TEXT("memory.swap.events", "high 0\nmax 0\nfail 0\n"),
+	PSEUDO_TEXT("memory.swap.high", "max\n"),
+	PSEUDO_TEXT("memory.swap.max", "0\n"),
 	FILE("pids.current", pids_current),
-	VALUE("pids.events", "max 0\n"),
-	VALUE("pids.max", "max\n"),
+	PSEUDO_TEXT("pids.events", "max 0\n"),
+	PSEUDO_TEXT("pids.max", "max\n"),
 	{0},
 };
 static const struct pseudo_dir dir = {.entries = entries};

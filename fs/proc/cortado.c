@@ -128,7 +128,7 @@ static const struct pseudo_entry entries[] = {
 #ifdef DEBUG
 	PROC_RW("fail_nth", 0666, fail_show, fail_store),
 #endif
-	{.name = "balloon", .mode = S_IFREG | 0444, .show = balloon_show, .poll = balloon_poll},
+	PROC_POLL("balloon", balloon_show, balloon_poll),
 	PROC_FILE("counters", 0444, counters_show),
 	PROC_FILE("counters_help", 0444, help_show),
 	PROC_FILE("syscalls", 0444, syscalls_show),

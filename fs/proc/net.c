@@ -27,7 +27,10 @@ static int add(const char *name, size_t (*show)(char *buf, size_t size),
 		return -ENOMEM;
 	x->entry = (struct pseudo_entry)PROC_FILE(name, 0444, net_show);
 	x->entry.arg = (const void *)(uintptr_t)show;
-	x->entry.size = length;
+	if (length) {
+		x->entry.kind = PSEUDO_SIZE;
+		x->entry.size = length;
+	}
 	mutex_lock(&net_lock);
 	while (*end)
 		end = &(*end)->next;

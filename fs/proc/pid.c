@@ -204,36 +204,33 @@ static const struct pseudo_dir ns_dir = {.entries = ns_entries, .check = thread_
 /* Threads */
 
 /* What processes and threads have in common. */
-#define COMMON_FILES                                                                                       \
-	PROC_FILE("stat", 0444, proc_stat), PROC_FILE("status", 0444, proc_status),                        \
-		PROC_FILE("statm", 0444, proc_statm), PROC_RW("comm", 0644, proc_comm, proc_comm_store),   \
-		PROC_FILE("cmdline", 0444, proc_cmdline), PROC_FILE("environ", 0400, proc_environ),        \
-		PROC_FILE("auxv", 0400, proc_auxv), PROC_FILE("maps", 0444, proc_maps),                    \
-		PROC_FILE("smaps", 0444, proc_smaps), PROC_FILE("smaps_rollup", 0444, proc_smaps_rollup),  \
-		{.name = "mem", .mode = S_IFREG | 0600, .open = proc_mem_open},                            \
-		{.name = "pagemap", .mode = S_IFREG | 0400, .open = proc_pagemap_open},                    \
-		PROC_FILE("numa_maps", 0444, proc_numa_maps),                                              \
-		{.name = "clear_refs", .mode = S_IFREG | 0200, .store = proc_clear_refs_store},            \
-		PROC_FILE("limits", 0444, proc_limits), PROC_FILE("io", 0400, proc_io),                    \
-		PROC_FILE("cgroup", 0444, proc_cgroup), PROC_FILE("oom_score", 0444, proc_oom_score),      \
-		PROC_RW("oom_score_adj", 0644, proc_oom_score_adj, proc_oom_score_adj_store),              \
-		PROC_RW("oom_adj", 0644, proc_oom_adj, proc_oom_adj_store),                                \
-		PROC_FILE("sched", 0444, proc_sched), PROC_FILE("schedstat", 0444, proc_schedstat),        \
-		PROC_FILE("personality", 0400, proc_personality),                                          \
-		PROC_RW("loginuid", 0644, proc_loginuid, proc_loginuid_store),                             \
-		PROC_FILE("sessionid", 0444, proc_sessionid), PROC_FILE("wchan", 0444, proc_wchan),        \
-		PROC_FILE("stack", 0400, proc_stack), PROC_FILE("syscall", 0400, proc_syscall),            \
-		PROC_FILE("uid_map", 0444, proc_id_map), PROC_FILE("gid_map", 0444, proc_id_map),          \
-		PROC_FILE("setgroups", 0444, proc_setgroups),                                              \
-		{.name = "mounts", .mode = S_IFREG | 0444, .show = proc_mounts, .poll = proc_mounts_poll}, \
-		{.name = "mountinfo",                                                                      \
-		 .mode = S_IFREG | 0444,                                                                   \
-		 .show = proc_mountinfo,                                                                   \
-		 .poll = proc_mounts_poll},                                                                \
-		PROC_DIR("fd", 0500, &proc_fd_dir), PROC_DIR("fdinfo", 0555, &proc_fdinfo_dir),            \
-		PROC_DIR("ns", 0511, &ns_dir), PROC_DIR("net", 0555, &proc_net_dir),                       \
-		PROC_JUMP("exe", 0777, exe_readlink, exe_jump),                                            \
-		PROC_JUMP("cwd", 0777, cwd_readlink, cwd_jump),                                            \
+#define COMMON_FILES                                                                                      \
+	PROC_FILE("stat", 0444, proc_stat), PROC_FILE("status", 0444, proc_status),                       \
+		PROC_FILE("statm", 0444, proc_statm), PROC_RW("comm", 0644, proc_comm, proc_comm_store),  \
+		PROC_FILE("cmdline", 0444, proc_cmdline), PROC_FILE("environ", 0400, proc_environ),       \
+		PROC_FILE("auxv", 0400, proc_auxv), PROC_FILE("maps", 0444, proc_maps),                   \
+		PROC_FILE("smaps", 0444, proc_smaps), PROC_FILE("smaps_rollup", 0444, proc_smaps_rollup), \
+		PSEUDO_OPENED("mem", 0600, proc_mem_open, NULL),                                          \
+		PSEUDO_OPENED("pagemap", 0400, proc_pagemap_open, NULL),                                  \
+		PROC_FILE("numa_maps", 0444, proc_numa_maps),                                             \
+		PROC_RW("clear_refs", 0200, NULL, proc_clear_refs_store),                                 \
+		PROC_FILE("limits", 0444, proc_limits), PROC_FILE("io", 0400, proc_io),                   \
+		PROC_FILE("cgroup", 0444, proc_cgroup), PROC_FILE("oom_score", 0444, proc_oom_score),     \
+		PROC_RW("oom_score_adj", 0644, proc_oom_score_adj, proc_oom_score_adj_store),             \
+		PROC_RW("oom_adj", 0644, proc_oom_adj, proc_oom_adj_store),                               \
+		PROC_FILE("sched", 0444, proc_sched), PROC_FILE("schedstat", 0444, proc_schedstat),       \
+		PROC_FILE("personality", 0400, proc_personality),                                         \
+		PROC_RW("loginuid", 0644, proc_loginuid, proc_loginuid_store),                            \
+		PROC_FILE("sessionid", 0444, proc_sessionid), PROC_FILE("wchan", 0444, proc_wchan),       \
+		PROC_FILE("stack", 0400, proc_stack), PROC_FILE("syscall", 0400, proc_syscall),           \
+		PROC_FILE("uid_map", 0444, proc_id_map), PROC_FILE("gid_map", 0444, proc_id_map),         \
+		PROC_FILE("setgroups", 0444, proc_setgroups),                                             \
+		PROC_POLL("mounts", proc_mounts, proc_mounts_poll),                                       \
+		PROC_POLL("mountinfo", proc_mountinfo, proc_mounts_poll),                                 \
+		PROC_DIR("fd", 0500, &proc_fd_dir), PROC_DIR("fdinfo", 0555, &proc_fdinfo_dir),           \
+		PROC_DIR("ns", 0511, &ns_dir), PROC_DIR("net", 0555, &proc_net_dir),                      \
+		PROC_JUMP("exe", 0777, exe_readlink, exe_jump),                                           \
+		PROC_JUMP("cwd", 0777, cwd_readlink, cwd_jump),                                           \
 		PROC_JUMP("root", 0777, root_readlink, root_jump)
 
 static const struct pseudo_entry thread_entries[] = {

@@ -73,6 +73,10 @@ int proc_parse(const char *text, s64 lo, s64 hi, s64 *out);
 	{                                                               \
 		.name = n, .mode = S_IFREG | (m), .show = s, .store = w \
 	}
+#define PROC_POLL(n, s, p)                                                                   \
+	{                                                                                    \
+		.name = n, .mode = S_IFREG | 0444, .show = s, .kind = PSEUDO_POLL, .poll = p \
+	}
 #define PROC_DIR(n, m, d)                                  \
 	{                                                  \
 		.name = n, .mode = S_IFDIR | (m), .dir = d \

@@ -31,9 +31,9 @@ static ssize_t text_link(const struct pseudo_ctx *ctx, char *buf, size_t size)
 	}
 
 static const struct pseudo_entry pressure_entries[] = {
-	{.name = "cpu", .mode = S_IFREG | 0666, .open = pressure_open, .arg = &pressure_cpu},
-	{.name = "io", .mode = S_IFREG | 0666, .open = pressure_open, .arg = &pressure_io},
-	{.name = "memory", .mode = S_IFREG | 0666, .open = pressure_open, .arg = &pressure_memory},
+	PSEUDO_OPENED("cpu", 0666, pressure_open, &pressure_cpu),
+	PSEUDO_OPENED("io", 0666, pressure_open, &pressure_io),
+	PSEUDO_OPENED("memory", 0666, pressure_open, &pressure_memory),
 	{0},
 };
 static const struct pseudo_dir pressure_dir = {.entries = pressure_entries};
@@ -95,7 +95,7 @@ static const struct pseudo_entry root_entries[] = {
 	PROC_FILE("misc", 0444, proc_misc),
 	PROC_FILE("consoles", 0444, proc_consoles),
 	PROC_FILE("execdomains", 0444, proc_execdomains),
-	{.name = "kmsg", .mode = S_IFREG | 0400, .open = proc_kmsg_open},
+	PSEUDO_OPENED("kmsg", 0400, proc_kmsg_open, NULL),
 	PROC_DIR("pressure", 0555, &pressure_dir),
 	PROC_DIR("tty", 0555, &tty_dir),
 	{.name = "sys", .mode = S_IFDIR | 0555, .dir = &proc_sys_dir, .strict = true},

@@ -45,12 +45,6 @@ static int number_store(const struct pseudo_ctx *ctx, const char *text, size_t l
 	return 0;
 }
 
-static int text_show(struct seq *s, const struct pseudo_ctx *ctx)
-{
-	seq_puts(s, ctx->arg);
-	return 0;
-}
-
 #define NUMBER(n, m, var, low, high)                                                       \
 	{                                                                                  \
 		.name = n, .mode = S_IFREG | (m), .show = number_show,                     \
@@ -59,16 +53,11 @@ static int text_show(struct seq *s, const struct pseudo_ctx *ctx)
 			(void *)(uintptr_t) & (var), sizeof(var), low, high                \
 		}                                                                          \
 	}
-#define TEXT(n, t)                                                             \
-	{                                                                      \
-		.name = n, .mode = S_IFREG | 0444, .show = text_show, .arg = t \
-	}
 
 /* Settings that are only remembered. */
-static u32 kept_randomize = 2, kept_panic, kept_perf_paranoid = 2, kept_kptr_restrict,
-	   kept_sysrq = 16, kept_swappiness = 60, kept_dirty_ratio = 20, kept_dirty_background = 10,
-	   kept_cache_pressure = 100, kept_panic_on_oom, kept_oom_allocating, kept_hugetlb_group,
-	   kept_compact, kept_zone_reclaim,
+static u32 kept_randomize = 2, kept_panic, kept_perf_paranoid = 2, kept_kptr_restrict, kept_sysrq = 16,
+	   kept_swappiness = 60, kept_dirty_ratio = 20, kept_dirty_background = 10, kept_cache_pressure = 100,
+	   kept_panic_on_oom, kept_oom_allocating, kept_hugetlb_group, kept_compact, kept_zone_reclaim,
 	   kept_dirty_expire = 3000, kept_dirty_writeback = 500;
 static u64 kept_file_max = 0x7fffffffffffffff, kept_pipe_soft = 16384, kept_pipe_hard;
 static const u32 pid_max = PID_MAX, ngroups_max = 65536, cap_last_cap = CAP_LAST_CAP, overflow_id = 65534,
@@ -205,9 +194,9 @@ static const struct pseudo_entry random_entries[] = {
 static const struct pseudo_dir random_dir = {.entries = random_entries, .extra = &random_extra};
 
 static const struct pseudo_entry kernel_entries[] = {
-	TEXT("ostype", "Linux\n"),
-	TEXT("osrelease", KERNEL_RELEASE "\n"),
-	TEXT("version", KERNEL_VERSION "\n"),
+	PSEUDO_TEXT("ostype", "Linux\n"),
+	PSEUDO_TEXT("osrelease", KERNEL_RELEASE "\n"),
+	PSEUDO_TEXT("version", KERNEL_VERSION "\n"),
 	PROC_RW("hostname", 0644, hostname_show, hostname_store),
 	PROC_RW("domainname", 0644, domainname_show, domainname_store),
 	NUMBER("panic_on_oops", 0644, kept_panic_on_oops, 0, 1),
@@ -217,7 +206,7 @@ static const struct pseudo_entry kernel_entries[] = {
 	NUMBER("sched_rt_runtime_us", 0644, kept_rt_runtime, 0, 0x7fffffff),
 	NUMBER("sched_child_runs_first", 0644, kept_child_first, 0, 1),
 	NUMBER("shm_rmid_forced", 0644, kept_shm_rmid, 0, 1),
-	TEXT("sched_rr_timeslice_ms", "100\n"),
+	PSEUDO_TEXT("sched_rr_timeslice_ms", "100\n"),
 	NUMBER("pid_max", 0444, pid_max, 0, 0),
 	NUMBER("threads-max", 0444, threads_max, 0, 0),
 	NUMBER("ngroups_max", 0444, ngroups_max, 0, 0),
@@ -233,13 +222,13 @@ static const struct pseudo_entry kernel_entries[] = {
 	NUMBER("sysrq", 0644, kept_sysrq, 0, 511),
 	NUMBER("core_uses_pid", 0644, core_uses_pid, 0, 1),
 	/* System V IPC's limits are fixed: kernel/ipc/sysv_*.c. */
-	TEXT("shmmax", "18446744073692774399\n"),
-	TEXT("shmall", "18446744073692774399\n"),
-	TEXT("shmmni", "4096\n"),
-	TEXT("sem", "32000\t1024000000\t500\t32000\n"),
-	TEXT("msgmax", "8192\n"),
-	TEXT("msgmnb", "16384\n"),
-	TEXT("msgmni", "32000\n"),
+	PSEUDO_TEXT("shmmax", "18446744073692774399\n"),
+	PSEUDO_TEXT("shmall", "18446744073692774399\n"),
+	PSEUDO_TEXT("shmmni", "4096\n"),
+	PSEUDO_TEXT("sem", "32000\t1024000000\t500\t32000\n"),
+	PSEUDO_TEXT("msgmax", "8192\n"),
+	PSEUDO_TEXT("msgmnb", "16384\n"),
+	PSEUDO_TEXT("msgmni", "32000\n"),
 	PROC_RW("core_pattern", 0644, core_pattern_show, core_pattern_store),
 	PROC_RW("printk", 0644, printk_show, printk_store),
 	PROC_DIR("random", 0555, &random_dir),

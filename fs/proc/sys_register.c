@@ -80,7 +80,10 @@ int proc_sys_register(const char *path, size_t (*show)(char *buf, size_t size),
 	for (; d && (slash = strchr(path, '/')); path = slash + 1) {
 		const struct pseudo_entry *c = child_of(d, path, (size_t)(slash - path));
 
-		d = c ? c->dir : add_dir(d, path, (size_t)(slash - path));
+		if (!c)
+			d = add_dir(d, path, (size_t)(slash - path));
+		else
+			d = S_ISDIR(c->mode) ? c->dir : NULL;
 	}
 	e = (struct pseudo_entry)PROC_RW(path, store ? 0644 : 0444, registered_show,
 					 store ? registered_store : NULL);

@@ -21,4 +21,6 @@ extern const struct file_ops pseudo_dir_fops;
 /* dir.c: what NAME is in directory ENTRY with context CTX: 0 or -errno. *DYNAMIC: it may vanish or change. */
 int pseudo_lookup(const struct pseudo_entry *entry, const struct pseudo_ctx *ctx, const char *name,
 		  size_t len, struct pseudo_found *out, bool *dynamic);
+/* text.c: set F up for ENTRY's show and store. */
+int pseudo_open_text(struct file *f, const struct pseudo_entry *entry, const struct pseudo_ctx *ctx);
 u64 pseudo_ino(const struct pseudo_entry *entry, const struct pseudo_ctx *ctx);

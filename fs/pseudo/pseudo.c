@@ -24,7 +24,7 @@ static const struct inode_ops *ops_of(const struct pseudo_entry *e)
 	case S_IFLNK:
 		return e->jump ? &jump_iops : &link_iops;
 	default:
-		return e->size ? &sized_iops : &file_iops;
+		return e->kind == PSEUDO_SIZE ? &sized_iops : &file_iops;
 	}
 }
 
@@ -37,7 +37,7 @@ static void take_attributes(struct inode *i)
 
 	if (S_ISDIR(i->mode))
 		i->nlink = pi->entry->dir->nlink ? pi->entry->dir->nlink(&pi->ctx) : 2;
-	else if (pi->entry->size)
+	else if (pi->entry->kind == PSEUDO_SIZE)
 		i->size = pi->entry->size(&pi->ctx);
 	if (!fs->owner)
 		return;
@@ -142,13 +142,8 @@ static int pseudo_open(struct inode *i, struct file *f)
 		f->ops = &pseudo_dir_fops;
 		return 0;
 	}
-	if (pi->entry->open) {
-		int err = pi->entry->open(&pi->ctx, f);
-
-		if (err || f->ops)
-			return err;
-	}
-	return pseudo_open_text(f, pi->entry, &pi->ctx);
+	return pi->entry->kind == PSEUDO_OPEN ? pi->entry->open(&pi->ctx, f)
+					      : pseudo_open_text(f, pi->entry, &pi->ctx);
 }
 
 static int pseudo_setattr(struct inode *i, const struct inode_attr *a)

@@ -16,6 +16,17 @@ struct text_file {	   /* file->priv */
 	struct pseudo_ctx ctx;
 };
 
+int pseudo_text(struct seq *s, const struct pseudo_ctx *ctx)
+{
+	seq_puts(s, ctx->arg);
+	return 0;
+}
+
+static bool has_store(const struct pseudo_entry *e)
+{
+	return e->kind == PSEUDO_STORE && e->store;
+}
+
 /* With the lock held. */
 static int text_make(struct text_file *tf)
 {
@@ -62,7 +73,7 @@ static ssize_t text_write(struct file *f, struct iter *from, u64 *pos)
 	char *text;
 	int err;
 
-	if (!tf->entry->store)
+	if (!has_store(tf->entry))
 		return -EIO;
 	if (n >= STORE_MAX)
 		return -EINVAL;
@@ -86,7 +97,7 @@ static s64 text_seek(struct file *f, s64 off, int whence)
 {
 	const struct text_file *tf = f->priv;
 
-	if (whence == 2 && tf->entry->size)
+	if (whence == 2 && tf->entry->kind == PSEUDO_SIZE)
 		off += (s64)tf->entry->size(&tf->ctx);
 	else if (whence == 1)
 		off += (s64)f->pos;
@@ -133,7 +144,7 @@ int pseudo_open_text(struct file *f, const struct pseudo_entry *entry, const str
 	struct text_file *tf;
 
 	/* As on Linux, root may open what cannot be written in proc (the write fails), but not in sysfs. */
-	if (file_writable(f) && !entry->store && (ctx->strict || !fs->fixed_modes))
+	if (file_writable(f) && !has_store(entry) && (ctx->strict || !fs->fixed_modes))
 		return -EACCES;
 	tf = kzalloc(sizeof *tf);
 	if (!tf)
@@ -142,6 +153,6 @@ int pseudo_open_text(struct file *f, const struct pseudo_entry *entry, const str
 	tf->entry = entry;
 	tf->ctx = *ctx;
 	f->priv = tf;
-	f->ops = entry->poll ? &text_poll_fops : &text_fops;
+	f->ops = entry->kind == PSEUDO_POLL ? &text_poll_fops : &text_fops;
 	return 0;
 }

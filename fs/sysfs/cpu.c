@@ -51,8 +51,8 @@ static int own_mask(struct seq *s, const struct pseudo_ctx *ctx)
 
 static const struct pseudo_entry topology_entries[] = {
 	ATTR("core_id", own_number),
-	ATTR_TEXT("physical_package_id", "0\n"),
-	ATTR_TEXT("die_id", "0\n"),
+	PSEUDO_TEXT("physical_package_id", "0\n"),
+	PSEUDO_TEXT("die_id", "0\n"),
 	ATTR("thread_siblings", own_mask),
 	ATTR("thread_siblings_list", own_number),
 	ATTR("core_cpus", own_mask),
@@ -161,7 +161,7 @@ static const struct pseudo_dir topology_dir = {.entries = topology_entries};
 static const struct pseudo_entry cpu_entries[] = {
 	DIR("topology", &topology_dir),
 	DIR("cache", &caches_dir),
-	ATTR_TEXT("online", "1\n"),
+	PSEUDO_TEXT("online", "1\n"),
 	{0},
 };
 static const struct pseudo_dir cpu_dir = {.entries = cpu_entries};
@@ -192,8 +192,8 @@ static const struct pseudo_entry cpus_entries[] = {
 	ATTR("online", list_show),
 	ATTR("possible", list_show),
 	ATTR("present", list_show),
-	ATTR_TEXT("offline", "\n"),
-	ATTR_TEXT("isolated", "\n"),
+	PSEUDO_TEXT("offline", "\n"),
+	PSEUDO_TEXT("isolated", "\n"),
 	ATTR("kernel_max", kernel_max_show),
 	{0},
 };
@@ -237,17 +237,17 @@ static int node_meminfo(struct seq *s, const struct pseudo_ctx *ctx)
 static const struct pseudo_entry node_entries[] = {
 	ATTR("cpumap", map_show),
 	ATTR("cpulist", list_show),
-	ATTR_TEXT("distance", "10\n"),
+	PSEUDO_TEXT("distance", "10\n"),
 	ATTR("meminfo", node_meminfo),
 	{0},
 };
 static const struct pseudo_dir node_dir = {.entries = node_entries, .find = cpu_find, .next = cpu_next};
 static const struct pseudo_entry nodes_entries[] = {
-	ATTR_TEXT("online", "0\n"),
-	ATTR_TEXT("possible", "0\n"),
-	ATTR_TEXT("has_cpu", "0\n"),
-	ATTR_TEXT("has_memory", "0\n"),
-	ATTR_TEXT("has_normal_memory", "0\n"),
+	PSEUDO_TEXT("online", "0\n"),
+	PSEUDO_TEXT("possible", "0\n"),
+	PSEUDO_TEXT("has_cpu", "0\n"),
+	PSEUDO_TEXT("has_memory", "0\n"),
+	PSEUDO_TEXT("has_normal_memory", "0\n"),
 	DIR("node0", &node_dir),
 	{0},
 };

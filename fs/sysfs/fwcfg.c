@@ -64,7 +64,7 @@ static int name_show(struct seq *s, const struct pseudo_ctx *ctx)
 }
 
 static const struct pseudo_entry file_entries[] = {
-	{.name = "raw", .mode = S_IFREG | 0400, .show = raw_show, .size = raw_size},
+	{.name = "raw", .mode = S_IFREG | 0400, .show = raw_show, .kind = PSEUDO_SIZE, .size = raw_size},
 	{.name = "size", .mode = S_IFREG | 0400, .show = size_show},
 	{.name = "name", .mode = S_IFREG | 0400, .show = name_show},
 	{0},

@@ -113,9 +113,9 @@ static const struct pseudo_entry khugepaged_entries[] = {
 	TUNABLE("scan_sleep_millisecs", scan_sleep_ms),
 	TUNABLE("alloc_sleep_millisecs", alloc_sleep_ms),
 	TUNABLE("max_ptes_none", max_ptes_none),
-	ATTR_TEXT("max_ptes_shared", "0\n"),
-	ATTR_TEXT("max_ptes_swap", "0\n"),
-	ATTR_TEXT("defrag", "0\n"),
+	PSEUDO_TEXT("max_ptes_shared", "0\n"),
+	PSEUDO_TEXT("max_ptes_swap", "0\n"),
+	PSEUDO_TEXT("defrag", "0\n"),
 	COUNT("pages_collapsed", thp_collapses),
 	COUNT("full_scans", thp_scans),
 	{0},
@@ -126,8 +126,8 @@ static const struct pseudo_entry thp_entries[] = {
 	ATTR_RW("enabled", enabled_show, enabled_store),
 	ATTR_RW("defrag", defrag_show, defrag_store),
 	ATTR("hpage_pmd_size", pmd_size_show),
-	ATTR_TEXT("shmem_enabled", "always within_size advise [never] deny force\n"),
-	ATTR_TEXT("use_zero_page", "0\n"),
+	PSEUDO_TEXT("shmem_enabled", "always within_size advise [never] deny force\n"),
+	PSEUDO_TEXT("use_zero_page", "0\n"),
 	DIR("khugepaged", &khugepaged_dir),
 	{0},
 };
@@ -176,8 +176,8 @@ static const struct pseudo_entry pool_entries[] = {
 	ATTR_RW("nr_hugepages_mempolicy", pool_total, pool_store),
 	ATTR("free_hugepages", pool_free),
 	ATTR("resv_hugepages", pool_reserved),
-	ATTR_TEXT("surplus_hugepages", "0\n"),
-	ATTR_TEXT("nr_overcommit_hugepages", "0\n"),
+	PSEUDO_TEXT("surplus_hugepages", "0\n"),
+	PSEUDO_TEXT("nr_overcommit_hugepages", "0\n"),
 	{0},
 };
 static const struct pseudo_dir pool_dir = {.entries = pool_entries};
@@ -196,9 +196,9 @@ static const struct pseudo_entry kernel_entries[] = {
 	DIR("debug", &sysfs_empty),
 	DIR("security", &sysfs_empty),
 	DIR("tracing", &sysfs_empty),
-	ATTR_TEXT("fscaps", "1\n"),
-	ATTR_TEXT("kexec_loaded", "0\n"),
-	ATTR_TEXT("profiling", "0\n"),
+	PSEUDO_TEXT("fscaps", "1\n"),
+	PSEUDO_TEXT("kexec_loaded", "0\n"),
+	PSEUDO_TEXT("profiling", "0\n"),
 	{0},
 };
 const struct pseudo_dir sysfs_kernel = {.entries = kernel_entries};

@@ -6,12 +6,6 @@
 
 #define SYSFS_MAGIC 0x62656572
 
-int sysfs_text(struct seq *s, const struct pseudo_ctx *ctx)
-{
-	seq_puts(s, ctx->arg);
-	return 0;
-}
-
 bool sysfs_numbered(const char *name, size_t len, const char *prefix, u64 *n)
 {
 	size_t skip = strlen(prefix);
@@ -31,8 +25,9 @@ bool sysfs_numbered(const char *name, size_t len, const char *prefix, u64 *n)
 const struct pseudo_dir sysfs_empty;
 
 static const struct pseudo_entry class_entries[] = {
-	DIR("net", &sysfs_net),		    DIR("block", &sysfs_block), DIR("hwmon", &sysfs_empty),
-	DIR("power_supply", &sysfs_empty), DIR("thermal", &sysfs_empty), {0}};
+	DIR("net", &sysfs_net),	      DIR("block", &sysfs_block),
+	DIR("hwmon", &sysfs_empty),   DIR("power_supply", &sysfs_empty),
+	DIR("thermal", &sysfs_empty), {0}};
 static const struct pseudo_dir class_dir = {.entries = class_entries};
 
 static const struct pseudo_entry system_entries[] = {DIR("cpu", &sysfs_cpu), DIR("node", &sysfs_node), {0}};

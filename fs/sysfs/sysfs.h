@@ -21,19 +21,13 @@
 	{                                                   \
 		.name = n, .mode = S_IFDIR | 0755, .dir = d \
 	}
-#define ATTR_TEXT(n, t)                                                         \
-	{                                                                       \
-		.name = n, .mode = S_IFREG | 0444, .show = sysfs_text, .arg = t \
-	}
 
-/* Shows the text that arg is. */
-int sysfs_text(struct seq *s, const struct pseudo_ctx *ctx);
 /* NAME is PREFIX and a number without leading zeros: true with the number in *N. */
 bool sysfs_numbered(const char *name, size_t len, const char *prefix, u64 *n);
 
 extern const struct pseudo_dir sysfs_empty;
-extern const struct pseudo_dir sysfs_cpu, sysfs_node; /* cpu.c */
-extern const struct pseudo_dir sysfs_kernel;	      /* kernel.c */
-extern const struct pseudo_dir sysfs_net;	      /* net.c */
+extern const struct pseudo_dir sysfs_cpu, sysfs_node;	     /* cpu.c */
+extern const struct pseudo_dir sysfs_kernel;		     /* kernel.c */
+extern const struct pseudo_dir sysfs_net;		     /* net.c */
 extern const struct pseudo_dir sysfs_block, sysfs_dev_block; /* block.c */
-extern const struct pseudo_dir sysfs_fwcfg;	      /* fwcfg.c */
+extern const struct pseudo_dir sysfs_fwcfg;		     /* fwcfg.c */

@@ -45,29 +45,52 @@ struct pseudo_ctx {
 };
 
 struct pseudo_dir;
+
+/* What the second function of a regular file is. */
+enum pseudo_kind {
+	PSEUDO_STORE, /* none, or text can be written */
+	PSEUDO_POLL,  /* text that can be waited for */
+	PSEUDO_SIZE,  /* text whose length is known beforehand */
+	PSEUDO_OPEN,  /* no text: the function makes the file */
+} __packed;
+
+/* There are hundreds of these: what excludes each other shares a place. */
 struct pseudo_entry {
 	const char *name; /* NULL for generated ones */
-	u32 mode;	  /* S_IFREG, S_IFDIR, S_IFLNK and permissions */
-	/* Regular files, either show and store ... */
-	int (*show)(struct seq *s, const struct pseudo_ctx *ctx); /* 0 or -errno */
-	int (*store)(const struct pseudo_ctx *ctx, const char *text,
-		     size_t n); /* one write, NUL-terminated; 0 or -errno */
-	/* ... or an open function, which sets f->ops and f->priv, or just refuses (and leaves f->ops alone).
-	 */
-	int (*open)(const struct pseudo_ctx *ctx, struct file *f);
-	/* Text files that can be waited for; NULL: always ready, and epoll refuses them. */
-	u32 (*poll)(const struct pseudo_ctx *ctx, struct file *f, struct poll_table *pt);
-	/* Links: a text, or a place to jump to. */
-	ssize_t (*readlink)(const struct pseudo_ctx *ctx, char *buf, size_t size);
-	int (*jump)(const struct pseudo_ctx *ctx, struct path *out);
-	const struct pseudo_dir *dir; /* directories */
-	const void *arg;	      /* becomes ctx.arg, when not NULL */
-	/* How long the text is; no sleep. NULL: st_size is the file system's default, and nobody seeks from
-	 * the end. */
-	u64 (*size)(const struct pseudo_ctx *ctx);
+	const void *arg;  /* becomes ctx.arg, when not NULL */
+	union {		  /* by the type in mode */
+		/* 0 or -errno. NULL: the file is only written. */
+		int (*show)(struct seq *s, const struct pseudo_ctx *ctx);
+		ssize_t (*readlink)(const struct pseudo_ctx *ctx, char *buf, size_t size);
+		const struct pseudo_dir *dir;
+	};
+	union { /* by kind; links: a place to jump to besides the text, or NULL */
+		/* One write, NUL-terminated; 0 or -errno. */
+		int (*store)(const struct pseudo_ctx *ctx, const char *text, size_t n);
+		/* Without it the file is always ready, and epoll refuses it. */
+		u32 (*poll)(const struct pseudo_ctx *ctx, struct file *f, struct poll_table *pt);
+		/* No sleep. Without it st_size is the file system's default, and SEEK_END fails. */
+		u64 (*size)(const struct pseudo_ctx *ctx);
+		int (*open)(const struct pseudo_ctx *ctx, struct file *f); /* sets f->ops and f->priv */
+		int (*jump)(const struct pseudo_ctx *ctx, struct path *out);
+	};
+	u16 mode; /* S_IFREG, S_IFDIR, S_IFLNK and permissions */
+	enum pseudo_kind kind;
 	bool strict; /* from here down even root cannot open for writing what has no store (proc: /proc/sys)
 		      */
 };
+
+/* For tables of entries: a file with the text T, and one that FN opens. */
+#define PSEUDO_TEXT(n, t)                                                        \
+	{                                                                        \
+		.name = n, .mode = S_IFREG | 0444, .show = pseudo_text, .arg = t \
+	}
+#define PSEUDO_OPENED(n, m, fn, a)                                                            \
+	{                                                                                     \
+		.name = n, .mode = S_IFREG | (m), .kind = PSEUDO_OPEN, .open = fn, .arg = (a) \
+	}
+/* Shows the text that arg is. */
+int pseudo_text(struct seq *s, const struct pseudo_ctx *ctx);
 
 /* An entry that a directory generates. NAME need not be terminated beyond name_len. */
 struct pseudo_found {
@@ -114,9 +137,6 @@ bool pseudo_inode_is(const struct inode *i, const struct pseudo_entry *entry);
 /* The process whose directory /proc/PID F is, with a reference: for pidfd_send_signal. ERR_PTR(-EBADF,
  * -ESRCH). */
 struct process *proc_file_process(struct file *f);
-/* Operations of generated text files, for open functions that need more than show: set F up for ENTRY's show
- * and store. */
-int pseudo_open_text(struct file *f, const struct pseudo_entry *entry, const struct pseudo_ctx *ctx);
 
 /* The open function of a pressure file; its entry's argument is one of the constants. */
 int pressure_open(const struct pseudo_ctx *ctx, struct file *f);
