@@ -70,6 +70,7 @@ __attribute__((no_stack_protector)) void kernel_boot(void)
 	memcpy(__percpu_pristine, __percpu_start, (size_t)(__percpu_end - __percpu_start));
 	cpu_set_kstack(boot_stack);
 	cpu_init_tables(0);
+	fpu_init_boot();
 	const struct hvm_start_info *si = boot_ptr(pvh_start_info, sizeof *si);
 	if (!si || si->magic != HVM_START_MAGIC)
 		panic("boot: not started by the PVH protocol");

@@ -106,7 +106,7 @@ void cpu_init_local(void)
 void cpu_init_boot(void)
 {
 	detect();
-	fpu_init_boot();
+	fpu_init_areas();
 	cpu_init_local();
 	cpu_apic_id[0] = apic_id();
 	apic_timer_begin(); /* counts while the clock is measured */

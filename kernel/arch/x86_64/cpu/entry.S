@@ -177,7 +177,8 @@ return_iret:
 
 /* ---- exceptions and interrupts ---- */
 
-/* On the IST stack: vector, error, RIP, CS, RFLAGS, RSP, SS. Builds struct regs on the right stack. */
+/* On the IST stack: vector, error, RIP, CS, RFLAGS, RSP, SS. Builds struct regs on the right stack. Emulators and a change
+ * of privilege leave SS null; it gets the value that it has in system calls, since QEMU translates code once for each. */
 .macro LEAVE_IST scratch
 	cld
 	movq %rax, %gs:\scratch(%rip)
@@ -214,6 +215,8 @@ return_iret:
 	pushq 8(%rax)
 	pushq $-1
 	PUSH_GPRS %gs:\scratch(%rip)
+	movl $KERNEL_SS, %eax
+	movl %eax, %ss
 	movq %rsp, %rdi
 .endm
 

@@ -4,8 +4,9 @@
  *
  * Saving and loading is the dearest part of a switch, and many threads wake up, make a few calls and sleep again without
  * touching a vector register. So a thread starts its turn with CR0.TS set; its first vector instruction traps (#NM) and
- * loads the state. One that trapped in LAZY_TURNS turns in a row is a user of vectors: it gets its state at the switch,
- * and no trap, for the next EAGER_TURNS turns, after which its habits are looked at anew.
+ * loads the state. One that trapped in FPU_LAZY_TURNS turns in a row is a user of vectors: it gets its state at the switch,
+ * and no trap, for the next EAGER_TURNS turns, after which its habits are looked at anew. A new program is taken for one
+ * (its C library is), also since an emulator translates whatever runs under both states of TS twice: a quarter of a boot.
  *
  * Invariants, for the thread T that runs on a CPU (T->arch.fpu not NULL): TS clear: the registers are T's, and T is
  * fpu_owner. TS set: T's state is in its area, whole. A thread that is not running has its state in its area; the
@@ -41,12 +42,12 @@ static u32 area_size = LEGACY_SIZE;
 static u32 mxcsr_mask = 0xffbf;
 static struct slab_cache *area_cache;
 static u8 *initial; /* image of the initial state */
+static u8 probe[LEGACY_SIZE] __aligned(64);
 /* The thread whose state this CPU's registers hold (perhaps no longer running). */
 DEFINE_PER_CPU(struct thread *, fpu_owner);
 static DEFINE_PER_CPU(bool, fpu_off); /* CR0.TS is set */
 static u64 cr0;			      /* of all CPUs, TS clear */
 
-#define LAZY_TURNS  3
 #define EAGER_TURNS 100
 
 static void xsetbv(u64 v)
@@ -70,8 +71,6 @@ void fpu_init_cpu(void)
 
 void fpu_init_boot(void)
 {
-	static u8 probe[LEGACY_SIZE] __aligned(64);
-
 	if (cpuid(1, 0).ecx & BIT(26)) { /* XSAVE */
 		struct cpuid d = cpuid(13, 0);
 
@@ -87,7 +86,10 @@ void fpu_init_boot(void)
 	u32 mask = le32_get(probe + MXCSR_MASK_OFF);
 	if (mask)
 		mxcsr_mask = mask;
+}
 
+void fpu_init_areas(void)
+{
 	area_cache = slab_cache_create("fpu", area_size, 64);
 	initial = area_cache ? slab_zalloc(area_cache) : NULL;
 	if (!initial)
@@ -211,7 +213,7 @@ void fpu_switch(struct thread *prev, struct thread *next)
 	}
 	if (!n->fpu)
 		return;
-	if (n->fpu_turns >= LAZY_TURNS) {
+	if (n->fpu_turns >= FPU_LAZY_TURNS) {
 		claim(next);
 	} else if (!this_cpu(fpu_off)) {
 		write_cr0(cr0 | CR0_TS);

@@ -45,7 +45,7 @@ int arch_thread_init_app(struct thread *t, const struct regs *regs, u64 sp, bool
 	if (!t->arch.fpu)
 		return -ENOMEM;
 	t->arch.fpu_cpu = ~0u;
-	t->arch.fpu_turns = current->arch.fpu_turns; /* likely of the same habits */
+	t->arch.fpu_turns = current->arch.fpu ? current->arch.fpu_turns : FPU_LAZY_TURNS; /* likely of the same habits */
 	*r = *regs;
 	r->rax = 0;
 	if (sp)
@@ -77,6 +77,7 @@ void arch_start_app(struct regs *regs, u64 entry, u64 sp)
 		return;
 	debug_forget(current);
 	fpu_reset();
+	current->arch.fpu_turns = FPU_LAZY_TURNS;
 	arch_set_fs_base(0);
 }
 

@@ -8,8 +8,13 @@
 
 struct thread;
 
-/* Boot, then each CPU: choose XSAVEOPT, XSAVE or FXSAVE, enable the state components that the CPU offers. */
+/* Turns in a row with vector registers after which a thread is taken for a user of them; new programs start as one. */
+#define FPU_LAZY_TURNS 3
+
+/* Boot, then each CPU: choose XSAVEOPT, XSAVE or FXSAVE, enable the state components that the CPU offers. Early: what
+ * is enabled is a part of what QEMU translates for. */
 void fpu_init_boot(void);
+void fpu_init_areas(void); /* once there are slabs */
 void fpu_init_cpu(void);
 /* Area for a new thread, in the initial state or as a copy of the live registers. NULL on no memory. */
 void *fpu_area_create(bool inherit_live);
