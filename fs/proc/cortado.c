@@ -29,8 +29,8 @@ static int syscalls_show(struct seq *s, const struct pseudo_ctx *ctx __maybe_unu
 	for (unsigned i = 0; i < syscall_count && i < SYSCALL_SLOTS; i++) {
 		u64 n = syscall_calls_total(i);
 
-		if (n && syscall_names[i])
-			seq_printf(s, "%s %llu%s\n", syscall_names[i], (unsigned long long)n,
+		if (n && syscall_name(i))
+			seq_printf(s, "%s %llu%s\n", syscall_name(i), (unsigned long long)n,
 				   syscall_table[i] ? "" : " absent");
 	}
 	return 0;

@@ -256,8 +256,8 @@ int proc_stack(struct seq *s, const struct pseudo_ctx *ctx)
 
 	if (IS_ERR(t))
 		return (int)PTR_ERR(t);
-	if (waiting_regs(t, &r) && r.orig_rax < syscall_count && syscall_names[r.orig_rax])
-		seq_printf(s, "[<0>] sys_%s\n", syscall_names[r.orig_rax]);
+	if (waiting_regs(t, &r) && syscall_name(r.orig_rax))
+		seq_printf(s, "[<0>] sys_%s\n", syscall_name(r.orig_rax));
 	thread_put(t);
 	return 0;
 }

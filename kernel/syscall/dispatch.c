@@ -37,8 +37,8 @@ static long __noinline __cold syscall_missing(u32 nr)
 	counter_inc(&syscall_unimplemented);
 	if (!(atomic_fetch_or_explicit(&named[nr / 64], BIT(nr % 64), memory_order_relaxed) & BIT(nr % 64)) &&
 	    !syscall_absent_by_design(nr))
-		log_warn("unimplemented system call %u %s (pid %u, %s)", nr,
-			 syscall_names[nr] ? syscall_names[nr] : "?", current->proc->pid, current->name);
+		log_warn("unimplemented system call %u %s (pid %u, %s)", nr, syscall_name(nr) ?: "?",
+			 current->proc->pid, current->name);
 	return -ENOSYS;
 }
 

@@ -35,10 +35,19 @@ static bool never_returns(u32 nr)
 	return nr == __NR_exit || nr == __NR_exit_group;
 }
 
+static const struct syscall_desc *desc_find(u32 nr)
+{
+	const struct syscall_desc *d = __start_syscall_descs;
+
+	while (d < __stop_syscall_descs && d->nr != nr)
+		d++;
+	return d < __stop_syscall_descs ? d : NULL;
+}
+
 void trace_syscall(u32 nr, syscall_fn fn, struct regs *regs)
 {
 	const u64 args[6] = {SYSCALL_ARGS(regs)};
-	const struct syscall_desc *d = syscall_descs[nr];
+	const struct syscall_desc *d = desc_find(nr);
 	struct trace_text *t = d ? kmalloc(sizeof(*t)) : NULL;
 	unsigned shown;
 	long ret;
@@ -48,7 +57,7 @@ void trace_syscall(u32 nr, syscall_fn fn, struct regs *regs)
 		return;
 	}
 	t->len = 0;
-	shown = trace_begin(t, nr, d, args);
+	shown = trace_begin(t, d, args);
 	if (never_returns(nr)) {
 		trace_printf(t, ") = ?");
 		print(t);
@@ -58,7 +67,7 @@ void trace_syscall(u32 nr, syscall_fn fn, struct regs *regs)
 	}
 	ret = fn(args[0], args[1], args[2], args[3], args[4], args[5]);
 	regs_set_result(regs, ret);
-	trace_end(t, nr, d, args, shown, ret);
+	trace_end(t, d, args, shown, ret);
 	print(t);
 	kfree(t);
 }
@@ -69,8 +78,8 @@ void trace_missing(u32 nr, struct regs *regs)
 
 	log_warn("[pid %u] %s(0x%lx, 0x%lx, 0x%lx, 0x%lx, 0x%lx, 0x%lx) = -1 ENOSYS (Function not "
 		 "implemented)",
-		 current->tid, syscall_names[nr] ? syscall_names[nr] : "syscall", args[0], args[1], args[2],
-		 args[3], args[4], args[5]);
+		 current->tid, syscall_name(nr) ?: "syscall", args[0], args[1], args[2], args[3], args[4],
+		 args[5]);
 }
 
 void trace_signal(const siginfo_t *info)

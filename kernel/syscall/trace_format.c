@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* One call as strace would print it: see trace_format.h. An argument is shown by its entry in the tables,
- * else by its declared type: `const char *` is a string, other pointers are addresses, 32-bit types are
- * signed decimals, `unsigned` and size_t unsigned ones. Lines have a fixed room; what does not fit is cut. */
+ * else by its declared type: `const char *` is a string, other pointers are addresses, numbers are
+ * signed or not as declared. Lines have a fixed room; what does not fit is cut. */
 #include "trace_format.h"
 #include "base/format.h"
 #include "base/string.h"
@@ -270,23 +270,26 @@ static void put_ints(struct trace_text *t, u64 addr)
 		trace_printf(t, "[%d, %d]", v[0], v[1]);
 }
 
-static void put_by_type(struct trace_text *t, const char *type, u64 v)
+static void put_by_type(struct trace_text *t, enum syscall_type type, u64 v)
 {
-	if (strchr(type, '*')) {
-		if (!strncmp(type, "const char", 10) && strchr(type, '*') == strrchr(type, '*'))
-			put_string(t, v);
-		else
-			put_address(t, v);
-	} else if (!strcmp(type, "int") || !strcmp(type, "s32")) {
+	switch (type) {
+	case SYSCALL_STRING:
+		put_string(t, v);
+		break;
+	case SYSCALL_POINTER:
+		put_address(t, v);
+		break;
+	case SYSCALL_INT:
 		trace_printf(t, "%d", (s32)v);
-	} else if (!strcmp(type, "long") || !strcmp(type, "s64")) {
+		break;
+	case SYSCALL_LONG:
 		trace_printf(t, "%ld", (s64)v);
-	} else if (!strcmp(type, "unsigned") || !strcmp(type, "unsigned int") || !strcmp(type, "u32")) {
+		break;
+	case SYSCALL_UNSIGNED:
 		trace_printf(t, "%u", (u32)v);
-	} else if (v >> 47) {
-		trace_printf(t, "0x%lx", v);
-	} else {
-		trace_printf(t, "%lu", v);
+		break;
+	default:
+		trace_printf(t, v >> 47 ? "0x%lx" : "%lu", v);
 	}
 }
 
@@ -360,30 +363,39 @@ static void put_arg(struct trace_text *t, const struct trace_arg *a, const struc
 	}
 }
 
-/* mmap(2)'s and open(2)'s last argument means nothing without a flag. */
+static bool makes_file(u64 flags)
+{
+	return flags & (O_CREAT | (O_TMPFILE & ~O_DIRECTORY));
+}
+
+/* Some calls' last arguments mean nothing without a flag. */
 static unsigned shown_args(const struct syscall_desc *d, const u64 args[6])
 {
-	if (!strcmp(d->name, "openat") && !(args[2] & (O_CREAT | (O_TMPFILE & ~O_DIRECTORY))))
+	unsigned n = 0;
+
+	if (d->nr == __NR_openat && !makes_file(args[2]))
 		return 3;
-	if (!strcmp(d->name, "open") && !(args[1] & (O_CREAT | (O_TMPFILE & ~O_DIRECTORY))))
+	if (d->nr == __NR_open && !makes_file(args[1]))
 		return 2;
-	if (!strcmp(d->name, "futex"))
+	if (d->nr == __NR_futex)
 		switch (args[1] & FUTEX_CMD_MASK) {
 		case FUTEX_WAKE:
 			return 3;
 		case FUTEX_WAIT:
 			return 4;
 		}
-	return d->nargs;
+	while (n < ARRAY_SIZE(d->types) && d->types[n] != SYSCALL_NONE)
+		n++;
+	return n;
 }
 
-unsigned trace_begin(struct trace_text *t, u32 nr, const struct syscall_desc *d, const u64 args[6])
+unsigned trace_begin(struct trace_text *t, const struct syscall_desc *d, const u64 args[6])
 {
 	unsigned n = shown_args(d, args);
 
-	trace_printf(t, "%s(", d->name);
+	trace_printf(t, "%s(", syscall_name(d->nr));
 	for (unsigned i = 0; i < n; i++) {
-		const struct trace_arg *a = trace_arg_find(nr, i);
+		const struct trace_arg *a = trace_arg_find(d->nr, i);
 
 		if (waits_for_result(a))
 			return i;
@@ -396,19 +408,17 @@ unsigned trace_begin(struct trace_text *t, u32 nr, const struct syscall_desc *d,
 
 static void put_result(struct trace_text *t, u32 nr, long ret)
 {
-	const char *name = ret < 0 && ret >= -MAX_ERRNO ? trace_errno_name((int)-ret) : NULL;
+	const char *error = ret < 0 && ret >= -MAX_ERRNO ? trace_errno((int)-ret) : NULL;
 
-	if (name && -ret >= ERESTARTSYS)
-		trace_printf(t, " = ? %s (%s)", name, trace_errno_text((int)-ret));
-	else if (name)
-		trace_printf(t, " = -1 %s (%s)", name, trace_errno_text((int)-ret));
+	if (error)
+		trace_printf(t, -ret >= ERESTARTSYS ? " = ? %s" : " = -1 %s", error);
 	else if (trace_returns_address(nr))
 		trace_printf(t, " = 0x%lx", (u64)ret);
 	else
 		trace_printf(t, " = %ld", ret);
 }
 
-void trace_end(struct trace_text *t, u32 nr, const struct syscall_desc *d, const u64 args[6], unsigned first,
+void trace_end(struct trace_text *t, const struct syscall_desc *d, const u64 args[6], unsigned first,
 	       long ret)
 {
 	unsigned n = shown_args(d, args);
@@ -416,8 +426,8 @@ void trace_end(struct trace_text *t, u32 nr, const struct syscall_desc *d, const
 	for (unsigned i = first; i < n; i++) {
 		if (i)
 			trace_printf(t, ", ");
-		put_arg(t, trace_arg_find(nr, i), d, args, i, ret);
+		put_arg(t, trace_arg_find(d->nr, i), d, args, i, ret);
 	}
 	trace_printf(t, ")");
-	put_result(t, nr, ret);
+	put_result(t, d->nr, ret);
 }

@@ -15,9 +15,9 @@ struct trace_text {
 void trace_printf(struct trace_text *t, const char *fmt, ...) __printf(2, 3);
 /* "call(" and the arguments that can be shown before the call is made. Returns the first argument that waits
  * for the result (a buffer that the call fills), or the number of arguments. */
-unsigned trace_begin(struct trace_text *t, u32 nr, const struct syscall_desc *d, const u64 args[6]);
+unsigned trace_begin(struct trace_text *t, const struct syscall_desc *d, const u64 args[6]);
 /* The arguments from FIRST on, now that the call gave RET, the closing parenthesis, and the result. */
-void trace_end(struct trace_text *t, u32 nr, const struct syscall_desc *d, const u64 args[6], unsigned first,
+void trace_end(struct trace_text *t, const struct syscall_desc *d, const u64 args[6], unsigned first,
 	       long ret);
 
 /* The signal of INFO as the tracer shows it: SIGSEGV {si_signo=SIGSEGV, si_code=SEGV_MAPERR, si_addr=NULL} */
@@ -67,5 +67,5 @@ struct trace_arg {
 /* trace_tables.c: what is known of argument INDEX of call NR, or NULL. */
 const struct trace_arg *trace_arg_find(u32 nr, unsigned index);
 bool trace_returns_address(u32 nr);
-const char *trace_errno_name(int err);
-const char *trace_errno_text(int err);
+/* "ENOENT (No such file or directory)", or NULL. */
+const char *trace_errno(int err);

@@ -289,9 +289,13 @@ bool trace_returns_address(u32 nr)
 	return nr == __NR_mmap || nr == __NR_brk || nr == __NR_mremap || nr == __NR_shmat;
 }
 
-#define E(x, text) [x] = {#x, text}
+#define E(x, text)                  \
+	{                           \
+		x, #x " (" text ")" \
+	}
 static const struct {
-	const char *name, *text;
+	int err;
+	const char *text;
 } errnos[] = {
 	E(EPERM, "Operation not permitted"),
 	E(ENOENT, "No such file or directory"),
@@ -378,12 +382,10 @@ static const struct {
 	E(ERESTART_RESTARTBLOCK, "Interrupted by signal"),
 };
 
-const char *trace_errno_name(int err)
+const char *trace_errno(int err)
 {
-	return err > 0 && err < (int)ARRAY_SIZE(errnos) && errnos[err].name ? errnos[err].name : NULL;
-}
-
-const char *trace_errno_text(int err)
-{
-	return errnos[err].text;
+	for (unsigned i = 0; i < ARRAY_SIZE(errnos); i++)
+		if (errnos[i].err == err)
+			return errnos[i].text;
+	return NULL;
 }

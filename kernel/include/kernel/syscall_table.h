@@ -6,5 +6,3 @@
 
 extern const unsigned syscall_count;
 extern const syscall_fn syscall_table[SYSCALL_SLOTS];
-extern const struct syscall_desc *const syscall_descs[];
-extern const char *const syscall_names[];
