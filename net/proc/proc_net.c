@@ -363,7 +363,7 @@ static size_t show_netstat(char *buf, size_t size)
 		{"TCPFastOpenPassiveFail", MIB_EXT_FASTOPEN_PASSIVE_FAIL, 0},
 		{"TCPFastOpenListenOverflow", MIB_EXT_FASTOPEN_OVERFLOW, 0},
 		{"TCPFastOpenCookieReqd", MIB_EXT_FASTOPEN_COOKIE_REQD, 0},
-		{"TCPRcvQDrop", MIB_EXT_MEMORY_DROP, 0},
+		{"TCPRcvQDrop", MIB_EXT_RCVQ_DROP, 0},
 	};
 	struct text t = {buf, size, 0};
 

@@ -107,7 +107,8 @@ u32 tcp_space(const struct tcp_sock *tp)
 }
 
 /* The window to offer (RFC 9293 3.8.6.2.2: no silly windows, never shrunk), remembered in rcv_wup and
- * rcv_wnd. Returns the header field's value. */
+ * rcv_wnd. Returns the header field's value. What the scale cannot express is rounded up only where there is
+ * room, else down (RFC 7323 2.4): rounded up each time, a full buffer's window would stay open for ever. */
 u32 tcp_select_window(struct tcp_sock *tp)
 {
 	u32 now = tcp_receive_window(tp), space = tcp_space(tp), full = tcp_rcv_limit(tp) / 2;
@@ -125,8 +126,11 @@ u32 tcp_select_window(struct tcp_sock *tp)
 			win = ALIGN_DOWN(space, 1u << tp->rcv_wscale);
 		win = min(win, limit);
 	}
-	if (win < now)
-		win = tp->wscale_ok ? min(ALIGN_UP(now, 1u << tp->rcv_wscale), limit) : now;
+	if (win < now) {
+		win = tp->wscale_ok ? ALIGN_UP(now, 1u << tp->rcv_wscale) : now;
+		if (win > space)
+			win = now;
+	}
 	tp->rcv_wup = tp->rcv_nxt;
 	tp->rcv_wnd = win;
 	return tp->wscale_ok ? win >> tp->rcv_wscale : win;
@@ -445,10 +449,28 @@ static void set_gso(struct tcp_sock *tp, struct packet *p, u32 len)
 	}
 }
 
+/* Small segments behind others that were sent at about the same time share a record: it costs more than one
+ * byte does. */
+static __noinline struct tcp_rec *record_shared(struct tcp_sock *tp, u32 end, u64 now)
+{
+	struct tcp_rec *r = list_last_entry(&tp->recs, struct tcp_rec, node);
+
+	if (r->flags || end - r->seq > tp->mss || now >> 20 != r->tx_ns >> 20)
+		return NULL;
+	r->end = end;
+	r->tx_ns = now;
+	list_move_tail(&r->tnode, &tp->recs_time);
+	return r;
+}
+
 static struct tcp_rec *record(struct tcp_sock *tp, u32 seq, u32 end, u64 now)
 {
-	struct tcp_rec *r = net_alloc(sizeof(*r));
+	struct tcp_rec *r;
 
+	/* The first stays alone: whether one packet is under way or more decides when a tail is probed. */
+	if (tp->recs.next != tp->recs.prev && (r = record_shared(tp, end, now)))
+		return r;
+	r = net_alloc(sizeof(*r));
 	if (!r)
 		return NULL;
 	*r = (struct tcp_rec){.seq = seq, .end = end, .tx_ns = now};

@@ -91,8 +91,9 @@ static void report_duplicate(struct tcp_sock *tp, u32 start, u32 end)
 	tp->ack_pending = tp->ack_now = true;
 }
 
-#define GATHER_SIZE (PAGE_SIZE - sizeof(struct packet)) /* bytes of payload of a packet that gathers others \
-							 */
+#define GATHER_SIZE                                                                             \
+	(PAGE_SIZE - sizeof(struct packet)) /* bytes of payload of a packet that gathers others \
+					     */
 
 /* LAST of the in-order queue, with room for NEED bytes more: itself, or a larger packet in its place, for
  * which the memory must be getting short. NULL: neither. */
@@ -285,11 +286,7 @@ static bool room_for(struct tcp_sock *tp, struct packet *p, bool in_order)
 		return true;
 	/* In-order data within the offered window is taken even if small packets used up the memory: up to
 	 * twice over, as long as all sockets together do not use too much. */
-	if (atomic_load(&s->net->mem_used) + need > s->net->mem_limit) {
-		mib_inc(s->net, MIB_EXT_MEMORY_DROP);
-		return false;
-	}
-	return used <= s->rcvbuf * 2ull;
+	return atomic_load(&s->net->mem_used) + need <= s->net->mem_limit && used <= s->rcvbuf * 2ull;
 }
 
 /* Estimate the peer's segment size, for acknowledging every second full segment. */
@@ -350,7 +347,13 @@ void tcp_data_queue(struct tcp_sock *tp, struct packet *p, u32 seq, bool fin)
 	}
 	if (p->len && !room_for(tp, p, seq == tp->rcv_nxt)) {
 		counter_inc(&tcp_receive_pruned);
-		mib_inc(tcp_net(tp), MIB_EXT_OFO_DROP);
+		if (seq == tp->rcv_nxt) { /* whatever was offered: no more until somebody reads */
+			tp->rcv_wup = tp->rcv_nxt;
+			tp->rcv_wnd = 0;
+			mib_inc(tcp_net(tp), MIB_EXT_RCVQ_DROP);
+		} else {
+			mib_inc(tcp_net(tp), MIB_EXT_OFO_DROP);
+		}
 		tp->ack_pending = tp->ack_now = true;
 		packet_free(p);
 		return;

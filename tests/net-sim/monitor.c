@@ -217,7 +217,10 @@ static void on_send(struct monitor *m, unsigned side, const struct segment *s)
 		scenario_fail("an ACK for what was never sent");
 	if (me->edge_valid && seq_lt(s->ack, me->ack))
 		scenario_fail("an ACK goes back");
-	/* A window that the scale cannot express is cut short by less than its step (RFC 7323 2.4). */
+	/* A window that the scale cannot express is cut short by less than its step (RFC 7323 2.4). Who has
+	 * no memory for what he offered closes it. */
+	if (!s->wnd)
+		me->edge_valid = false;
 	if (me->edge_valid && seq_lt(edge + (1u << max(me->wscale, 0)) - 1, me->edge))
 		scenario_fail("the window shrinks by %u", me->edge - edge);
 	me->ack = s->ack;

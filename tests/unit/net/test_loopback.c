@@ -302,4 +302,38 @@ static void test_wakes(void **state)
 	down(before);
 }
 
-UNIT_TESTS(test_request_response, test_bulk, test_churn, test_wakes)
+/* Bytes sent one by one to a peer that does not read: its window closes for good, nothing is dropped nor sent
+ * twice, and the rest waits with the sender without a segment each. */
+static void test_unread_bytes(void **state)
+{
+	u64 before = host_heap_live();
+	struct socket *l, *c, *s;
+	u32 sent = 0, read = 0;
+	static char got[65536];
+	ssize_t n;
+
+	up();
+	l = listen_on(PORT, 1);
+	c = connect_to(PORT);
+	s = l->ops->accept(l, false);
+	while (sent < 300000) {
+		assert_int_equal(xfer(c, &"0123456789"[sent % 10], 1, MSG_DONTWAIT, true), 1);
+		sent++;
+	}
+	assert_int_equal(atomic_load(&net->mib[MIB_EXT_RCVQ_DROP]), 0);
+	assert_int_equal(atomic_load(&net->mib[MIB_TCP_RETRANS_SEGS]), 0);
+	assert_true(atomic_load(&s->rmem) <= s->rcvbuf);
+	assert_true(tcp_sk(c)->data_segs_out <= s->rcvbuf);
+	assert_true(tcp_sk(c)->snd_wnd < tcp_sk(c)->mss);
+	tcp_shutdown(c, SEND_SHUTDOWN);
+	while ((n = xfer(s, got, sizeof(got), 0, false)) > 0)
+		for (ssize_t i = 0; i < n; i++)
+			assert_int_equal(got[i], "0123456789"[read++ % 10]);
+	assert_int_equal(read, sent);
+	socket_close(l);
+	socket_close(c);
+	socket_close(s);
+	down(before);
+}
+
+UNIT_TESTS(test_request_response, test_bulk, test_churn, test_wakes, test_unread_bytes)

@@ -140,12 +140,13 @@ static void test_nagle(void **st)
 	finish();
 }
 
-/* Bytes that come one by one fill the window and not the memory, though nobody reads them. */
+/* Bytes that go one by one fill the window and not the memory, on either side, though nobody reads them. */
 static void test_small_segments(void **st)
 {
 	struct socket *c, *s;
 	char got[4096];
-	u32 sent = 0, read = 0;
+	u32 sent = 0, read = 0, records;
+	struct tcp_rec *r;
 	ssize_t n;
 
 	start();
@@ -154,6 +155,10 @@ static void test_small_segments(void **st)
 	while (sent < 60000) {
 		for (unsigned i = 0; i < 100; i++, sent++)
 			assert_int_equal(sim_send(c, &"0123456789"[sent % 10], 1, 0), 1);
+		records = 0;
+		list_for_each_entry (r, &tcp_sk(c)->recs, node)
+			records++;
+		assert_in_range(records, 1, 3);
 		sim_run(50 * MS);
 	}
 	assert_int_equal(tcp_readable(tcp_sk(s)), sent);
