@@ -3,41 +3,19 @@
  */
 #pragma once
 
-#include "unit.h"
+#include "tests/unit/net/pair.h"
 
-#include "base/err.h"
 #include "fs/file.h"
-#include "kernel/clock.h"
-#include "net/checksum.h"
-#include "net/ip6.h"
 #include "net/tcp.h"
-#include "sim.h"
 #include <linux/errqueue.h>
 
 #define PORT 80
-#define MS   NSEC_PER_MSEC
-#define SEC  NSEC_PER_SEC
-#define B_IP IP4(10, 0, 0, 2)
-#define A_IP IP4(10, 0, 0, 1)
-
-static struct sim_host *a, *b;
-static struct sim_link link;
-static u64 heap;
-
-static __maybe_unused void start_with(struct sim_link_params p)
-{
-	heap = host_heap_live();
-	a = calloc(2, sizeof(*a));
-	b = a + 1;
-	sim_pair(a, b, &link, &p, 42);
-}
 
 static __maybe_unused void start(void)
 {
 	start_with((struct sim_link_params){.delay_ns = 5 * MS});
 }
 
-/* Everything that was made must go away by itself. */
 static __maybe_unused void finish(void)
 {
 	u64 until = clock_monotonic() + 400 * SEC;
@@ -50,11 +28,7 @@ static __maybe_unused void finish(void)
 	assert_int_equal(atomic_load(&b->net.tcp->sockets), 0);
 	assert_int_equal(a->net.tcp->tw_count, 0);
 	assert_int_equal(b->net.tcp->tw_count, 0);
-	assert_int_equal(atomic_load(&a->net.mem_used), 0);
-	assert_int_equal(atomic_load(&b->net.mem_used), 0);
-	sim_pair_destroy(a, b, &link);
-	free(a);
-	assert_int_equal(host_heap_live(), heap);
+	end_pair();
 }
 
 static __maybe_unused struct socket *listen_at(struct sim_host *h, int backlog)

@@ -7,51 +7,19 @@
 // sources: net/socket/inet_options.c kernel/lib/bpf.c kernel/lib/iter.c kernel/lib/rbtree.c kernel/lib/siphash.c
 // cflags: -Itests/net-sim
 // clang-format on
-#include "unit.h"
+#include "tests/unit/net/pair.h"
 
-#include "base/err.h"
-#include "kernel/clock.h"
-#include "net/checksum.h"
-#include "net/ip6.h"
 #include "net/udp.h"
-#include "sim.h"
-
-#define MS   NSEC_PER_MSEC
-#define SEC  NSEC_PER_SEC
-#define A_IP IP4(10, 0, 0, 1)
-#define B_IP IP4(10, 0, 0, 2)
-
-static struct sim_host *a, *b;
-static struct sim_link link;
-static u64 heap;
 
 static void start(void)
 {
-	struct sim_link_params p = {.delay_ns = MS};
-
-	heap = host_heap_live();
-	a = calloc(2, sizeof(*a));
-	b = a + 1;
-	sim_pair(a, b, &link, &p, 7);
+	start_with((struct sim_link_params){.delay_ns = MS});
 }
 
 static void finish(void)
 {
 	sim_run(60 * SEC);
-	assert_int_equal(atomic_load(&a->net.mem_used), 0);
-	assert_int_equal(atomic_load(&b->net.mem_used), 0);
-	sim_pair_destroy(a, b, &link);
-	free(a);
-	assert_int_equal(host_heap_live(), heap);
-}
-
-static struct socket *udp(struct sim_host *h, u16 port)
-{
-	struct socket *s = sim_socket(&h->net, AF_INET, SOCK_DGRAM);
-
-	if (port)
-		assert_int_equal(sim_bind(s, 0, port), 0);
-	return s;
+	end_pair();
 }
 
 static u64 counted(struct sim_host *h, enum mib_index i)
