@@ -56,7 +56,6 @@ static struct file *nameless_file(const char *name, u64 size, u32 flags, bool hu
 		goto fail;
 	}
 	f->inode = i;
-	f->write_counted = file_writable(f) && !inode_get_write(i);
 	return f;
 fail:
 	inode_put(i);

@@ -81,9 +81,11 @@ static void file_release(struct file *f)
 	if (f->ops && f->ops->release)
 		f->ops->release(f);
 	if (f->read_counted)
-		atomic_fetch_sub_explicit(&f->inode->readers, 1, memory_order_relaxed);
-	if (f->write_counted)
-		inode_put_write(f->inode);
+		atomic_fetch_sub_explicit(&f->path.dentry->inode->readers, 1, memory_order_relaxed);
+	if (f->write_counted) {
+		inode_put_write(f->path.dentry->inode);
+		atomic_fetch_sub_explicit(&f->path.mnt->writers, 1, memory_order_relaxed);
+	}
 	if (f->inode && f->inode != (f->path.dentry ? f->path.dentry->inode : NULL))
 		inode_put(f->inode);
 	if (f->path.dentry)

@@ -70,6 +70,7 @@ struct mount {
 	struct dentry *mountpoint; /* in parent; reference held; NULL for the root mount */
 	struct mount *hash_next;   /* chain of (parent, mountpoint); guarded by mount_lock, read under RCU */
 	struct refcount ref;	   /* the tree's, children's, paths' */
+	_Atomic u32 writers;	   /* files open for writing through it */
 	u32 id, flags;
 	bool attached;	    /* in a tree; guarded by mount_lock, as is the next */
 	struct mount *copy; /* while a tree is copied */

@@ -86,7 +86,8 @@ int lease_get(struct file *f)
 /* Do opens, F's own aside, stand in the way of a lease of TYPE? The lease is entered already. */
 static bool opened_otherwise(const struct file *f, short type)
 {
-	s32 writers = atomic_load(&f->inode->writers), readers = atomic_load(&f->inode->readers);
+	const struct inode *i = file_named_inode(f);
+	s32 writers = atomic_load(&i->writers), readers = atomic_load(&i->readers);
 
 	if (type == F_RDLCK)
 		return writers > 0;

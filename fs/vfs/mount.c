@@ -378,17 +378,43 @@ int mount_bind(const struct path *from, const struct path *to, bool recursive)
 	return err;
 }
 
+/* Are files open for writing through mount M, or, M being NULL, through any of S? What keeps others from
+ * being opened is set already: pairs with count_open. mount_lock is held. */
+static bool mounts_written(const struct mount *m, const struct super *s)
+{
+	struct mount *o;
+
+	atomic_thread_fence(memory_order_seq_cst);
+	list_for_each_entry (o, &mounts, node)
+		if ((m ? o == m : o->super == s) && atomic_load(&o->writers))
+			return true;
+	return false;
+}
+
 /* mount_lock is held. */
 static int reconfigure(struct super *s, u32 flags, const char *options)
 {
+	bool was = s->read_only;
 	int err;
 
 	if (!s->ops || !s->ops->remount)
-		return s->read_only && !(flags & MS_RDONLY) ? -EROFS : 0;
-	err = s->ops->remount(s, flags, options);
-	if (!err)
-		s->read_only = flags & MS_RDONLY;
+		return was && !(flags & MS_RDONLY) ? -EROFS : 0;
+	s->read_only |= flags & MS_RDONLY;
+	err = !was && s->read_only && mounts_written(NULL, s) ? -EBUSY : s->ops->remount(s, flags, options);
+	s->read_only = err ? was : flags & MS_RDONLY;
 	return err;
+}
+
+/* mount_lock is held. -EBUSY: files are open for writing. */
+static int change_flags(struct mount *m, u32 flags)
+{
+	u32 was = m->flags;
+
+	m->flags = flags;
+	if (!(flags & ~was & MS_RDONLY) || !mounts_written(m, NULL))
+		return 0;
+	m->flags = was;
+	return -EBUSY;
 }
 
 int super_reconfigure(struct super *s, u32 flags, const char *options)
@@ -413,7 +439,7 @@ int mount_remount(const struct path *p, u32 flags, const char *options, bool bin
 	if (!bind)
 		err = reconfigure(p->mnt->super, flags, options);
 	if (!err)
-		p->mnt->flags = flags & MOUNT_FLAGS;
+		err = change_flags(p->mnt, flags & MOUNT_FLAGS);
 	mutex_unlock(&mount_lock);
 	if (!err)
 		mounts_changed();
@@ -569,23 +595,24 @@ out:
 int mount_set_flags(const struct path *p, u32 set, u32 clear, bool recursive)
 {
 	struct mount *m;
+	int err;
 
 	if (p->dentry != p->mnt->root)
 		return -EINVAL;
 	mutex_lock(&mount_lock);
-	p->mnt->flags = (p->mnt->flags & ~clear) | set;
-	if (recursive)
+	err = change_flags(p->mnt, (p->mnt->flags & ~clear) | set);
+	if (recursive && !err)
 		list_for_each_entry (m, &mounts, node) {
 			struct mount *up = m;
 
 			while (up != p->mnt && up->parent != up)
 				up = up->parent;
 			if (up == p->mnt && m != up)
-				m->flags = (m->flags & ~clear) | set;
+				err = change_flags(m, (m->flags & ~clear) | set) ?: err;
 		}
 	mutex_unlock(&mount_lock);
 	mounts_changed();
-	return 0;
+	return err;
 }
 
 int path_want_write(const struct path *p)

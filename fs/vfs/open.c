@@ -64,6 +64,25 @@ static int hand_over(struct inode *i, struct file *f)
 	return err;
 }
 
+/* While F is open for writing no program runs from it, and what it lies in stays writable. */
+static int count_open(struct file *f, bool write)
+{
+	struct inode *i = f->path.dentry->inode;
+	int err;
+
+	if (!write) {
+		atomic_fetch_add_explicit(&i->readers, 1, memory_order_relaxed);
+		f->read_counted = true;
+		return 0;
+	}
+	err = inode_get_write(i);
+	if (err)
+		return err;
+	f->write_counted = true;
+	atomic_fetch_add(&f->path.mnt->writers, 1); /* before the look: pairs with mounts_written */
+	return path_want_write(&f->path);
+}
+
 /* Open what P names. CREATED: by this call, so that its permissions do not count. */
 static struct file *open_path(const struct path *p, u64 flags, bool created)
 {
@@ -86,19 +105,13 @@ static struct file *open_path(const struct path *p, u64 flags, bool created)
 	if (flags & O_PATH)
 		return f;
 	f->flags |= O_LARGEFILE;
+	err = S_ISREG(i->mode) ? count_open(f, file_writable(f) || flags & O_TRUNC) : 0;
+	if (err)
+		goto fail;
 	err = hand_over(i, f);
 	f->flags &= ~(u32)O_NOCTTY; /* it was for the terminal's open */
 	if (err)
 		goto fail;
-	if (S_ISREG(i->mode) && (file_writable(f) || flags & O_TRUNC)) {
-		err = inode_get_write(f->inode);
-		if (err)
-			goto fail_opened;
-		f->write_counted = true;
-	} else if (S_ISREG(i->mode)) {
-		atomic_fetch_add_explicit(&f->inode->readers, 1, memory_order_relaxed);
-		f->read_counted = true;
-	}
 	if (S_ISREG(i->mode)) {
 		err = lease_break(i, f->write_counted, flags & O_NONBLOCK);
 		if (err)

@@ -12,18 +12,18 @@ DEFINE_COUNTER(exec_refused, "files that execve refused as no program");
 
 int exe_deny_write(struct file *exe)
 {
-	return inode_deny_write(exe->inode);
+	return inode_deny_write(exe->path.dentry->inode);
 }
 
 void exe_get(struct file *exe)
 {
 	/* Cannot fail: somebody runs it, so nobody writes it. */
-	(void)inode_deny_write(exe->inode);
+	(void)inode_deny_write(exe->path.dentry->inode);
 }
 
 void exe_put(struct file *exe)
 {
-	inode_allow_write(exe->inode);
+	inode_allow_write(exe->path.dentry->inode);
 	file_put(exe);
 }
 

@@ -192,3 +192,71 @@ TEST(leases_are_broken)
 	EXPECT_EQ(status_of(pid), 0);
 	sigprocmask(SIG_SETMASK, &old, NULL);
 }
+
+static int copy_program(const char *name, int flags)
+{
+	int from = open("/proc/self/exe", O_RDONLY), to = open(name, O_CREAT | O_TRUNC | flags, 0755);
+	char buf[4096];
+	ssize_t n;
+
+	while ((n = read(from, buf, sizeof buf)) > 0)
+		if (write(to, buf, (size_t)n) != n)
+			return -1;
+	close(from);
+	return n ? -1 : to;
+}
+
+// What runs is not written, and what is written does not run.
+TEST(text_busy)
+{
+	char *const args[] = {(char *)"copy", (char *)"no test of this name", NULL};
+	int fd, status;
+	pid_t pid;
+
+	EXPECT_ERR(open("/proc/self/exe", O_RDWR), ETXTBSY);
+	EXPECT_ERR(open("/proc/self/exe", O_WRONLY), ETXTBSY);
+	EXPECT_ERR(open("/proc/self/exe", O_RDONLY | O_TRUNC), ETXTBSY);
+	EXPECT_ERR(truncate("/proc/self/exe", 0), ETXTBSY);
+	CHILD
+		NEED(!scratch_enter());
+		NEED((fd = copy_program("copy", O_WRONLY)) >= 0);
+		NEED_ERR(execv("copy", args), ETXTBSY);
+		close(fd);
+		NEED((fd = open("copy", O_RDONLY)) >= 0); // readers are in nobody's way
+		pid = fork();
+		if (!pid) {
+			dup2(open("/dev/null", O_WRONLY), 1);
+			execv("copy", args);
+			_exit(9);
+		}
+		NEED(waitpid(pid, &status, 0) == pid);
+		NEED_EQ(status, 1 << 8);
+		close(fd);
+		NEED((fd = open("copy", O_WRONLY)) >= 0);
+	END_CHILD;
+}
+
+// A memory file runs although the descriptor that filled it could write it still.
+TEST(text_of_memory)
+{
+	char *const args[] = {(char *)"memory", (char *)"no test of this name", NULL};
+	int status, from, to;
+	char buf[4096];
+	ssize_t n;
+	pid_t pid;
+
+	from = open("/proc/self/exe", O_RDONLY);
+	to = (int)syscall(SYS_memfd_create, "text", 0);
+	while ((n = read(from, buf, sizeof buf)) > 0)
+		EXPECT(write(to, buf, (size_t)n) == n);
+	close(from);
+	pid = fork();
+	if (!pid) {
+		dup2(open("/dev/null", O_WRONLY), 1);
+		fexecve(to, args, args + 2);
+		_exit(9);
+	}
+	EXPECT(waitpid(pid, &status, 0) == pid);
+	EXPECT_EQ(status, 1 << 8);
+	close(to);
+}

@@ -300,3 +300,39 @@ TEST(trees)
 		NEED(!umount("a"));
 	END_CHILD;
 }
+
+// What is open for writing keeps its mount, and its file system, from becoming read-only.
+TEST(busy_with_writers)
+{
+	const unsigned long bind_ro = MS_REMOUNT | MS_BIND | MS_RDONLY;
+
+	NEEDS_ROOT;
+	CHILD
+		NEED(!scratch_enter() && !mkdir("a", 0755) && !mkdir("b", 0755));
+		NEED(!mount("1", "a", "tmpfs", 0, NULL) && !mount("a", "b", NULL, MS_BIND, NULL));
+		int r = open("a/f", O_CREAT | O_RDONLY, 0600), w = open("a/f", O_WRONLY);
+		NEED(r >= 0 && w >= 0);
+		NEED_ERR(mount(NULL, "a", NULL, bind_ro, NULL), EBUSY);
+		NEED_ERR(mount(NULL, "a", NULL, MS_REMOUNT | MS_RDONLY, NULL), EBUSY);
+		NEED_ERR(mount(NULL, "b", NULL, MS_REMOUNT | MS_RDONLY, NULL), EBUSY);
+		NEED_ERR(mount_setattr_(AT_FDCWD, "a", 0, MOUNT_ATTR_RDONLY, 0), EBUSY);
+		NEED(!touch("a/g", 0600) && write(w, "x", 1) == 1);
+		NEED(!mount(NULL, "b", NULL, bind_ro, NULL)); // nothing is open through this one
+		NEED_ERR(open("b/f", O_WRONLY), EROFS);
+		void *map = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, w, 0);
+		NEED(map == MAP_FAILED); // it is open for writing alone
+		close(w);
+		w = open("a/f", O_RDWR);
+		NEED((map = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, w, 0)) != MAP_FAILED);
+		close(w);
+		NEED_ERR(mount(NULL, "a", NULL, MS_REMOUNT | MS_RDONLY, NULL), EBUSY); // the mapping is
+		NEED(!munmap(map, 4096) && !mount(NULL, "a", NULL, MS_REMOUNT | MS_RDONLY, NULL));
+		NEED_ERR(open("a/f", O_WRONLY), EROFS);
+		NEED(!mount(NULL, "a", NULL, MS_REMOUNT, NULL) && (w = open("a/f", O_WRONLY)) >= 0);
+		close(w);
+		NEED_ERR(umount("a"), EBUSY); // open for reading
+		NEED(!umount2("a", MNT_DETACH) && access("a/f", F_OK));
+		char c;
+		NEED(read(r, &c, 1) == 1 && c == 'x');
+	END_CHILD;
+}
