@@ -62,16 +62,11 @@ static ssize_t fd_readlink(const struct pseudo_ctx *ctx, char *buf, size_t size)
 static int fd_jump(const struct pseudo_ctx *ctx, struct path *out)
 {
 	struct file *f = file_of(ctx);
-	int err = 0;
+	int err;
 
 	if (IS_ERR(f))
 		return (int)PTR_ERR(f);
-	if (f->path.dentry) {
-		*out = f->path;
-		path_get(out);
-	} else {
-		err = file_anon_path(f, out);
-	}
+	err = file_get_path(f, out);
 	file_put(f);
 	return err;
 }

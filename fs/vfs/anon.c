@@ -5,9 +5,6 @@
 #include "internal.h"
 #include "kernel/clock.h"
 
-#define ANON_MAGIC    0x09041934
-#define ANON_FILE_DEV 15
-
 static const struct inode_ops anon_inode_ops;
 static struct fs_type anon_type = {.name = "anon_inodefs", .nodev = true};
 static DEFINE_MUTEX(anon_lock);
@@ -30,15 +27,30 @@ static struct mount *anon_mount_get(void)
 		goto out;
 	root = inode_alloc(s);
 	if (root)
-		root->mode = S_IFDIR | 0500;
+		root->mode = S_IFDIR;
 	if (!super_set_root(s, root))
 		m = mount_internal(s);
+	if (m)
+		root->mode = 0600; /* it stands for the files that have none of their own */
 	super_put(s);
 	if (m)
 		rcu_assign_pointer(anon_mount, m);
 out:
 	mutex_unlock(&anon_lock);
 	return m;
+}
+
+static struct inode *anon_inode(struct mount *m, u32 mode, u64 ino)
+{
+	struct inode *i = inode_alloc(m->super);
+
+	if (i) {
+		inode_init_owner(i, NULL, mode);
+		i->ino = ino;
+		i->ops = &anon_inode_ops;
+		i->atime = i->mtime = i->ctime = clock_realtime();
+	}
+	return i;
 }
 
 int path_set_nameless(struct path *out, struct mount *m, const char *name, struct inode *i)
@@ -54,45 +66,43 @@ int path_set_nameless(struct path *out, struct mount *m, const char *name, struc
 	return 0;
 }
 
-void anon_getattr(const struct file *f, struct statx *out)
+struct inode *file_inode(struct file *f)
 {
-	memset(out, 0, sizeof *out);
-	out->stx_mask = STATX_BASIC_STATS;
-	out->stx_blksize = PAGE_SIZE;
-	out->stx_nlink = 1;
-	out->stx_mode = 0600;
-	out->stx_ino = f->anon_id;
-	out->stx_dev_minor = ANON_FILE_DEV;
-	if (f->anon_name && !strcmp(f->anon_name, "socket"))
-		out->stx_mode = S_IFSOCK | 0777;
-	else if (f->anon_name && !strcmp(f->anon_name, "pipe"))
-		out->stx_mode = S_IFIFO | 0600;
-	out->stx_uid = current_cred()->fsuid;
-	out->stx_gid = current_cred()->fsgid;
+	struct inode *i = rcu_dereference(f->inode);
+	struct mount *m;
+
+	if (i)
+		return i;
+	m = anon_mount_get();
+	if (!m)
+		return NULL;
+	mutex_lock(&anon_lock);
+	i = f->inode;
+	if (!i && strcmp(f->anon_name, "socket")) {
+		i = m->root->inode;
+		inode_get(i);
+	} else if (!i) {
+		i = anon_inode(m, S_IFSOCK | 0777, f->anon_id);
+	}
+	rcu_assign_pointer(f->inode, i);
+	mutex_unlock(&anon_lock);
+	return i;
 }
 
-static int view_getattr(struct inode *i, struct statx *out)
+int file_get_path(struct file *f, struct path *out)
 {
-	out->stx_dev_major = 0;
-	out->stx_dev_minor = ANON_FILE_DEV;
-	return 0;
-}
+	struct inode *i;
 
-static const struct inode_ops view_ops = {.getattr = view_getattr};
-
-int file_anon_path(const struct file *f, struct path *out)
-{
-	struct mount *m = anon_mount_get();
-	struct inode *i = m ? inode_alloc(m->super) : NULL;
-	struct statx st;
-
+	if (f->path.dentry) {
+		*out = f->path;
+		path_get(out);
+		return 0;
+	}
+	i = file_inode(f);
 	if (!i)
 		return -ENOMEM;
-	anon_getattr(f, &st);
-	inode_init_owner(i, NULL, st.stx_mode);
-	i->ino = st.stx_ino;
-	i->ops = &view_ops;
-	if (path_set_nameless(out, m, f->anon_name ? f->anon_name : "anon", i)) {
+	inode_get(i);
+	if (path_set_nameless(out, anon_mount_get(), f->anon_name, i)) {
 		inode_put(i);
 		return -ENOMEM;
 	}
@@ -102,16 +112,12 @@ int file_anon_path(const struct file *f, struct path *out)
 int file_set_anon_inode(struct file *f, u32 mode)
 {
 	struct mount *m = anon_mount_get();
-	struct inode *i = m ? inode_alloc(m->super) : NULL;
+	struct inode *i = m ? anon_inode(m, mode, f->anon_id) : NULL;
 
 	if (!i)
 		return -ENOMEM;
-	inode_init_owner(i, NULL, mode);
-	i->ino = f->anon_id;
-	i->ops = &anon_inode_ops;
 	i->fops = f->ops;
-	i->atime = i->mtime = i->ctime = clock_realtime();
-	if (path_set_nameless(&f->path, m, f->anon_name ? f->anon_name : "anon", i)) {
+	if (path_set_nameless(&f->path, m, f->anon_name, i)) {
 		inode_put(i);
 		return -ENOMEM;
 	}

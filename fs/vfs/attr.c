@@ -73,10 +73,10 @@ int file_getattr(struct file *f, struct statx *out)
 
 	if (f->path.dentry)
 		err = path_getattr(&f->path, out);
-	else if (f->inode)
+	else if (file_inode(f))
 		inode_getattr(f->inode, out);
 	else
-		anon_getattr(f, out);
+		err = -ENOMEM;
 	if (!err && f->ops && f->ops->getattr)
 		f->ops->getattr(f, out);
 	return err;

@@ -316,8 +316,7 @@ static inline void file_was_written(struct file *f, ssize_t n)
 }
 void notify_name(struct inode *dir, u32 mask, u32 cookie, const char *name, bool is_dir);
 
-/* anon.c: attributes of a file without an inode: eventfd, epoll, sockets ... */
-void anon_getattr(const struct file *f, struct statx *out);
+#define ANON_MAGIC 0x09041934	       /* the file system of nameless files */
 bool path_is_ns(const struct path *p); /* nsfs.c */
 /* anon.c: a path to I (whose reference is taken over) that shows as "/NAME (deleted)". -ENOMEM. */
 int path_set_nameless(struct path *out, struct mount *m, const char *name, struct inode *i);

@@ -355,14 +355,14 @@ int locks_posix(struct file *f, unsigned cmd, struct flock *fl, bool ofd)
 {
 	struct file_lock l = {.kind = ofd ? LOCK_OFD : LOCK_POSIX,
 			      .owner = ofd ? (void *)f : (void *)current_fdtable(),
-			      .inode = file_named_inode(f),
+			      .inode = file_named_inode(f) ?: file_inode(f),
 			      .pid = current_process()->pid,
 			      .type = fl->l_type};
 	bool get = cmd == F_GETLK || cmd == F_OFD_GETLK;
 	int err;
 
 	if (!l.inode)
-		return -EBADF;
+		return -ENOLCK;
 	if (l.type != F_RDLCK && l.type != F_WRLCK && (cmd == F_GETLK || l.type != F_UNLCK))
 		return -EINVAL;
 	if (ofd && fl->l_pid)
@@ -383,13 +383,15 @@ int locks_flock(struct file *f, unsigned op, bool wait)
 {
 	struct file_lock l = {.kind = LOCK_FLOCK,
 			      .owner = f,
-			      .inode = file_named_inode(f),
+			      .inode = file_named_inode(f) ?: file_inode(f),
 			      .pid = current_process()->pid,
 			      .end = LOCK_EOF};
 	short type = op == LOCK_SH ? F_RDLCK : op == LOCK_EX ? F_WRLCK : F_UNLCK;
 	int err;
 
-	if (!l.inode || (type != F_UNLCK && !file_readable(f) && !file_writable(f)))
+	if (!l.inode)
+		return -ENOLCK;
+	if (type != F_UNLCK && !file_readable(f) && !file_writable(f))
 		return -EBADF;
 	l.type = type;
 	err = lock_set(l.inode, &l, false);

@@ -9,6 +9,19 @@
 #define UTIME_NOW  ((1l << 30) - 1)
 #define UTIME_OMIT ((1l << 30) - 2)
 
+/* A path to what FD is open on, with references. */
+static int fd_path(int fd, struct path *out)
+{
+	struct file *f = fd_get(fd);
+	int err;
+
+	if (!f)
+		return -EBADF;
+	err = file_get_path(f, out);
+	file_put(f);
+	return err;
+}
+
 static int chmod_path(const struct path *p, u32 mode)
 {
 	struct inode_attr a = {.valid = ATTR_MODE, .mode = mode & 07777};
@@ -48,27 +61,26 @@ SYSCALL_DEFINE3(fchmodat, int, dirfd, const char __app *, name, u32, mode)
 
 SYSCALL_DEFINE2(fchmod, int, fd, u32, mode)
 {
-	struct inode_attr a = {.valid = ATTR_MODE, .mode = mode & 07777};
-	struct file *f = fd_get(fd);
-	int err = -EINVAL;
+	struct path p;
+	int err = fd_path(fd, &p);
 
-	if (!f)
-		return -EBADF;
-	if (f->inode)
-		err = inode_setattr(&f->path, file_named_inode(f), &a);
-	file_put(f);
+	if (err)
+		return err;
+	err = chmod_path(&p, mode);
+	path_put(&p);
 	return err;
 }
 
-static void chown_attr(struct inode_attr *a, u32 uid, u32 gid)
+static int chown_path(const struct path *p, u32 uid, u32 gid)
 {
-	*a = (struct inode_attr){.uid = uid, .gid = gid};
-	a->valid = ATTR_CHOWN | (uid != ~0u ? ATTR_UID : 0) | (gid != ~0u ? ATTR_GID : 0);
+	struct inode_attr a = {.uid = uid, .gid = gid};
+
+	a.valid = ATTR_CHOWN | (uid != ~0u ? ATTR_UID : 0) | (gid != ~0u ? ATTR_GID : 0);
+	return inode_setattr(p, p->dentry->inode, &a);
 }
 
 static long chown_at(int dirfd, const char __app *name, u32 uid, u32 gid, u32 flags)
 {
-	struct inode_attr a;
 	struct path p;
 	int err;
 
@@ -80,8 +92,7 @@ static long chown_at(int dirfd, const char __app *name, u32 uid, u32 gid, u32 fl
 			    &p);
 	if (err)
 		return err;
-	chown_attr(&a, uid, gid);
-	err = inode_setattr(&p, p.dentry->inode, &a);
+	err = chown_path(&p, uid, gid);
 	path_put(&p);
 	return err;
 }
@@ -103,23 +114,21 @@ SYSCALL_DEFINE5(fchownat, int, dirfd, const char __app *, name, u32, uid, u32, g
 
 SYSCALL_DEFINE3(fchown, int, fd, u32, uid, u32, gid)
 {
-	struct inode_attr a;
-	struct file *f = fd_get(fd);
-	int err = -EINVAL;
+	struct path p;
+	int err = fd_path(fd, &p);
 
-	if (!f)
-		return -EBADF;
-	chown_attr(&a, uid, gid);
-	if (f->inode)
-		err = inode_setattr(&f->path, file_named_inode(f), &a);
-	file_put(f);
+	if (err)
+		return err;
+	err = chown_path(&p, uid, gid);
+	path_put(&p);
 	return err;
 }
 
 /* Set times: T[0] access, T[1] modification; NULL: both now. Whoever may write may set "now"; other times are
  * the owner's to set. */
-static int set_times(const struct path *p, struct inode *i, const struct __kernel_timespec *t)
+static int set_times(const struct path *p, const struct __kernel_timespec *t)
 {
+	struct inode *i = p->dentry->inode;
 	struct inode_attr a = {.valid = ATTR_ATIME | ATTR_MTIME | ATTR_CTIME};
 	bool all_now = true;
 
@@ -156,28 +165,20 @@ static int set_times(const struct path *p, struct inode *i, const struct __kerne
 static long times_at(int dirfd, const char __app *name, const struct __kernel_timespec *t, u32 flags)
 {
 	struct path p;
-	struct file *f;
 	int err;
 
 	if (flags & ~(u32)(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
 		return -EINVAL;
-	if (!name && dirfd != AT_FDCWD) { /* futimens */
-		if (flags)
-			return -EINVAL;
-		f = fd_get(dirfd);
-		if (!f)
-			return -EBADF;
-		err = f->inode ? set_times(&f->path, file_named_inode(f), t) : -EPERM;
-		file_put(f);
-		return err;
-	}
-	err = walk_app_path(dirfd, name,
-			    (flags & AT_SYMLINK_NOFOLLOW ? 0 : WALK_FOLLOW) |
-				    (flags & AT_EMPTY_PATH ? WALK_EMPTY : 0),
-			    &p);
+	if (!name && dirfd != AT_FDCWD) /* futimens */
+		err = flags ? -EINVAL : fd_path(dirfd, &p);
+	else
+		err = walk_app_path(dirfd, name,
+				    (flags & AT_SYMLINK_NOFOLLOW ? 0 : WALK_FOLLOW) |
+					    (flags & AT_EMPTY_PATH ? WALK_EMPTY : 0),
+				    &p);
 	if (err)
 		return err;
-	err = set_times(&p, p.dentry->inode, t);
+	err = set_times(&p, t);
 	path_put(&p);
 	return err;
 }

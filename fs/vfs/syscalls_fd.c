@@ -89,13 +89,15 @@ static long set_flags(int fd, struct file *f, u32 arg)
 	u32 old = f->flags, new = (old & ~(u32)SETFL_MASK) | (arg & SETFL_MASK);
 	int err = 0;
 
+	if (!f->ops->async)
+		new &= ~(u32)FASYNC;
 	if (arg & O_NOATIME && !(old & O_NOATIME) && f->inode && !inode_owner_or_capable(f->inode))
 		return -EPERM;
 	if (f->ops->set_flags && new != old)
 		err = f->ops->set_flags(f, new);
 	else if (!f->ops->set_flags && new &O_DIRECT && !(old & O_DIRECT) && !(f->inode && f->inode->cache))
 		err = -EINVAL;
-	if (!err && (new ^ old) & FASYNC && f->ops->async)
+	if (!err && (new ^ old) & FASYNC)
 		err = sigio_enable(f, fd, new &FASYNC);
 	if (!err)
 		f->flags = new;
@@ -273,13 +275,13 @@ static long ioctl_flag(int fd, struct file *f, u32 flag, const int __app *arg)
 /* What every file has, after the file system was asked. */
 static long ioctl_common(struct file *f, unsigned cmd, u64 arg)
 {
-	struct inode *i = f->inode;
+	struct inode *i = file_inode(f);
 	struct statx x;
 	s64 left;
 	int err;
 
 	if (!i)
-		return -ENOTTY;
+		return -ENOMEM;
 	switch (cmd) {
 	case FIONREAD:
 		left = (s64)(i->size - f->pos);

@@ -71,8 +71,6 @@ ssize_t file_rw_at(struct file *f, struct iter *it, s64 pos, bool write)
 
 	if (pos < 0)
 		return -EINVAL;
-	if (!f->ops->seek)
-		return -ESPIPE;
 	if (at + it->left > MAX_FILE_SIZE)
 		return -EINVAL;
 	return transfer(f, it, &at, write);
@@ -107,6 +105,9 @@ static __always_inline long rw_buffer(int fd, void __app *buf, size_t count, boo
 	f = fd_get(fd);
 	if (!f)
 		return -EBADF;
+	n = -ESPIPE;
+	if (positioned && !f->ops->seek)
+		goto out;
 	n = -EBADF;
 	if (write ? !file_writable(f) : !file_readable(f))
 		goto out;
@@ -208,6 +209,9 @@ static long rw_vector(int fd, const struct iter_vec __app *vec, u64 nvec, bool p
 	f = fd_get(fd);
 	if (!f)
 		return -EBADF;
+	n = -ESPIPE;
+	if (positioned && !f->ops->seek)
+		goto out;
 	n = -EBADF;
 	if (write ? !file_writable(f) : !file_readable(f))
 		goto out;
@@ -265,7 +269,7 @@ SYSCALL_DEFINE3(lseek, int, fd, s64, off, unsigned, whence)
 	if (whence > SEEK_MAX) {
 		at = -EINVAL;
 	} else if (!f->ops->seek) {
-		at = -ESPIPE;
+		at = f->ops->seeks_vainly ? 0 : -ESPIPE;
 	} else {
 		mutex_lock(&f->pos_lock);
 		at = f->ops->seek(f, off, (int)whence);

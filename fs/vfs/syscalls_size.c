@@ -189,7 +189,7 @@ SYSCALL_DEFINE4(sync_file_range, int, fd, s64, off, s64, len, unsigned, flags)
 	f = fd_get(fd);
 	if (!f)
 		return -EBADF;
-	if (!f->inode || S_ISFIFO(f->inode->mode) || S_ISSOCK(f->inode->mode) || S_ISCHR(f->inode->mode))
+	if (!f->inode || !(S_ISREG(f->inode->mode) || S_ISDIR(f->inode->mode) || S_ISBLK(f->inode->mode)))
 		err = -ESPIPE;
 	else if (f->ops->fsync)
 		err = f->ops->fsync(f, true);
@@ -251,7 +251,7 @@ SYSCALL_DEFINE3(readahead, int, fd, s64, off, size_t, count)
 		return -EBADF;
 	if (!file_readable(f))
 		err = -EBADF;
-	else if ((ssize_t)count < 0 || !f->inode || !f->inode->cache)
+	else if ((ssize_t)count < 0 || !f->inode || !(S_ISREG(f->inode->mode) || S_ISBLK(f->inode->mode)))
 		err = -EINVAL;
 	else if (off >= 0 && count)
 		advise(f, (u64)off, count, POSIX_FADV_WILLNEED);

@@ -443,10 +443,10 @@ static ssize_t splice_files(struct file *in, s64 __app *uin, struct file *out, s
 	ssize_t ret;
 	void *buf;
 
-	if (!file_readable(in) || !file_writable(out))
-		return -EBADF;
 	if ((from_pipe && uin) || (to_pipe && uout))
 		return -ESPIPE;
+	if (!file_readable(in) || !file_writable(out))
+		return -EBADF;
 	if ((!from_pipe && !to_pipe) || (uin && !in->ops->seek) || (uout && !out->ops->seek))
 		return -EINVAL;
 	if (from_pipe && to_pipe && in->inode == out->inode)

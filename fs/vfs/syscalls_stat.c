@@ -232,12 +232,16 @@ SYSCALL_DEFINE4(readlinkat, int, dirfd, const char __app *, name, char __app *, 
 static long statfs_path(const struct path *p, struct statfs __app *out)
 {
 	struct super *s = p->mnt->super;
-	u32 mf = p->mnt->flags;
+	u32 mf = p->mnt->flags, mode = p->dentry->inode->mode;
 	struct statfs st;
 	int err = 0;
 
 	memset(&st, 0, sizeof st);
 	st.f_type = (__kernel_long_t)s->magic;
+	if (s->magic == ANON_MAGIC && S_ISSOCK(mode))
+		st.f_type = 0x534f434b;
+	if (s->magic == ANON_MAGIC && S_ISFIFO(mode))
+		st.f_type = 0x50495045;
 	st.f_bsize = st.f_frsize = s->block_size;
 	st.f_namelen = NAME_LEN_MAX;
 	st.f_fsid.val[0] = (int)s->dev;
@@ -266,24 +270,16 @@ SYSCALL_DEFINE2(statfs, const char __app *, name, struct statfs __app *, out)
 SYSCALL_DEFINE2(fstatfs, int, fd, struct statfs __app *, out)
 {
 	struct file *f = fd_get_raw(fd);
-	struct statfs st;
-	struct statx x;
+	struct path p;
 	long err;
 
 	if (!f)
 		return -EBADF;
-	if (f->path.dentry) {
-		err = statfs_path(&f->path, out);
-	} else {
-		memset(&st, 0, sizeof st);
-		anon_getattr(f, &x);
-		st.f_type = S_ISSOCK(x.stx_mode)   ? 0x534f434b
-			    : S_ISFIFO(x.stx_mode) ? 0x50495045
-						   : 0x09041934;
-		st.f_bsize = st.f_frsize = PAGE_SIZE;
-		st.f_namelen = NAME_LEN_MAX;
-		err = copy_to_app(out, &st, sizeof st);
-	}
+	err = file_get_path(f, &p);
 	file_put(f);
+	if (err)
+		return err;
+	err = statfs_path(&p, out);
+	path_put(&p);
 	return err;
 }

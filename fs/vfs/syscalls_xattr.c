@@ -9,24 +9,18 @@
 #include <linux/limits.h>
 #include <linux/xattr.h>
 
-/* How one call names its file: a path that is followed or not, or a descriptor, of something that may be in
- * no file system: the error NAMELESS, then. */
-static int target_get(const char __app *name, int fd, u32 walk, int nameless, struct path *out)
+/* How one call names its file: a path that is followed or not, or a descriptor. */
+static int target_get(const char __app *name, int fd, u32 walk, struct path *out)
 {
 	struct file *f;
-	int err = 0;
+	int err;
 
 	if (name)
 		return walk_app_path(AT_FDCWD, name, walk, out);
 	f = fd_get(fd);
 	if (!f)
 		return -EBADF;
-	if (f->path.dentry) {
-		*out = f->path;
-		path_get(out);
-	} else {
-		err = nameless;
-	}
+	err = file_get_path(f, out);
 	file_put(f);
 	return err;
 }
@@ -255,18 +249,18 @@ static long xattr_remove(const struct path *p, const char __app *uname)
 	return err;
 }
 
-#define ON_TARGET_OR(name, fd, walk, nameless, call)                  \
-	({                                                            \
-		struct path p;                                        \
-		long _ret = target_get(name, fd, walk, nameless, &p); \
-		if (!_ret) {                                          \
-			_ret = (call);                                \
-			path_put(&p);                                 \
-		}                                                     \
-		_ret;                                                 \
+#define ON_PATH_OR_FD(name, fd, walk, call)                 \
+	({                                                  \
+		struct path p;                              \
+		long _ret = target_get(name, fd, walk, &p); \
+		if (!_ret) {                                \
+			_ret = (call);                      \
+			path_put(&p);                       \
+		}                                           \
+		_ret;                                       \
 	})
-#define ON_TARGET(path, walk, call) ON_TARGET_OR(path, -1, walk, 0, call)
-#define ON_FD(fd, nameless, call)   ON_TARGET_OR(NULL, fd, 0, nameless, call)
+#define ON_TARGET(path, walk, call) ON_PATH_OR_FD(path, -1, walk, call)
+#define ON_FD(fd, call)		    ON_PATH_OR_FD(NULL, fd, 0, call)
 
 SYSCALL_DEFINE5(setxattr, const char __app *, path, const char __app *, name, const void __app *, value,
 		size_t, size, int, flags)
@@ -283,7 +277,7 @@ SYSCALL_DEFINE5(lsetxattr, const char __app *, path, const char __app *, name, c
 SYSCALL_DEFINE5(fsetxattr, int, fd, const char __app *, name, const void __app *, value, size_t, size, int,
 		flags)
 {
-	return ON_FD(fd, -EPERM, xattr_set(&p, name, value, size, flags));
+	return ON_FD(fd, xattr_set(&p, name, value, size, flags));
 }
 
 SYSCALL_DEFINE4(getxattr, const char __app *, path, const char __app *, name, void __app *, value, size_t,
@@ -300,7 +294,7 @@ SYSCALL_DEFINE4(lgetxattr, const char __app *, path, const char __app *, name, v
 
 SYSCALL_DEFINE4(fgetxattr, int, fd, const char __app *, name, void __app *, value, size_t, size)
 {
-	return ON_FD(fd, -ENODATA, xattr_get(&p, name, value, size));
+	return ON_FD(fd, xattr_get(&p, name, value, size));
 }
 
 SYSCALL_DEFINE3(listxattr, const char __app *, path, char __app *, list, size_t, size)
@@ -315,7 +309,7 @@ SYSCALL_DEFINE3(llistxattr, const char __app *, path, char __app *, list, size_t
 
 SYSCALL_DEFINE3(flistxattr, int, fd, char __app *, list, size_t, size)
 {
-	return ON_FD(fd, -EOPNOTSUPP, xattr_list(&p, list, size));
+	return ON_FD(fd, xattr_list(&p, list, size));
 }
 
 SYSCALL_DEFINE2(removexattr, const char __app *, path, const char __app *, name)
@@ -330,5 +324,5 @@ SYSCALL_DEFINE2(lremovexattr, const char __app *, path, const char __app *, name
 
 SYSCALL_DEFINE2(fremovexattr, int, fd, const char __app *, name)
 {
-	return ON_FD(fd, -EPERM, xattr_remove(&p, name));
+	return ON_FD(fd, xattr_remove(&p, name));
 }

@@ -446,7 +446,7 @@ static int walk_run(struct walk *w)
 static int start_path(int dirfd, const char *path, u32 flags, struct path *out)
 {
 	struct file *f;
-	int err = 0;
+	int err;
 
 	if (*path == '/' && !(flags & WALK_SCOPED))
 		return fs_context_root(current->fs, out);
@@ -455,14 +455,10 @@ static int start_path(int dirfd, const char *path, u32 flags, struct path *out)
 	f = fd_get_raw(dirfd);
 	if (!f)
 		return -EBADF;
-	if (!f->path.dentry)
-		err = *path ? -ENOTDIR : -ENOENT;
-	else if (*path && !dentry_is_dir(f->path.dentry))
+	if (*path && !(f->path.dentry && dentry_is_dir(f->path.dentry)))
 		err = -ENOTDIR;
-	if (!err) {
-		*out = f->path;
-		path_get(out);
-	}
+	else
+		err = file_get_path(f, out);
 	file_put(f);
 	return err;
 }

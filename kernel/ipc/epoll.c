@@ -346,4 +346,5 @@ const struct file_ops epoll_ops = {
 	.poll = epoll_poll,
 	.fdinfo = epoll_fdinfo,
 	.release = epoll_release,
+	.seeks_vainly = true,
 };

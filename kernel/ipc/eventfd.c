@@ -133,6 +133,7 @@ static const struct file_ops eventfd_ops = {
 	.poll = eventfd_poll,
 	.fdinfo = eventfd_fdinfo,
 	.release = eventfd_release,
+	.seeks_vainly = true,
 };
 
 bool eventfd_is(const struct file *f)

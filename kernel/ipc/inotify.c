@@ -200,6 +200,7 @@ static const struct file_ops inotify_ops = {
 	.fdinfo = inotify_fdinfo,
 	.release = inotify_release,
 	.async = FILE_ASYNC,
+	.seeks_vainly = true,
 };
 
 struct inotify_group *inotify_group_create(void)

@@ -155,6 +155,7 @@ static const struct file_ops signalfd_ops = {
 	.poll = signalfd_poll,
 	.fdinfo = signalfd_fdinfo,
 	.release = signalfd_release,
+	.seeks_vainly = true,
 };
 
 static long signalfd_create(sigset mask, u32 flags)

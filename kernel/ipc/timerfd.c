@@ -172,6 +172,30 @@ static size_t timerfd_fdinfo(struct file *f, char *buf, size_t size)
 		(unsigned long long)its.it_interval.tv_nsec);
 }
 
+/* TFD_IOC_SET_TICKS: as many expirations wait to be read now. */
+static long timerfd_ioctl(struct file *f, unsigned cmd, unsigned long arg)
+{
+	struct timerfd *tf = f->priv;
+	u64 ticks, flags;
+	bool cancelled;
+
+	if (cmd != TFD_IOC_SET_TICKS)
+		return -ENOTTY;
+	if (get_app(ticks, (const u64 __app *)arg))
+		return -EFAULT;
+	if (!ticks)
+		return -EINVAL;
+	flags = spin_lock_irqsave(&tf->lock);
+	cancelled = tf->cancelled;
+	if (!cancelled)
+		tf->ticks = ticks;
+	spin_unlock_irqrestore(&tf->lock, flags);
+	if (cancelled)
+		return -ECANCELED;
+	waitq_wake(&tf->waitq, ~0u, EPOLLIN);
+	return 0;
+}
+
 static void realtime_leave(struct timerfd *tf)
 {
 	u64 flags = spin_lock_irqsave(&realtime_lock);
@@ -192,8 +216,10 @@ static void timerfd_release(struct file *f)
 static const struct file_ops timerfd_ops = {
 	.read = timerfd_read,
 	.poll = timerfd_poll,
+	.ioctl = timerfd_ioctl,
 	.fdinfo = timerfd_fdinfo,
 	.release = timerfd_release,
+	.seeks_vainly = true,
 };
 
 /* The wall clock runs differently now: move TF, or end it. With realtime_lock held. */

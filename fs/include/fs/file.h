@@ -42,7 +42,7 @@ struct file_ops {
 	u32 (*poll)(struct file *, struct poll_table *);	      /* NULL: always EPOLLIN | EPOLLOUT, and epoll gives EPERM */
 	long (*ioctl)(struct file *, unsigned cmd, unsigned long arg); /* -ENOTTY for unknown commands */
 	int (*mmap)(struct file *, struct vma *);		      /* set vma->ops; page-cache files use pagecache_mmap */
-	s64 (*seek)(struct file *, s64 off, int whence);	      /* NULL: -ESPIPE */
+	s64 (*seek)(struct file *, s64 off, int whence);	      /* NULL: it has no position, -ESPIPE */
 	int (*fsync)(struct file *, bool data_only);
 	int (*fallocate)(struct file *, int mode, u64 off, u64 len);
 	int (*iterate)(struct file *, struct dir_context *);
@@ -56,6 +56,7 @@ struct file_ops {
 	/* fstat(2) of a file without an inode: adjust what the generic code filled in (mode, size). NULL: nothing to add */
 	void (*getattr)(struct file *, struct statx *);
 	u32 async; /* FILE_ASYNC ...: kernel/sigio.h */
+	bool seeks_vainly; /* without a position, but lseek(2) gives 0 */
 };
 
 struct file {
@@ -119,8 +120,11 @@ int fd_close(int fd);
 /* Give an anonymous FILE an inode of its own (S_IFIFO | 0600 ...) and a nameless path, so that fstat, fchmod and opening
  * /proc/self/fd/N work on it. The caller may set inode->special and ops. Before the file is installed. 0 or -ENOMEM. */
 int file_set_anon_inode(struct file *f, u32 mode);
-/* What stat shows of a file that has no path: the same as fstat. Nothing can be opened through it (-ENXIO). 0 or -ENOMEM. */
-int file_anon_path(const struct file *f, struct path *out);
+/* The inode of F. Without a name in the tree it is made when first asked for: a socket's own, or one that
+ * eventfds, epolls and their like share. NULL on no memory. */
+struct inode *file_inode(struct file *f);
+/* A path to it, with references. Nothing can be opened through a nameless one (-ENXIO). 0 or -ENOMEM. */
+int file_get_path(struct file *f, struct path *out);
 
 extern u32 lease_break_time; /* seconds: /proc/sys/fs/lease-break-time */
 extern u32 leases_enable;    /* /proc/sys/fs/leases-enable */
