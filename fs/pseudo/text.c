@@ -121,16 +121,11 @@ static u32 text_poll(struct file *f, struct poll_table *pt)
 {
 	struct text_file *tf = f->priv;
 
-	return tf->entry->poll(&tf->ctx, f, pt);
+	return tf->entry->kind == PSEUDO_POLL ? tf->entry->poll(&tf->ctx, f, pt)
+					      : EPOLLIN | EPOLLOUT | EPOLLRDNORM | EPOLLWRNORM;
 }
 
 static const struct file_ops text_fops = {
-	.read = text_read,
-	.write = text_write,
-	.seek = text_seek,
-	.release = text_release,
-};
-static const struct file_ops text_poll_fops = {
 	.read = text_read,
 	.write = text_write,
 	.seek = text_seek,
@@ -153,6 +148,6 @@ int pseudo_open_text(struct file *f, const struct pseudo_entry *entry, const str
 	tf->entry = entry;
 	tf->ctx = *ctx;
 	f->priv = tf;
-	f->ops = entry->kind == PSEUDO_POLL ? &text_poll_fops : &text_fops;
+	f->ops = &text_fops;
 	return 0;
 }

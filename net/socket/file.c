@@ -26,7 +26,7 @@ static ssize_t socket_file_read(struct file *f, struct iter *to, u64 *pos)
 	struct socket *s = f->priv;
 	struct net_msg m = {.iter = to, .flags = file_nonblock(f) ? MSG_DONTWAIT : 0};
 
-	if (!to->left && s->type == SOCK_STREAM)
+	if (!to->left)
 		return 0;
 	return s->ops->recvmsg(s, &m);
 }
