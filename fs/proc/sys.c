@@ -10,6 +10,7 @@
 #include "kernel/log.h"
 #include "kernel/page.h"
 #include "kernel/random.h"
+#include "kernel/sched.h"
 #include "kernel/vm.h"
 #include "proc.h"
 #include <linux/capability.h>
@@ -54,6 +55,27 @@ static int number_store(const struct pseudo_ctx *ctx, const char *text, size_t l
 		}                                                                          \
 	}
 
+static int sched_show(struct seq *s, const struct pseudo_ctx *ctx)
+{
+	seq_printf(s, "%d\n", READ_ONCE(*(const s32 *)ctx->arg));
+	return 0;
+}
+
+static int sched_store(const struct pseudo_ctx *ctx, const char *text, size_t len __maybe_unused)
+{
+	s64 v;
+
+	if (proc_parse(text, -0x7fffffff - 1, 0x7fffffff, &v))
+		return -EINVAL;
+	return sched_set((enum sched_setting)((const s32 *)ctx->arg - sched_settings), (s32)v);
+}
+
+#define SCHED(n, which)                                                                      \
+	{                                                                                    \
+		.name = n, .mode = S_IFREG | 0644, .show = sched_show, .store = sched_store, \
+		.arg = &sched_settings[which]                                                \
+	}
+
 /* Settings that are only remembered. */
 static u32 kept_randomize = 2, kept_panic, kept_perf_paranoid = 2, kept_kptr_restrict, kept_sysrq = 16,
 	   kept_swappiness = 60, kept_dirty_ratio = 20, kept_dirty_background = 10, kept_cache_pressure = 100,
@@ -63,11 +85,11 @@ static u64 kept_file_max = 0x7fffffffffffffff, kept_pipe_soft = 16384, kept_pipe
 static const u32 pid_max = PID_MAX, ngroups_max = 65536, cap_last_cap = CAP_LAST_CAP, overflow_id = 65534,
 		 nr_open = 1048576, threads_max = PID_MAX, poolsize = 256;
 static const u32 zero;
-static u32 kept_panic_on_oops, kept_ctrl_alt_del, kept_fatal_signals,
-	kept_rt_period = 1000000, kept_child_first, kept_shm_rmid, kept_oom_dump = 1, kept_laptop,
-	kept_page_cluster = 3, kept_stat_interval = 1, kept_extfrag = 500, kept_legacy_layout;
-static u64 kept_rt_runtime = 950000, kept_dirty_bytes, kept_dirty_background_bytes,
-	   kept_user_reserve = 131072, kept_admin_reserve = 8192;
+static u32 kept_panic_on_oops, kept_ctrl_alt_del, kept_fatal_signals, kept_child_first, kept_shm_rmid,
+	kept_oom_dump = 1, kept_laptop, kept_page_cluster = 3, kept_stat_interval = 1, kept_extfrag = 500,
+	kept_legacy_layout;
+static u64 kept_dirty_bytes, kept_dirty_background_bytes, kept_user_reserve = 131072,
+							  kept_admin_reserve = 8192;
 
 /* kernel/ */
 
@@ -202,11 +224,11 @@ static const struct pseudo_entry kernel_entries[] = {
 	NUMBER("panic_on_oops", 0644, kept_panic_on_oops, 0, 1),
 	NUMBER("ctrl-alt-del", 0644, kept_ctrl_alt_del, 0, 1),
 	NUMBER("print-fatal-signals", 0644, kept_fatal_signals, 0, 1),
-	NUMBER("sched_rt_period_us", 0644, kept_rt_period, 1, 0x7fffffff),
-	NUMBER("sched_rt_runtime_us", 0644, kept_rt_runtime, 0, 0x7fffffff),
+	SCHED("sched_rt_period_us", SCHED_SET_RT_PERIOD),
+	SCHED("sched_rt_runtime_us", SCHED_SET_RT_RUNTIME),
+	SCHED("sched_rr_timeslice_ms", SCHED_SET_RR_QUANTUM),
 	NUMBER("sched_child_runs_first", 0644, kept_child_first, 0, 1),
 	NUMBER("shm_rmid_forced", 0644, kept_shm_rmid, 0, 1),
-	PSEUDO_TEXT("sched_rr_timeslice_ms", "100\n"),
 	NUMBER("pid_max", 0444, pid_max, 0, 0),
 	NUMBER("threads-max", 0444, threads_max, 0, 0),
 	NUMBER("ngroups_max", 0444, ngroups_max, 0, 0),

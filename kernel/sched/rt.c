@@ -4,6 +4,27 @@
 #include "base/bits.h"
 #include "sched_internal.h"
 
+#define RR_QUANTUM_MS 100
+
+s32 sched_settings[SCHED_SETTINGS] = {
+	[SCHED_SET_RT_PERIOD] = 1000000,
+	[SCHED_SET_RT_RUNTIME] = 950000,
+	[SCHED_SET_RR_QUANTUM] = RR_QUANTUM_MS,
+};
+
+int sched_set(enum sched_setting which, s32 v)
+{
+	s32 period = which == SCHED_SET_RT_PERIOD ? v : READ_ONCE(sched_settings[SCHED_SET_RT_PERIOD]);
+	s32 runtime = which == SCHED_SET_RT_RUNTIME ? v : READ_ONCE(sched_settings[SCHED_SET_RT_RUNTIME]);
+
+	if (which == SCHED_SET_RR_QUANTUM)
+		v = v > 0 ? v : RR_QUANTUM_MS;
+	else if (period < 1 || runtime < -1 || runtime > period)
+		return -EINVAL;
+	WRITE_ONCE(sched_settings[which], v);
+	return 0;
+}
+
 void rt_init(struct rt_queue *q)
 {
 	q->bitmap[0] = q->bitmap[1] = 0;

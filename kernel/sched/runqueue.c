@@ -5,7 +5,7 @@
 #include "kernel/softirq.h"
 #include "sched_internal.h"
 
-DEFINE_COUNTER(sched_rt_throttled, "times real-time threads used up their 95 % while others waited");
+DEFINE_COUNTER(sched_rt_throttled, "times real-time threads used up their share while others waited");
 
 DEFINE_PER_CPU(struct runqueue, runqueue);
 DEFINE_PER_CPU(struct runqueue *, runqueue_self) = &runqueue;
@@ -118,7 +118,7 @@ void rq_enqueue(struct runqueue *rq, struct thread *t, u64 now, bool wakeup)
 	if (unlikely(se->psi_state))
 		psi_wake(rq, t, now);
 	rq_add(rq, t, now);
-	if (rq->slice_end == SCHED_NEVER)
+	if (rq->slice_end == SCHED_NEVER || unlikely(is_rt(rq->curr)))
 		rq_set_slice(rq, now);
 	if (wakeup)
 		rq_check_preempt(rq, t, now);
@@ -221,19 +221,22 @@ void rq_set_slice(struct runqueue *rq, u64 now)
 	if (!is_rt(curr)) {
 		rq->slice_end = now + eevdf_slice_left(&rq->fair);
 		if (rq->rt_throttled)
-			rq->slice_end = min(rq->slice_end, rq->rt_start + SCHED_RT_PERIOD);
+			rq->slice_end = min(rq->slice_end, rq->rt_start + rt_period());
 		return;
 	}
 	if (curr->se.policy == SCHED_RR && rt_highest(&rq->rt) == curr->se.rt_priority)
 		rq->slice_end = min(rq->slice_end, now + curr->se.rr_left);
 	/* Fair threads wait: see to it that they get elsewhere, or their share in the end. */
-	if (rq->fair.nr)
-		rq->slice_end = min(rq->slice_end, now + SCHED_BALANCE_NS);
+	if (rq->fair.nr) {
+		u64 quota = rt_quota(), left = quota > rq->rt_used ? quota - rq->rt_used : SCHED_BALANCE_NS;
+
+		rq->slice_end = min(rq->slice_end, now + min(left, SCHED_BALANCE_NS));
+	}
 }
 
 static void rt_new_period(struct runqueue *rq, u64 now)
 {
-	if (now - rq->rt_start < SCHED_RT_PERIOD)
+	if (now - rq->rt_start < rt_period())
 		return;
 	rq->rt_start = now;
 	rq->rt_used = 0;
@@ -246,7 +249,7 @@ static void charge_rt(struct runqueue *rq, struct thread *t, u64 ns)
 {
 	rq->rt_used += ns;
 	t->se.rt_run += ns;
-	if (rq->rt_used >= SCHED_RT_QUOTA && rq->fair.nr && !rq->rt_throttled) {
+	if (rq->rt_used >= rt_quota() && rq->fair.nr && !rq->rt_throttled) {
 		counter_inc(&sched_rt_throttled);
 		rq->rt_throttled = true;
 		rq_resched(rq);
@@ -257,7 +260,7 @@ static void charge_rt(struct runqueue *rq, struct thread *t, u64 ns)
 		t->se.rr_left -= ns;
 		return;
 	}
-	t->se.rr_left = SCHED_RR_QUANTUM;
+	t->se.rr_left = rr_quantum();
 	if (rt_highest(&rq->rt) >= t->se.rt_priority) {
 		rq->rt_rotate = true;
 		rq_resched(rq);

@@ -277,6 +277,7 @@ SYSCALL_DEFINE2(sched_rr_get_interval, int, pid, struct __kernel_timespec __app 
 	struct __kernel_timespec ts = {0};
 	struct sched_request want;
 	struct thread *t;
+	u64 ns = 0;
 
 	if (pid < 0)
 		return -EINVAL;
@@ -286,9 +287,11 @@ SYSCALL_DEFINE2(sched_rr_get_interval, int, pid, struct __kernel_timespec __app 
 	want = sched_request_get(t);
 	thread_put(t);
 	if (want.policy == SCHED_RR)
-		ts.tv_nsec = SCHED_RR_QUANTUM;
+		ns = rr_quantum();
 	else if (want.policy != SCHED_FIFO)
-		ts.tv_nsec = want.slice ? want.slice : EEVDF_SLICE_DEFAULT;
+		ns = want.slice ? want.slice : EEVDF_SLICE_DEFAULT;
+	ts.tv_sec = (s64)(ns / NSEC_PER_SEC);
+	ts.tv_nsec = (s64)(ns % NSEC_PER_SEC);
 	return copy_to_app(out, &ts, sizeof ts);
 }
 

@@ -17,12 +17,7 @@
 #define SCHED_OTHER SCHED_NORMAL /* POSIX name; the header has the old one only */
 #endif
 
-#define SCHED_NEVER	 (~0ull)
-#define SCHED_RR_QUANTUM (100 * NSEC_PER_MSEC)
-/* Of each period, real-time threads leave this much to fair ones that wait: a runaway must not lock everybody
- * out. */
-#define SCHED_RT_PERIOD (1000 * NSEC_PER_MSEC)
-#define SCHED_RT_QUOTA	(950 * NSEC_PER_MSEC)
+#define SCHED_NEVER (~0ull)
 /* A thread that just got the CPU is left alone by fair wake-ups this long: else a burst of wake-ups is a
  * burst of switches. */
 #define SCHED_WAKE_GRAIN (200 * NSEC_PER_USEC)
@@ -32,6 +27,7 @@
 #define SCHED_HANDOFFS	 2
 #define SCHED_CHARGE_NS	 (20 * NSEC_PER_USEC) /* what a thread may run before a wake-up charges it */
 #define SCHED_BALANCE_NS (10 * NSEC_PER_MSEC) /* between looks at the load of other busy CPUs */
+#define TIMER_SLACK_NS	 (50 * NSEC_PER_USEC) /* of a new process: prctl(PR_SET_TIMERSLACK) */
 #define STATE_MASK	 0xffu
 #define STATE_ASLEEP	 (1u << 8) /* the thread left the run queue: its waker must queue it */
 #define RT_PRIORITIES	 100
@@ -146,6 +142,23 @@ void rt_add(struct rt_queue *q, struct thread *t, bool first);
 void rt_remove(struct rt_queue *q, struct thread *t);
 unsigned rt_highest(const struct rt_queue *q); /* priority, 0 when empty */
 struct thread *rt_first(struct rt_queue *q, unsigned priority);
+
+/* Of each period, real-time threads use no more than the quota while fair ones wait: a runaway must not lock
+ * everybody out. ns; a quota of SCHED_NEVER: as much as they like. */
+static inline u64 rt_period(void)
+{
+	return (u64)READ_ONCE(sched_settings[SCHED_SET_RT_PERIOD]) * NSEC_PER_USEC;
+}
+static inline u64 rt_quota(void)
+{
+	s32 us = READ_ONCE(sched_settings[SCHED_SET_RT_RUNTIME]);
+
+	return us < 0 ? SCHED_NEVER : (u64)us * NSEC_PER_USEC;
+}
+static inline u64 rr_quantum(void)
+{
+	return (u64)READ_ONCE(sched_settings[SCHED_SET_RR_QUANTUM]) * NSEC_PER_MSEC;
+}
 
 /* rt_limit.c: RLIMIT_RTTIME. Interrupts off */
 u64 rt_limit_at(struct thread *t, u64 now); /* when T, which runs, reaches its limit; SCHED_NEVER */

@@ -50,7 +50,8 @@ struct thread *thread_create(struct process *proc, const char *name)
 	t->start_time = clock_monotonic();
 	t->se.wake_msg.kind = SCHED_MSG_WAKE;
 	t->se.attr_msg.kind = SCHED_MSG_ATTR;
-	t->se.rr_left = SCHED_RR_QUANTUM;
+	t->se.rr_left = rr_quantum();
+	t->timer_slack_ns = t->default_slack_ns = TIMER_SLACK_NS;
 	list_init(&t->se.rt_node);
 	list_init(&t->se.pi_owned);
 	atomic_store_explicit(&t->se.cpu, cpu_id(), memory_order_relaxed);

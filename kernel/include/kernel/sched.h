@@ -79,6 +79,11 @@ int process_cpu_limit_changed(struct process *p);
 /* The host's clock of CPU time taken from a virtual CPU (ns, since boot), when there is one: set by arch at boot. */
 extern u64 (*sched_steal_clock)(unsigned cpu);
 
+/* /proc/sys/kernel/sched_*: us, us, ms. sched_set(): -EINVAL, as Linux has it. */
+enum sched_setting { SCHED_SET_RT_PERIOD, SCHED_SET_RT_RUNTIME, SCHED_SET_RR_QUANTUM, SCHED_SETTINGS };
+extern s32 sched_settings[SCHED_SETTINGS];
+int sched_set(enum sched_setting which, s32 v);
+
 /* Scheduling parameters. A new thread inherits those of its creator (thread_create does it). */
 void sched_set_nice(struct thread *t, int nice);
 int sched_get_nice(struct thread *t);
