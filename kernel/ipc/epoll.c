@@ -222,7 +222,7 @@ static bool epoll_sleep(struct epoll *ep, u64 deadline)
 	wait_entry_init(&e, true);
 	wait_prepare(&ep->wait, &e, THREAD_INTERRUPTIBLE);
 	if (!epoll_has_ready(ep) && !thread_signal_interrupts(THREAD_INTERRUPTIBLE))
-		in_time = schedule_until(deadline);
+		in_time = schedule_until_poll(deadline);
 	wait_finish(&ep->wait, &e);
 	return in_time;
 }

@@ -102,7 +102,7 @@ static bool pollset_sleep(struct poll_set *set, u64 deadline)
 	thread_set_state(THREAD_INTERRUPTIBLE);
 	if (!atomic_load_explicit(&set->triggered, memory_order_relaxed) &&
 	    !thread_signal_interrupts(THREAD_INTERRUPTIBLE))
-		in_time = schedule_until(deadline);
+		in_time = schedule_until_poll(deadline);
 	thread_set_state(THREAD_RUNNING);
 	/* Before the next scan samples anything: an event from here on sets it again. */
 	atomic_exchange(&set->triggered, false);

@@ -74,7 +74,6 @@ static struct process *create_process(struct file *stdio[3])
 	if (IS_ERR(t))
 		return NULL;
 	thread_get(t);
-	t->timer_slack_ns = t->default_slack_ns = 50000;
 	t->files = fdtable_create();
 	t->fs = fs_context_create();
 	if (p->sighand && t->files && t->fs && !give_descriptors(t, stdio))

@@ -103,8 +103,8 @@ static struct timer_base *lock_base(struct timer *t)
 		struct timer_base *b = base_of(cpu);
 
 		spin_lock(&b->lock);
-		/* Acquire: pairs with the release in timer_arm(), for what was done to T under the other
-		 * lock. */
+		/* Acquire: pairs with the release in timer_set_slack(), for what was done to T under the
+		 * other lock. */
 		if (likely(atomic_load_explicit(&t->base, memory_order_acquire) == cpu))
 			return b;
 		spin_unlock(&b->lock);
@@ -122,7 +122,7 @@ static void disarm(struct timer_base *b, struct timer *t)
 	atomic_store_explicit(&t->cpu, 0, memory_order_relaxed);
 }
 
-static void timer_arm(struct timer *t, u64 expires, bool realtime)
+void timer_set_slack(struct timer *t, u64 due, u64 slack, bool realtime)
 {
 	u64 flags = arch_irq_save();
 	u32 self = cpu_id();
@@ -138,7 +138,9 @@ static void timer_arm(struct timer *t, u64 expires, bool realtime)
 		atomic_store_explicit(&t->base, self, memory_order_release);
 		spin_unlock(&b->lock);
 	}
-	t->expires = expires;
+	slack = min(slack, SCHED_NEVER - due);
+	t->slack = slack ? (u8)log2_floor(slack) : 0;
+	t->expires = t->slack ? due + BIT(t->slack) : due;
 	t->realtime = realtime;
 	atomic_store_explicit(&t->cpu, (int)atomic_load_explicit(&t->base, memory_order_relaxed) + 1,
 			      memory_order_relaxed);
@@ -152,12 +154,12 @@ static void timer_arm(struct timer *t, u64 expires, bool realtime)
 
 void timer_set(struct timer *t, u64 expires)
 {
-	timer_arm(t, expires, false);
+	timer_set_slack(t, expires, 0, false);
 }
 
 void timer_set_realtime(struct timer *t, u64 expires)
 {
-	timer_arm(t, expires, true);
+	timer_set_slack(t, expires, 0, true);
 }
 
 int timer_try_cancel(struct timer *t)
@@ -197,14 +199,19 @@ void timer_program(struct runqueue *rq)
 	}
 }
 
+static u64 due(struct timer *t)
+{
+	return t->slack ? t->expires - BIT(t->slack) : t->expires;
+}
+
 /* The next timer that is due, taken off its tree; NULL. */
 static struct timer *take_due(struct timer_base *b, u64 now)
 {
 	struct timer *t = first(&b->mono);
 
-	if (!t || t->expires > now) {
+	if (!t || due(t) > now) {
 		t = first(&b->real);
-		if (!t || t->expires > clock_realtime())
+		if (!t || due(t) > clock_realtime())
 			return NULL;
 	}
 	disarm(b, t);

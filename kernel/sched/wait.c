@@ -179,19 +179,36 @@ static void sleep_timer_fire(struct timer *t)
 	thread_wake(thread);
 }
 
-static __noinline bool sleep_until(u64 deadline, bool realtime)
+#define POLL_SLACK_PART 1000 /* of the time to wait */
+#define POLL_SLACK_NICE 200  /* for who made himself nicer than others */
+#define POLL_SLACK_MAX	(100 * NSEC_PER_MSEC)
+
+/* How much later than asked the current thread may be woken, prctl(2): nothing with real-time priority; of a
+ * long wait for files LEFT, 0 for other waits, a part more. */
+static u64 slack_of(struct thread *t, u64 left)
+{
+	unsigned part = t->se.fair.weight < EEVDF_WEIGHT_0 ? POLL_SLACK_NICE : POLL_SLACK_PART;
+
+	if (t->se.class == SCHED_CLASS_RT)
+		return 0;
+	return max(READ_ONCE(t->timer_slack_ns), min(left / part, POLL_SLACK_MAX));
+}
+
+enum sleep_kind { SLEEP_PLAIN, SLEEP_REALTIME, SLEEP_POLL };
+
+static __noinline bool sleep_until(u64 deadline, enum sleep_kind kind)
 {
 	struct sleep_timer s = {.thread = current};
+	bool realtime = kind == SLEEP_REALTIME;
+	u64 now = realtime ? clock_realtime() : clock_monotonic();
 
-	if (deadline <= (realtime ? clock_realtime() : clock_monotonic())) {
+	if (deadline <= now) {
 		thread_set_state(THREAD_RUNNING);
 		return false;
 	}
 	timer_init(&s.timer, sleep_timer_fire);
-	if (realtime)
-		timer_set_realtime(&s.timer, deadline);
-	else
-		timer_set(&s.timer, deadline);
+	timer_set_slack(&s.timer, deadline, slack_of(s.thread, kind == SLEEP_POLL ? deadline - now : 0),
+			realtime);
 	schedule();
 	if (timer_cancel(&s.timer))
 		return true;
@@ -201,7 +218,7 @@ static __noinline bool sleep_until(u64 deadline, bool realtime)
 bool schedule_until(u64 deadline)
 {
 	if (deadline != WAIT_FOREVER)
-		return sleep_until(deadline, false);
+		return sleep_until(deadline, SLEEP_PLAIN);
 	schedule();
 	return true;
 }
@@ -209,7 +226,15 @@ bool schedule_until(u64 deadline)
 bool schedule_until_realtime(u64 deadline)
 {
 	if (deadline != WAIT_FOREVER)
-		return sleep_until(deadline, true);
+		return sleep_until(deadline, SLEEP_REALTIME);
+	schedule();
+	return true;
+}
+
+bool schedule_until_poll(u64 deadline)
+{
+	if (deadline != WAIT_FOREVER)
+		return sleep_until(deadline, SLEEP_POLL);
 	schedule();
 	return true;
 }

@@ -100,7 +100,7 @@ struct thread {
 	struct usage used;
 	int exit_code;	   /* wait status encoding */
 	int pdeath_signal; /* sent when the thread that made this one's process ends; 0: none */
-	u64 timer_slack_ns, default_slack_ns; /* prctl(PR_SET_TIMERSLACK): kept */
+	u64 timer_slack_ns, default_slack_ns; /* prctl(PR_SET_TIMERSLACK): how late a timed sleep may end */
 	int oom_score_adj;
 #ifdef DEBUG
 	struct alloc_fail fail; /* own thread only */

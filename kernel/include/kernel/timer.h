@@ -14,6 +14,7 @@ struct timer {
 	_Atomic u16 cpu;       /* owning CPU + 1 while armed, else 0 */
 	_Atomic u16 base;      /* CPU whose tree it was on last, where the callback may still run; guarded by that tree's lock */
 	bool realtime;	       /* guarded likewise */
+	u8 slack;	       /* n: it may fire 2^n ns before `expires`; 0: no. Guarded likewise */
 	_Atomic bool mark;     /* the owner's own */
 };
 
@@ -22,6 +23,8 @@ void timer_init(struct timer *t, void (*fn)(struct timer *));
 void timer_set(struct timer *t, u64 expires);
 /* The same for a time of the wall clock: when the clock is stepped, the timer moves with it. */
 void timer_set_realtime(struct timer *t, u64 expires);
+/* It may fire up to SLACK ns (rounded down to a power of two) late, with another one: that spares an interrupt. */
+void timer_set_slack(struct timer *t, u64 due, u64 slack, bool realtime);
 /* Disarm; returns true when it was still pending. On return the callback is not running on another CPU (so it may not be
  * called from the callback's own lock's holder: use timer_try_cancel there). Any context except the callback itself. */
 bool timer_cancel(struct timer *t);

@@ -51,6 +51,7 @@ void wait_finish(struct waitq *q, struct wait_entry *e);
 #define WAIT_FOREVER (~0ull)
 bool schedule_until(u64 deadline);
 bool schedule_until_realtime(u64 deadline); /* the same by the wall clock, steps included */
+bool schedule_until_poll(u64 deadline);	    /* for who waits for files: the longer, the less exactly */
 
 #define wait_event_state_(q, cond, state, deadline, excl)                                                            \
 	({                                                                                                           \

@@ -96,6 +96,11 @@ __weak void timer_set_realtime(struct timer *t, u64 expires)
 	timer_set(t, clock_monotonic() + (expires > now ? expires - now : 0));
 }
 
+__weak void timer_set_slack(struct timer *t, u64 due, u64 slack, bool realtime)
+{
+	(realtime ? timer_set_realtime : timer_set)(t, due);
+}
+
 __weak bool schedule_until_realtime(u64 deadline)
 {
 	u64 now = clock_realtime();

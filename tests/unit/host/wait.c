@@ -130,3 +130,8 @@ __weak bool schedule_until(u64 deadline)
 	timer_cancel(&a.timer);
 	return clock_monotonic() < deadline;
 }
+
+__weak bool schedule_until_poll(u64 deadline)
+{
+	return schedule_until(deadline);
+}

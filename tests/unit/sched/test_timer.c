@@ -108,6 +108,36 @@ static void test_move_and_cancel(void **state)
 	assert_int_equal(p.fired, 1);
 }
 
+/* The hardware is armed for the latest time; who may fire by then does. */
+static void test_slack(void **state)
+{
+	struct probe p = {0}, q = {0};
+	u64 now = clock_monotonic();
+
+	timer_init(&p.t, fire);
+	timer_init(&q.t, fire);
+	timer_set_slack(&p.t, now + 1000, 600, false); /* 512 */
+	assert_int_equal(hardware, now + 1512);
+	pass(1200);
+	assert_int_equal(p.fired, 0);
+	timer_set(&q.t, now + 1300);
+	pass(100);
+	assert_int_equal(p.fired + q.fired, 2);
+	timer_set_slack(&p.t, now + 3000, 512, false);
+	timer_set(&q.t, now + 2999); /* too early for the other */
+	pass(1699);
+	assert_int_equal(q.fired, 2);
+	assert_int_equal(p.fired, 1);
+	assert_int_equal(hardware, now + 3512);
+	pass(513);
+	assert_int_equal(p.fired, 2);
+	timer_set_slack(&p.t, 5000, ~0ull, false); /* any time from then on, and no overflow */
+	assert_int_equal(hardware, 5000 + (1ull << 63));
+	timer_set_slack(&p.t, SCHED_NEVER - 1, ~0ull, false);
+	assert_true(timer_pending(&p.t));
+	timer_cancel(&p.t);
+}
+
 static void fire_again(struct timer *t)
 {
 	struct probe *p = container_of(t, struct probe, t);
@@ -245,6 +275,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_order, setup),
 		cmocka_unit_test_setup(test_move_and_cancel, setup),
+		cmocka_unit_test_setup(test_slack, setup),
 		cmocka_unit_test_setup(test_rearm_in_callback, setup),
 		cmocka_unit_test_setup(test_free_in_callback, setup),
 		cmocka_unit_test_setup(test_wall_clock_and_steps, setup),
