@@ -289,6 +289,7 @@ int socket_set_option(struct socket *s, int opt, const void *val, int len)
 			s->rcvlowat = min(s->rcvlowat, (fixed ? s->rcvbuf : s->net->tcp_rmem[2]) / 2);
 			if (!fixed && s->rcvbuf < 2 * s->rcvlowat)
 				WRITE_ONCE(s->rcvbuf, 2 * s->rcvlowat);
+			socket_wake(s, EPOLLIN | EPOLLRDNORM); /* what is there may be enough now */
 		}
 		return 0;
 	case SO_BUSY_POLL:
@@ -299,7 +300,9 @@ int socket_set_option(struct socket *s, int opt, const void *val, int len)
 		s->busy_poll = (u32)v;
 		return 0;
 	case SO_MAX_PACING_RATE:
-		s->pacing_rate = (u32)v;
+		s->pacing_rate = v == -1 ? ~0ull : (u32)v;
+		if (len == sizeof(s->pacing_rate))
+			memcpy(&s->pacing_rate, val, sizeof(s->pacing_rate));
 		return 0;
 	case SO_INCOMING_CPU:
 		WRITE_ONCE(s->incoming_cpu, v);
@@ -391,7 +394,7 @@ int socket_get_option(struct socket *s, int opt, void *val, int *len)
 	case SO_PEERCRED: {
 		struct ucred nobody = {.uid = ~0u, .gid = ~0u};
 
-		return option_put(val, len, s->family == AF_UNIX ? &unix_sk(s)->peer_cred : &nobody,
+		return option_put(val, len, s->family == AF_UNIX ? &unix_sk(s)->peer_cred.id : &nobody,
 				  sizeof(nobody));
 	}
 	case SO_TIMESTAMP_OLD:
@@ -418,8 +421,11 @@ int socket_get_option(struct socket *s, int opt, void *val, int *len)
 
 		return *len < (int)sizeof(cookie) ? -EINVAL : option_put(val, len, &cookie, sizeof(cookie));
 	}
-	case SO_MAX_PACING_RATE:
-		return option_put(val, len, &s->pacing_rate, sizeof(s->pacing_rate));
+	case SO_MAX_PACING_RATE: {
+		u64 rate = *len < (int)sizeof(rate) ? min(s->pacing_rate, 0xffffffffull) : s->pacing_rate;
+
+		return option_put(val, len, &rate, *len < (int)sizeof(rate) ? sizeof(u32) : sizeof(rate));
+	}
 	case SO_COOKIE:
 		if (*len < (int)sizeof(s->id))
 			return -EINVAL;

@@ -26,7 +26,7 @@ void socket_init(struct socket *s, struct net_stack *net, const struct socket_op
 	s->sndbuf = net->wmem_default;
 	s->rcvtimeo = s->sndtimeo = WAIT_FOREVER;
 	s->rcvlowat = 1;
-	s->pacing_rate = ~0u;
+	s->pacing_rate = ~0ull;
 	s->peek_off = s->incoming_cpu = -1;
 	s->id = atomic_fetch_add_explicit(&next_id, 1, memory_order_relaxed);
 }

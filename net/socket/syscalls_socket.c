@@ -7,6 +7,7 @@
 #include "kernel/syscall.h"
 #include "net/inet.h"
 #include "net/sockfile.h"
+#include "net/unix.h"
 #include <linux/filter.h>
 
 #define OPTION_MAX 4096 /* bytes of an option value */
@@ -342,6 +343,31 @@ out:
 	return err;
 }
 
+static int get_peer_groups(struct socket *s, void __app *val, int __app *lenp, int len)
+{
+	struct unix_sock *u = unix_sk(s);
+	struct group_list *g;
+	bool known;
+	int n, err;
+
+	if (s->family != AF_UNIX)
+		return -ENODATA;
+	spin_lock(&u->lock);
+	known = u->peer_cred.id.uid != ~0u;
+	g = u->peer_cred.groups;
+	if (g)
+		refcount_get(&g->ref);
+	spin_unlock(&u->lock);
+	n = g ? (int)(g->n * sizeof(g->gid[0])) : 0;
+	err = known ? put_app(n, lenp) : -ENODATA;
+	if (!err && len < n)
+		err = -ERANGE;
+	if (!err && n)
+		err = copy_to_app(val, g->gid, (size_t)n);
+	groups_put(g);
+	return err;
+}
+
 SYSCALL_DEFINE5(getsockopt, int, fd, int, level, int, opt, void __app *, val, int __app *, lenp)
 {
 	u8 buf[512];
@@ -361,6 +387,10 @@ SYSCALL_DEFINE5(getsockopt, int, fd, int, level, int, opt, void __app *, val, in
 	}
 	if (level == SOL_SOCKET && opt == SO_GET_FILTER) {
 		err = get_filter(s, val, lenp, len);
+		goto out;
+	}
+	if (level == SOL_SOCKET && opt == SO_PEERGROUPS) {
+		err = get_peer_groups(s, val, lenp, len);
 		goto out;
 	}
 	len = min(len, (int)sizeof(buf));

@@ -351,15 +351,18 @@ static void schedule_ack(struct tcp_sock *tp, u64 now)
 		tp->ack_at = now + (lo ? TCP_DELACK_LO : TCP_DELACK_MIN);
 }
 
-/* Data or FIN arrived for a socket whose user is gone: the peer must know that nobody reads (RFC 2525 2.17).
- */
+/* Data arrived for a socket whose user is gone, or has shut down both ways: the peer must know that nobody
+ * reads (RFC 2525 2.17). */
 static bool nobody_reads(struct tcp_sock *tp, u32 end, const struct tcphdr *th)
 {
-	if (!socket_flag(tcp_socket(tp), SOCKF_DEAD) || seq_le(end - th->fin, tp->rcv_nxt))
+	bool shut = TCP_IN(tp->state, TCPB(FIN_WAIT1) | TCPB(FIN_WAIT2)) &&
+		    (tcp_socket(tp)->shutdown & RCV_SHUTDOWN);
+
+	if ((!socket_flag(tcp_socket(tp), SOCKF_DEAD) && !shut) || seq_le(end - th->fin, tp->rcv_nxt))
 		return false;
 	mib_inc(tcp_net(tp), MIB_EXT_ABORT_ON_DATA);
 	tcp_send_reset(tp);
-	tcp_done(tp);
+	tcp_abort(tp, ECONNRESET);
 	return true;
 }
 

@@ -63,8 +63,13 @@ static int set_option(struct tcp_sock *tp, int opt, int v)
 	switch (opt) {
 	case TCP_NODELAY:
 		tp->nodelay = v;
-		if (v)
+		if (v) { /* what waits goes, corked or not */
+			bool cork = tp->cork;
+
+			tp->cork = tp->more = false;
 			push_now(tp);
+			tp->cork = cork;
+		}
 		return 0;
 	case TCP_CORK:
 		tp->cork = v;
@@ -225,8 +230,8 @@ void tcp_get_info(struct tcp_sock *tp, struct tcp_info *i)
 	i->tcpi_state = tp->state;
 	i->tcpi_reordering = 3;
 	i->tcpi_snd_cwnd = tp->cwnd ? (tp->cwnd + mss - 1) / mss : TCP_INIT_CWND;
-	i->tcpi_pacing_rate = pacing_rate(tp);
-	i->tcpi_max_pacing_rate = ~0ull;
+	i->tcpi_max_pacing_rate = tcp_socket(tp)->pacing_rate;
+	i->tcpi_pacing_rate = min(pacing_rate(tp), i->tcpi_max_pacing_rate);
 	if (tp->state == TCP_STATE_LISTEN) {
 		i->tcpi_unacked = tp->listen->accept_count;
 		i->tcpi_sacked = tp->listen->backlog;

@@ -7,11 +7,21 @@
 #include "kernel/process.h"
 #include "net/unix.h"
 
-static struct ucred own_cred(void)
+/* In place of what TO held. */
+static void put_cred(struct unix_cred *to, struct ucred id, struct group_list *groups)
+{
+	if (groups)
+		refcount_get(&groups->ref);
+	groups_put(to->groups);
+	*to = (struct unix_cred){id, groups};
+}
+
+static void put_own_cred(struct unix_cred *to)
 {
 	const struct cred *c = current_cred();
 
-	return (struct ucred){.pid = current_process()->pid, .uid = c->euid, .gid = c->egid};
+	put_cred(to, (struct ucred){.pid = current_process()->pid, .uid = c->euid, .gid = c->egid},
+		 c->groups);
 }
 
 struct unix_sock *unix_peer_get(struct unix_sock *u)
@@ -91,8 +101,8 @@ static int enqueue(struct unix_sock *u, struct unix_sock *listener, struct unix_
 		unix_get(u);
 		u->peer = n;
 		unix_get(n);
-		n->peer_cred = own_cred();
-		u->peer_cred = listener->cred;
+		put_own_cred(&n->peer_cred);
+		put_cred(&u->peer_cred, listener->cred.id, listener->cred.groups);
 		n->name = listener->name;
 		if (n->name)
 			refcount_get(&n->name->ref);
@@ -180,8 +190,8 @@ int unix_listen(struct socket *s, int backlog)
 	} else {
 		u->state = UNIX_LISTEN;
 		u->backlog = (u32)backlog;
-		u->cred = own_cred();
-		u->peer_cred = u->cred;
+		put_own_cred(&u->cred);
+		put_own_cred(&u->peer_cred);
 	}
 	spin_unlock(&u->lock);
 	if (!err)
@@ -232,7 +242,8 @@ int unix_pair(struct socket *sa, struct socket *sb)
 	unix_get(b);
 	a->peer = b;
 	b->peer = a;
-	a->peer_cred = b->peer_cred = own_cred();
+	put_own_cred(&a->peer_cred);
+	put_own_cred(&b->peer_cred);
 	a->state = b->state = UNIX_CONNECTED;
 	return 0;
 }

@@ -56,7 +56,7 @@ static void put_attrs(struct unix_walk *w, struct unix_sock *u)
 	if (show & UDIAG_SHOW_MEMINFO)
 		nl_attr(w->m, UNIX_DIAG_MEMINFO, mem, sizeof(mem));
 	if (show & UDIAG_SHOW_UID)
-		nl_attr_u32(w->m, UNIX_DIAG_UID, u->cred.uid);
+		nl_attr_u32(w->m, UNIX_DIAG_UID, u->cred.id.uid);
 	nl_attr_u8(w->m, UNIX_DIAG_SHUTDOWN, u->s.shutdown);
 }
 

@@ -232,6 +232,8 @@ static void unix_free(struct socket *s)
 	struct unix_sock *u = unix_sk(s);
 
 	unix_name_put(u->name);
+	groups_put(u->cred.groups);
+	groups_put(u->peer_cred.groups);
 	kfree(u);
 }
 
@@ -299,7 +301,7 @@ struct unix_sock *unix_sock_new(struct net_stack *net, int type)
 	mutex_init(&u->read_lock);
 	waitq_init(&u->peer_wait);
 	wait_entry_init_fn(&u->peer_wake, peer_wake, u, false);
-	u->peer_cred = (struct ucred){.uid = ~0u, .gid = ~0u};
+	u->peer_cred.id = (struct ucred){.uid = ~0u, .gid = ~0u};
 	unix_list_add(u);
 	return u;
 }

@@ -5,6 +5,7 @@
 #include "check.h"
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <linux/tcp.h>
 #include <net/if.h>
 #include <netinet/in.h>
@@ -12,6 +13,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -576,6 +578,71 @@ TEST(shutdown_orders)
 	close(c), close(l);
 }
 
+// Data for who has shut down both ways: nobody will read it, and its sender is told so.
+TEST(nobody_will_read)
+{
+	struct pollfd p = {0};
+	char b[16];
+	int c, s;
+
+	EXPECT_EQ(pair(&c, &s), 0);
+	EXPECT_EQ(shutdown(s, SHUT_RDWR), 0);
+	EXPECT_EQ(recv(c, b, 16, 0), 0);
+	EXPECT_EQ(send(c, "a", 1, 0), 1);
+	p.fd = c;
+	EXPECT_EQ(poll(&p, 1, ANSWER_MS), 1);
+	EXPECT(p.revents & POLLERR);
+	EXPECT_ERR(send(c, "a", 1, MSG_NOSIGNAL), EPIPE);
+	p.fd = s;
+	EXPECT_EQ(poll(&p, 1, ANSWER_MS), 1);
+	EXPECT_ERR(recv(s, b, 16, 0), ECONNRESET);
+	close(c), close(s);
+}
+
+// A lower mark makes what is there enough: waiters and edge-triggered sets are told.
+TEST(low_water_sinks)
+{
+	struct epoll_event e = {EPOLLIN | EPOLLET, {0}};
+	int c, s, v = 10, set = epoll_create1(0), n = 0;
+
+	EXPECT_EQ(pair(&c, &s), 0);
+	EXPECT_EQ(setsockopt(s, SOL_SOCKET, SO_RCVLOWAT, &v, sizeof v), 0);
+	EXPECT_EQ(epoll_ctl(set, EPOLL_CTL_ADD, s, &e), 0);
+	EXPECT_EQ(send(c, "12345", 5, 0), 5);
+	for (int i = 0; i < 1000 && n < 5; i++, pause_ms(5))
+		EXPECT_EQ(ioctl(s, SIOCINQ, &n), 0);
+	EXPECT_EQ(n, 5);
+	EXPECT_EQ(epoll_wait(set, &e, 1, 0), 0);
+	v = 3;
+	EXPECT_EQ(setsockopt(s, SOL_SOCKET, SO_RCVLOWAT, &v, sizeof v), 0);
+	EXPECT_EQ(epoll_wait(set, &e, 1, 0), 1);
+	close(c), close(s), close(set);
+}
+
+// SO_MAX_PACING_RATE: four bytes or eight, as asked.
+TEST(pacing_rate)
+{
+	int s = socket(AF_INET, SOCK_STREAM, 0);
+	uint64_t rate = 0, large = 1234567890123;
+	uint32_t small = 5000000;
+	socklen_t len = sizeof rate;
+
+	EXPECT_EQ(getsockopt(s, SOL_SOCKET, SO_MAX_PACING_RATE, &rate, &len), 0);
+	EXPECT(rate == UINT64_MAX && len == 8);
+	EXPECT_EQ(setsockopt(s, SOL_SOCKET, SO_MAX_PACING_RATE, &large, sizeof large), 0);
+	EXPECT_EQ(getsockopt(s, SOL_SOCKET, SO_MAX_PACING_RATE, &rate, &len), 0);
+	EXPECT_EQ(rate, large);
+	len = sizeof small;
+	EXPECT_EQ(getsockopt(s, SOL_SOCKET, SO_MAX_PACING_RATE, &small, &len), 0);
+	EXPECT_EQ(small, UINT32_MAX);
+	small = 5000000;
+	EXPECT_EQ(setsockopt(s, SOL_SOCKET, SO_MAX_PACING_RATE, &small, sizeof small), 0);
+	len = sizeof rate;
+	EXPECT_EQ(getsockopt(s, SOL_SOCKET, SO_MAX_PACING_RATE, &rate, &len), 0);
+	EXPECT_EQ(rate, 5000000);
+	close(s);
+}
+
 TEST(lingering)
 {
 	static char big[8 << 20];
@@ -643,7 +710,7 @@ static bool held_back(int s, double since)
 TEST(more_to_come)
 {
 	char b[16];
-	int c, s;
+	int c, s, unsent = -1;
 	double start;
 	ssize_t n;
 
@@ -660,7 +727,13 @@ TEST(more_to_come)
 	EXPECT(held_back(s, start));
 	EXPECT_EQ(set(c, TCP_CORK, 0), 0);
 	EXPECT_EQ(recv(s, b, 16, 0), 1);
-	EXPECT_EQ(set(c, TCP_CORK, 1), 0); // but not for ever
+	EXPECT_EQ(set(c, TCP_CORK, 1), 0);
+	EXPECT_EQ(send(c, "d", 1, 0), 1);
+	EXPECT_EQ(set(c, TCP_NODELAY, 1), 0); // lets out what waits, and leaves the cork
+	EXPECT_EQ(ioctl(c, SIOCOUTQNSD, &unsent), 0);
+	EXPECT_EQ(unsent, 0);
+	EXPECT_EQ(recv(s, b, 16, 0), 1);
+	EXPECT_EQ(get(c, TCP_CORK), 1); // but not for ever
 	EXPECT_EQ(send(c, "d", 1, 0), 1);
 	EXPECT_EQ(recv(s, b, 16, 0), 1);
 	close(c), close(s);

@@ -2,6 +2,7 @@
 // AF_UNIX: stream, datagram and packet sockets, names, credentials, passed descriptors.
 #include "check.h"
 #include <fcntl.h>
+#include <grp.h>
 #include <linux/sockios.h>
 #include <poll.h>
 #include <pthread.h>
@@ -101,6 +102,32 @@ TEST(stream_with_name)
 	close(c), close(l);
 	EXPECT_ERR(open(name, O_RDWR), ENXIO);
 	unlink(name);
+}
+
+TEST(peer_groups)
+{
+	gid_t own[64], peer[64], set[3] = {5, 7, 9};
+	socklen_t len = sizeof peer;
+	int s[2], lone, tcp, n;
+
+	setgroups(3, set); // else what we have, and that may be none
+	n = getgroups(64, own);
+	EXPECT_EQ(socketpair(AF_UNIX, SOCK_DGRAM, 0, s), 0);
+	EXPECT_EQ(getsockopt(s[0], SOL_SOCKET, SO_PEERGROUPS, peer, &len), 0);
+	EXPECT_EQ(len, n * sizeof(gid_t));
+	EXPECT(!memcmp(own, peer, len));
+	if (n && !setgroups(0, NULL)) // what was counts
+		EXPECT_EQ(getsockopt(s[0], SOL_SOCKET, SO_PEERGROUPS, peer, &len), 0);
+	if (n) {
+		len = sizeof(gid_t) - 1;
+		EXPECT_ERR(getsockopt(s[1], SOL_SOCKET, SO_PEERGROUPS, peer, &len), ERANGE);
+		EXPECT_EQ(len, n * sizeof(gid_t));
+	}
+	EXPECT((lone = socket(AF_UNIX, SOCK_STREAM, 0)) >= 0);
+	EXPECT_ERR(getsockopt(lone, SOL_SOCKET, SO_PEERGROUPS, peer, &len), ENODATA);
+	EXPECT((tcp = socket(AF_INET, SOCK_STREAM, 0)) >= 0);
+	EXPECT_ERR(getsockopt(tcp, SOL_SOCKET, SO_PEERGROUPS, peer, &len), ENODATA);
+	close(s[0]), close(s[1]), close(lone), close(tcp);
 }
 
 TEST(abstract_name)

@@ -137,7 +137,7 @@ struct socket {
 	u32 linger; /* seconds */
 	u32 priority, mark, bound_if;
 	u32 busy_poll;
-	u32 pacing_rate;
+	u64 pacing_rate;  /* SO_MAX_PACING_RATE: kept, and without effect */
 	u64 id;		  /* inode number and cookie */
 	u64 stamp;	  /* CLOCK_REALTIME of the last packet given to the user */
 	s32 peek_off;	  /* SO_PEEK_OFF: where MSG_PEEK begins; -1: at the start. Readers race for it */

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "fs/vfs.h"
+#include "kernel/cred.h"
 #include "kernel/mutex.h"
 #include "net/hlist.h"
 #include "net/socket.h"
@@ -29,6 +30,11 @@ struct unix_buf {
 
 enum unix_state { UNIX_CLOSED, UNIX_LISTEN, UNIX_CONNECTED };
 
+struct unix_cred { /* of who called connect(), listen() or socketpair() */
+	struct ucred id;
+	struct group_list *groups; /* a reference; NULL: none */
+};
+
 struct unix_sock {
 	struct socket s;
 	struct spinlock lock; /* guards all below but as noted. Two: lower address first */
@@ -49,8 +55,8 @@ struct unix_sock {
 	struct waitq peer_wait;		/* senders that wait for room here */
 	struct wait_entry peer_wake;	/* on the peer's peer_wait: tells our pollers */
 	struct unix_sock *peer_wake_on; /* reference to whose peer_wait that is */
-	struct ucred cred;		/* of listen() or connect(): what the other side sees */
-	struct ucred peer_cred;		/* SO_PEERCRED */
+	struct unix_cred cred;		/* of listen(): what the other side sees. These two: lock */
+	struct unix_cred peer_cred;	/* SO_PEERCRED, SO_PEERGROUPS */
 	struct hnode hash;		/* abstract names; guarded by the name table's lock */
 	struct path path;		/* bound in the file system */
 	struct list_head all_node;	/* every socket, for /proc/net/unix; guarded by the table's lock */
