@@ -13,6 +13,8 @@
 struct phys_range free_ranges[MAX_RANGES];
 unsigned free_range_count;
 
+struct phys_range firmware_blocks[2];
+
 static const struct boot_info *boot_info;
 
 static void remove_index(unsigned i)
@@ -109,10 +111,29 @@ static void collect_ranges(const struct boot_info *bi)
 			     ALIGN_UP(bi->initrd_start + bi->initrd_size, PAGE_SIZE));
 }
 
+/* SeaBIOS leaves its tables at the end of the RAM below 4 GiB and works right below the 16 MiB before that end. A guess
+ * costs nothing: it only says which memory to use first of what was never used. */
+static void find_firmware_blocks(const struct boot_info *bi)
+{
+	u64 top = 0, end = 0;
+
+	for (u32 i = 0; i < bi->nmem; i++)
+		if (bi->mem[i].type == BOOT_MEM_RAM && bi->mem[i].start < GIB(4))
+			top = max(top, bi->mem[i].start + bi->mem[i].size);
+	for (u32 i = 0; i < bi->nmem; i++)
+		if (bi->mem[i].type != BOOT_MEM_RAM && bi->mem[i].start == top)
+			end = ALIGN_UP(top, HUGE_SIZE);
+	if (end != top && end > MIB(32)) {
+		firmware_blocks[0] = (struct phys_range){end - MIB(16) - HUGE_SIZE, end - MIB(16)};
+		firmware_blocks[1] = (struct phys_range){end - HUGE_SIZE, end};
+	}
+}
+
 void mm_init(const struct boot_info *bi)
 {
 	boot_info = bi;
 	collect_ranges(bi);
+	find_firmware_blocks(bi);
 	arch_kernel_tables_init(bi);
 	buddy_init();
 	sections_init();

@@ -259,7 +259,7 @@ void buddy_give(struct page *p, unsigned order, bool unbacked)
 		balloon_block_freed();
 }
 
-void buddy_give_range(u64 start, u64 end)
+void buddy_give_range(u64 start, u64 end, bool unbacked)
 {
 	while (start < end) {
 		unsigned order = PAGE_MAX_ORDER;
@@ -267,7 +267,7 @@ void buddy_give_range(u64 start, u64 end)
 		if (start)
 			order = min(order, (unsigned)__builtin_ctzll(start));
 		order = min(order, log2_floor(end - start));
-		buddy_give(phys_to_page(start << PAGE_SHIFT), order, true);
+		buddy_give(phys_to_page(start << PAGE_SHIFT), order, unbacked);
 		start += 1ull << order;
 	}
 }

@@ -60,6 +60,8 @@ static inline struct page *page_of(phys_t pa)
 /* kernel/mm/boot_memory.c: ranges of RAM that nothing occupies. Boot only, but for range_add (buddy lock). */
 extern struct phys_range free_ranges[];
 extern unsigned free_range_count;
+/* 2 MiB blocks that the firmware has written, so that the host probably backs them. Ranges of 0 bytes: not known. */
+extern struct phys_range firmware_blocks[2];
 void range_add(u64 start, u64 end);
 void range_remove(u64 start, u64 end);
 
@@ -68,8 +70,8 @@ void sections_init(void);
 /* Bring the next chunk online: initialise its struct pages, give its free pages to the buddy. Buddy lock
  * held. False: none left. */
 bool section_online_next(void);
-/* Bring the chunk of PFN online if it is not. Buddy lock held. */
-void section_online_pfn(u64 pfn);
+/* Bring the chunk of PFN online if it is not; returns whether it was not. Buddy lock held. */
+bool section_online_pfn(u64 pfn);
 extern u64 offline_free_pages; /* in chunks not brought online; guarded by the buddy lock */
 extern u64 managed_pages;      /* all that the buddy got or will get */
 
@@ -88,7 +90,7 @@ bool buddy_has_small_backed(enum migrate mt); /* the same question without the l
 /* Give a block back. UNBACKED: the host holds no memory for it. Lock held. */
 void buddy_give(struct page *p, unsigned order, bool unbacked);
 /* Give [START, END) page frames of an online section. Lock held. */
-void buddy_give_range(u64 start_pfn, u64 end_pfn);
+void buddy_give_range(u64 start_pfn, u64 end_pfn, bool unbacked);
 /* Take a free block of exactly ORDER or larger (split down) that the host backs; NULL when there is none.
  * Lock held. */
 struct page *buddy_take_backed(unsigned order);

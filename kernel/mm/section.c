@@ -15,7 +15,7 @@ u32 mem_section_count;
 u64 offline_free_pages;
 u64 managed_pages;
 
-static u32 next_section, next_chunk; /* where section_online_next() goes on; buddy lock */
+static u32 next_section, next_chunk, next_firmware; /* where section_online_next() goes on; buddy lock */
 
 static inline bool chunk_online(const struct mem_section *s, u32 idx)
 {
@@ -78,7 +78,20 @@ static void give_part(u64 a, u64 b)
 {
 	for (u64 pa = a; pa < b; pa += PAGE_SIZE)
 		phys_to_page(pa)->flags = 0;
-	buddy_give_range(a >> PAGE_SHIFT, b >> PAGE_SHIFT);
+	for (u64 end; a < b; a = end) {
+		bool unbacked = true;
+
+		end = b;
+		for (unsigned i = 0; i < ARRAY_SIZE(firmware_blocks); i++) {
+			const struct phys_range *f = &firmware_blocks[i];
+
+			if (a < f->start)
+				end = min(end, f->start);
+			else if (a < f->end)
+				unbacked = false, end = min(end, f->end);
+		}
+		buddy_give_range(a >> PAGE_SHIFT, end >> PAGE_SHIFT, unbacked);
+	}
 }
 
 static void online_chunk(u32 nr, u32 chunk)
@@ -107,6 +120,10 @@ static void online_chunk(u32 nr, u32 chunk)
 
 bool section_online_next(void)
 {
+	/* Once booting is done with its first chunks: what the host holds anyhow. */
+	while ((next_section || next_chunk) && next_firmware < ARRAY_SIZE(firmware_blocks))
+		if (section_online_pfn(firmware_blocks[next_firmware++].start >> PAGE_SHIFT))
+			return true;
 	for (; next_section < mem_section_count; next_section++, next_chunk = 0) {
 		struct mem_section *s = &mem_sections[next_section];
 
@@ -120,12 +137,25 @@ bool section_online_next(void)
 	return false;
 }
 
-void section_online_pfn(u64 pfn)
+bool section_online_pfn(u64 pfn)
 {
 	u32 nr = pfn / SECTION_PAGES, chunk = pfn % SECTION_PAGES / CHUNK_PAGES;
 
-	if (nr < mem_section_count && mem_sections[nr].map && !(mem_sections[nr].online & 1u << chunk))
-		online_chunk(nr, chunk);
+	if (nr >= mem_section_count || !mem_sections[nr].map || mem_sections[nr].online & 1u << chunk)
+		return false;
+	online_chunk(nr, chunk);
+	return true;
+}
+
+/* Where the map of a section from LO on should lie: anywhere above 1 MiB, where memory is scarce; with what describes
+ * the firmware's blocks inside the first of them, unless the section is the first, whose map is in use anyhow. */
+static u64 map_place(u64 lo, u64 hi)
+{
+	u64 block = firmware_blocks[0].start, chunk = ALIGN_DOWN(block, CHUNK_PAGES * PAGE_SIZE);
+
+	if (lo >> SECTION_SHIFT == 0 || block < lo || block >= hi)
+		return MIB(1);
+	return ALIGN_DOWN(block - (max(chunk, lo) - lo) / PAGE_SIZE * sizeof(struct page), PAGE_SIZE);
 }
 
 /* Set up section NR over the free ranges: its bounds, and a place for its map. */
@@ -147,8 +177,7 @@ static void section_init(u32 nr)
 	s->first = (lo - base) >> PAGE_SHIFT;
 	s->count = (hi - lo) >> PAGE_SHIFT;
 	size = section_map_bytes(s);
-	/* Memory below 1 MiB is scarce; leave it to those who need it, unless there is nothing else. */
-	for (u64 floor = MIB(1);; floor = 0) {
+	for (u64 floor = map_place(lo, hi);; floor = floor > MIB(1) ? MIB(1) : 0) {
 		for (unsigned i = 0; i < free_range_count && !s->map; i++) {
 			u64 a = max(max(free_ranges[i].start, base), floor), b = min(free_ranges[i].end, end);
 

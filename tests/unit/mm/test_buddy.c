@@ -225,6 +225,37 @@ static void test_map(void **state)
 	in_child(map_case, 0);
 }
 
+/* What firmware has written at the end of RAM and below the 16 MiB before it is used before memory that nobody touched, in
+ * the first section and in a later one. */
+static void firmware_case(u64 size)
+{
+	u64 b = HOST_PHYS_BASE, taken = 0, all = 2 * PAGEBLOCK_PAGES - KIB(128) / PAGE_SIZE;
+	struct boot_mem_range m[] = {
+		{b, size - KIB(128), BOOT_MEM_RAM, 0},
+		{b + size - KIB(128), KIB(128), BOOT_MEM_RESERVED, 0},
+	};
+	struct boot_info bi = {.mem = m, .nmem = 2, .kernel_start = b, .kernel_end = b, .cmdline = ""};
+
+	mm_init(&bi);
+	for (u64 i = 0; i < MIB(14) / PAGE_SIZE; i++) {
+		struct page *p = page_alloc(0, PAGE_NORECLAIM | PAGE_MOVABLE);
+		u64 before_end;
+
+		CHECK(p);
+		before_end = b + size - page_to_phys(p);
+		CHECK(before_end > KIB(128));
+		taken += before_end <= HUGE_SIZE || (before_end > MIB(16) && before_end <= MIB(16) + HUGE_SIZE);
+	}
+	/* The map of a later section has its part for them there: 320 KiB. */
+	CHECK(taken <= all && taken >= all - 96);
+}
+
+static void test_firmware(void **state)
+{
+	in_child(firmware_case, MIB(64));
+	in_child(firmware_case, MIB(256));
+}
+
 /* Reported blocks are handed out last; the balloon takes backed pages first and gives unbacked ones back. */
 static void balloon_case(u64 size)
 {
@@ -345,4 +376,4 @@ static void test_clear_ahead(void **state)
 	in_child(clear_ahead_case, MIB(64));
 }
 
-UNIT_TESTS(test_random, test_exhaust, test_reserve, test_map, test_balloon, test_clear_ahead)
+UNIT_TESTS(test_random, test_exhaust, test_reserve, test_map, test_firmware, test_balloon, test_clear_ahead)
