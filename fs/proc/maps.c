@@ -106,6 +106,8 @@ static void flag_line(struct seq *s, u32 flags)
 		{flags & VMA_LOCKED, "lo"},
 		{flags & VMA_LOCKONFAULT, "lf"},
 		{flags & VMA_IO, "io"},
+		{flags & VMA_SEQUENTIAL, "sr"},
+		{flags & VMA_RANDOM, "rr"},
 		{flags & VMA_DONTFORK, "dc"},
 		{flags & VMA_WRITE && private && !(flags & (VMA_NORESERVE | VMA_HUGETLB)), "ac"},
 		{flags & VMA_NORESERVE, "nr"},

@@ -206,7 +206,7 @@ static int pagecache_fault(struct vm_fault *f)
 			counter_inc(&pagecache_sigbus);
 			return -EFAULT;
 		}
-		p = readahead_get_fault(c, f->pgoff);
+		p = readahead_get_fault(c, f->pgoff, f->vma->flags);
 		if (IS_ERR(p)) {
 			counter_inc(&pagecache_sigbus);
 			return PTR_ERR(p) == -ENOMEM ? -ENOMEM : PTR_ERR(p) == -EIO ? -EIO : -EFAULT;

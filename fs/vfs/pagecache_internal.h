@@ -38,4 +38,4 @@ static inline void pagecache_touch(struct page *p)
 
 /* readahead.c: the page at INDEX for a reader that wants WANT pages from there on. */
 struct page *readahead_get(struct file *f, struct page_cache *c, u64 index, u64 want);
-struct page *readahead_get_fault(struct page_cache *c, u64 index);
+struct page *readahead_get_fault(struct page_cache *c, u64 index, u32 vma_flags);

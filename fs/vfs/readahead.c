@@ -57,7 +57,7 @@ struct page *readahead_get(struct file *f, struct page_cache *c, u64 index, u64 
 	return pagecache_get_window(c, index, index, n);
 }
 
-struct page *readahead_get_fault(struct page_cache *c, u64 index)
+struct page *readahead_get_fault(struct page_cache *c, u64 index, u32 vma_flags)
 {
 	struct page *p = pagecache_find(c, index);
 	u64 first, n;
@@ -71,12 +71,14 @@ struct page *readahead_get_fault(struct page_cache *c, u64 index)
 	if (c->unevictable)
 		return pagecache_get(c, index);
 	counter_inc(&pagecache_misses);
+	if (vma_flags & VMA_RANDOM)
+		return pagecache_get_window(c, index, index, 1);
 	if (index == READ_ONCE(c->fault_next)) {
 		n = min(max(c->fault_window * 2, RA_FAULT), RA_MAX);
 		first = index;
 	} else {
 		n = RA_FAULT;
-		first = ALIGN_DOWN(index, RA_FAULT);
+		first = vma_flags & VMA_SEQUENTIAL ? index : ALIGN_DOWN(index, RA_FAULT);
 	}
 	c->fault_window = (u32)n;
 	WRITE_ONCE(c->fault_next, first + n);

@@ -70,7 +70,7 @@ static u32 batch_size(struct vma *v, u64 addr)
 	u32 n = 1;
 	u64 room;
 
-	if (vm_load(v->fault_next) == addr)
+	if (vm_load(v->fault_next) == addr && !(v->flags & VMA_RANDOM))
 		n = min((vm_load(v->batch) * 3u + 1) / 2, fault_batch_max);
 	n = max(n, 1u);
 	room = min(v->end, ALIGN_DOWN(addr, HUGE_SIZE) + HUGE_SIZE) - addr;

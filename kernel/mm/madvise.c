@@ -196,8 +196,6 @@ static int advise_pages(struct vmspace *vm, u64 start, u64 end, int advice)
 		case MADV_WILLNEED:
 			read_ahead(v, a, e);
 			break;
-		default: /* NORMAL, RANDOM, SEQUENTIAL: nothing depends on them */
-			break;
 		}
 		if (v)
 			vma_unlock_read(v);
@@ -214,6 +212,12 @@ static s64 advised_flags(const struct vma *v, int advice)
 	u32 f = v->flags;
 
 	switch (advice) {
+	case MADV_NORMAL:
+		return f & ~(u32)(VMA_SEQUENTIAL | VMA_RANDOM);
+	case MADV_RANDOM:
+		return (f | VMA_RANDOM) & ~(u32)VMA_SEQUENTIAL;
+	case MADV_SEQUENTIAL:
+		return (f | VMA_SEQUENTIAL) & ~(u32)VMA_RANDOM;
 	case MADV_DONTFORK:
 		return f | VMA_DONTFORK;
 	case MADV_DOFORK:
@@ -342,6 +346,9 @@ int vm_madvise(struct vmspace *vm, u64 addr, u64 len, int advice)
 	if (!vm_range_ok(addr, size))
 		return -ENOMEM;
 	switch (advice) {
+	case MADV_NORMAL:
+	case MADV_RANDOM:
+	case MADV_SEQUENTIAL:
 	case MADV_DONTFORK:
 	case MADV_DOFORK:
 	case MADV_WIPEONFORK:

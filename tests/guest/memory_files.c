@@ -135,6 +135,36 @@ TEST(smaps)
 	munmap(p, 16 * PAGE);
 }
 
+// Where touches are said to come at random nothing is brought in ahead of them, also if they come in order.
+TEST(advice_on_order)
+{
+	char *p = mmap(NULL, 66 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
+	     start[32];
+	static const int advices[] = {MADV_RANDOM, MADV_SEQUENTIAL, MADV_NORMAL};
+	static const char *const shown[] = {" rr ", " sr ", NULL};
+
+	madvise(p, 66 * PAGE, MADV_NOHUGEPAGE);
+	mprotect(p + 65 * PAGE, PAGE, PROT_NONE); // no neighbour joins it
+	mprotect(p, PAGE, PROT_NONE);
+	snprintf(start, sizeof start, "%08lx-", (unsigned long)(uintptr_t)(p + PAGE));
+	for (int i = 0; i < 3; i++) {
+		char *at, *end;
+
+		EXPECT_EQ(madvise(p + PAGE, 64 * PAGE, advices[i]), 0);
+		for (int k = 1; k <= 20 && !i; k++)
+			p[k * PAGE] = 1;
+		EXPECT(slurp("/proc/self/smaps") && (at = strstr(text, start)));
+		if (!i)
+			EXPECT_EQ(figure(at, "Rss"), 20 * 4);
+		EXPECT((at = strstr(at, "VmFlags: ")) && (end = strchr(at, '\n')));
+		*end = '\0';
+		for (int k = 0; k < 2; k++)
+			EXPECT_EQ(strstr(at, shown[k]) != NULL, k == i);
+	}
+	munmap(p, 66 * PAGE);
+	EXPECT_ERR(madvise(p, PAGE, MADV_RANDOM), ENOMEM);
+}
+
 // What is declared cold counts as unused until it is used again.
 TEST(cold)
 {

@@ -34,6 +34,8 @@ enum vma_flag {
 	VMA_IO = 1 << 16,
 	VMA_LOCKONFAULT = 1 << 17, /* mlock2(MLOCK_ONFAULT): with LOCKED, pages are not brought in ahead */
 	VMA_BRK = 1 << 18,	 /* the heap of brk(2) */
+	VMA_SEQUENTIAL = 1 << 19, /* madvise: how it will be touched. Neither: as usual */
+	VMA_RANDOM = 1 << 20,
 };
 
 struct vm_fault {
