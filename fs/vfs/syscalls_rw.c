@@ -186,6 +186,11 @@ ssize_t file_rw_flags(struct file *f, struct iter *it, bool positioned, s64 pos,
 		u64 at = POS_APPEND;
 
 		n = file_write_iter(f, it, &at);
+		if (n > 0 && !positioned) {
+			mutex_lock(&f->pos_lock);
+			f->pos = at;
+			mutex_unlock(&f->pos_lock);
+		}
 	} else {
 		n = positioned ? file_rw_at(f, it, pos, write) : file_rw(f, it, write);
 	}

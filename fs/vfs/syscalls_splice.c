@@ -488,10 +488,10 @@ SYSCALL_DEFINE6(splice, int, in_fd, s64 __app *, uin, int, out_fd, s64 __app *, 
 	struct file *in, *out;
 	ssize_t ret = -EBADF;
 
-	if (flags & ~(u32)SPLICE_FLAGS)
-		return -EINVAL;
 	if (!len)
 		return 0;
+	if (flags & ~(u32)SPLICE_FLAGS)
+		return -EINVAL;
 	in = fd_get(in_fd);
 	if (!in)
 		return -EBADF;

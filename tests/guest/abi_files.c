@@ -260,3 +260,17 @@ TEST(text_of_memory)
 	EXPECT_EQ(status, 1 << 8);
 	close(to);
 }
+
+// pwritev2 with RWF_APPEND writes at the end; the descriptor's position follows only where it was asked for.
+TEST(append_once)
+{
+	struct iovec v = {.iov_base = (char *)"xyz", .iov_len = 3};
+	int fd = (int)syscall(SYS_memfd_create, "f", 0);
+
+	EXPECT(write(fd, "0123456789", 10) == 10 && !lseek(fd, 0, SEEK_SET));
+	EXPECT_EQ(syscall(SYS_pwritev2, fd, &v, 1, 0L, 0L, 0x10), 3);
+	EXPECT_EQ(lseek(fd, 0, SEEK_CUR), 0);
+	EXPECT_EQ(syscall(SYS_pwritev2, fd, &v, 1, -1L, -1L, 0x10), 3);
+	EXPECT_EQ(lseek(fd, 0, SEEK_CUR), 16);
+	close(fd);
+}
