@@ -17,6 +17,7 @@ void ovl_sync_attributes(struct inode *i)
 	i->mtime = real->mtime;
 	i->ctime = real->ctime;
 	i->btime = real->btime;
+	inode_set_chattr(i, real->flags & INODE_CHATTR);
 	inode_share_acls(i, real);
 }
 

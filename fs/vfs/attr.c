@@ -49,6 +49,10 @@ void inode_getattr(struct inode *i, struct statx *out)
 	out->stx_rdev_minor = dev_minor(i->rdev);
 	out->stx_dev_major = dev_major(i->super->dev);
 	out->stx_dev_minor = dev_minor(i->super->dev);
+	if (i->super->acl) {
+		out->stx_attributes_mask = STATX_ATTR_IMMUTABLE | STATX_ATTR_APPEND | STATX_ATTR_NODUMP;
+		out->stx_attributes = i->flags >> INODE_CHATTR_SHIFT & out->stx_attributes_mask;
+	}
 }
 
 int path_getattr(const struct path *p, struct statx *out)
@@ -99,6 +103,14 @@ void inode_apply_attr(struct inode *i, const struct inode_attr *a)
 		i->mtime = a->mtime;
 	if (a->valid & ATTR_CTIME)
 		i->ctime = a->ctime;
+	if (a->valid & ATTR_FLAGS)
+		inode_set_chattr(i, a->flags);
+}
+
+void inode_set_chattr(struct inode *i, u32 flags)
+{
+	atomic_fetch_and(&i->flags, flags | ~(u32)INODE_CHATTR);
+	atomic_fetch_or(&i->flags, flags);
 }
 
 void inode_init_owner(struct inode *i, const struct inode *dir, u32 mode)
@@ -107,6 +119,8 @@ void inode_init_owner(struct inode *i, const struct inode *dir, u32 mode)
 
 	i->uid = c.uid;
 	i->gid = c.gid;
+	if (dir)
+		i->flags |= dir->flags & (INODE_NODUMP | INODE_NOATIME);
 	if (dir && dir->mode & S_ISGID) {
 		i->gid = dir->gid;
 		if (S_ISDIR(mode))
@@ -123,7 +137,13 @@ static int setattr_allowed(struct inode *i, struct inode_attr *a)
 {
 	struct creds c = creds_fs();
 	bool owner = c.uid == i->uid, chowner = creds_capable(&c, CAP_CHOWN);
+	bool sets = a->valid & (ATTR_MODE | ATTR_CHOWN);
 
+	if (a->valid & (ATTR_ATIME | ATTR_MTIME) && !(a->valid & ATTR_SIZE))
+		sets |= i->flags & INODE_IMMUTABLE ||
+			!(a->valid & ATTR_ATIME_NOW && a->valid & ATTR_MTIME_NOW);
+	if (unlikely(i->flags & (INODE_IMMUTABLE | INODE_APPEND)) && sets)
+		return -EPERM;
 	if (a->valid & ATTR_UID && !chowner && (!owner || a->uid != i->uid))
 		return -EPERM;
 	if (a->valid & ATTR_GID && !chowner && (!owner || (a->gid != i->gid && !creds_in_group(&c, a->gid))))
@@ -205,7 +225,8 @@ void inode_touch_atime(struct file *f)
 	u32 mf = f->path.mnt->flags;
 	u64 now;
 
-	if (f->flags & O_NOATIME || mf & (MS_NOATIME | MS_RDONLY) || i->super->read_only)
+	if (f->flags & O_NOATIME || i->flags & INODE_NOATIME || mf & (MS_NOATIME | MS_RDONLY) ||
+	    i->super->read_only)
 		return;
 	if (mf & MS_NODIRATIME && S_ISDIR(i->mode))
 		return;
@@ -254,6 +275,8 @@ int inode_truncate(struct inode *i, u64 size, bool open)
 	u64 limit = current_process()->rlim[RLIMIT_FSIZE].rlim_cur;
 	int err;
 
+	if (i->flags & INODE_APPEND)
+		return -EPERM;
 	if (size > MAX_FILE_SIZE)
 		return -EFBIG;
 	if (size > i->size && size > limit) {

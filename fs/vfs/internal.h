@@ -225,6 +225,7 @@ int inode_truncate(struct inode *i, u64 size, bool open);
 int inode_setattr(const struct path *p, struct inode *i, struct inode_attr *a);
 void inode_touch_atime(struct file *f);
 void inode_touch_mtime(struct inode *i);
+void inode_set_chattr(struct inode *i, u32 flags); /* of INODE_CHATTR */
 void inode_getattr(struct inode *i, struct statx *out);
 /* Drop set-user-ID and set-group-ID before a write by someone who is not root. */
 void inode_remove_privs(struct inode *i);

@@ -182,6 +182,8 @@ static int link_checked(struct inode *dir, struct dentry *d, struct inode *i)
 		err = -ENOENT;
 	else
 		err = dir->ops->link(dir, d, i);
+	if (!err)
+		atomic_fetch_and(&i->flags, ~(u32)INODE_LINKABLE);
 	mutex_unlock(&i->lock);
 	return err;
 }
@@ -224,7 +226,8 @@ int namei_link(int olddir, const char *old, int newdir, const char *new, u32 at_
 	}
 	if (from.mnt != w.path.mnt)
 		err = -EXDEV;
-	else if (dentry_is_dir(from.dentry) || !may_link(from.dentry->inode))
+	else if (dentry_is_dir(from.dentry) || !may_link(from.dentry->inode) ||
+		 from.dentry->inode->flags & (INODE_IMMUTABLE | INODE_APPEND))
 		err = -EPERM;
 	else
 		err = link_checked(w.path.dentry->inode, d, from.dentry->inode);

@@ -43,6 +43,8 @@ static int may_open(const struct path *p, u64 flags)
 		if (err)
 			return err;
 	}
+	if (i->flags & INODE_APPEND && mask & MAY_WRITE && (!(flags & O_APPEND) || flags & O_TRUNC))
+		return -EPERM;
 	if (flags & O_NOATIME && !inode_owner_or_capable(i))
 		return -EPERM;
 	return 0;

@@ -49,6 +49,8 @@ int permission_as(const struct creds *c, struct inode *i, u32 mask)
 	u32 mode = READ_ONCE(i->mode), bits;
 	int err;
 
+	if (mask & MAY_WRITE && unlikely(i->flags & INODE_IMMUTABLE))
+		return -EPERM;
 	/* Without a group bit no entry of a list, which is masked by them, can grant anything. */
 	if (unlikely(i->acl) && c->uid != i->uid && mode & 070) {
 		err = acl_permission(c, i, mask & 7);
@@ -96,6 +98,8 @@ int may_delete(struct inode *dir, struct dentry *victim, bool is_dir)
 	err = permission_as(&c, dir, MAY_WRITE | MAY_EXEC);
 	if (err)
 		return err;
+	if ((dir->flags | i->flags) & INODE_APPEND || i->flags & INODE_IMMUTABLE)
+		return -EPERM;
 	if (dir->mode & S_ISVTX && c.uid != dir->uid && c.uid != i->uid && !creds_capable(&c, CAP_FOWNER))
 		return -EPERM;
 	if (is_dir && !S_ISDIR(i->mode))

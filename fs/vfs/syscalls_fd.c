@@ -91,6 +91,8 @@ static long set_flags(int fd, struct file *f, u32 arg)
 
 	if (!f->ops->async)
 		new &= ~(u32)FASYNC;
+	if ((arg ^ old) & O_APPEND && f->inode && f->inode->flags & INODE_APPEND)
+		return -EPERM;
 	if (arg & O_NOATIME && !(old & O_NOATIME) && f->inode && !inode_owner_or_capable(f->inode))
 		return -EPERM;
 	if (f->ops->set_flags && new != old)
@@ -272,6 +274,32 @@ static long ioctl_flag(int fd, struct file *f, u32 flag, const int __app *arg)
 	return set_flags(fd, f, on ? f->flags | flag : f->flags & ~flag);
 }
 
+/* FS_IOC_GETFLAGS and FS_IOC_SETFLAGS: what chattr sets. */
+static long ioctl_chattr(struct file *f, struct inode *i, bool set, u32 __app *arg)
+{
+	struct inode_attr a = {.valid = ATTR_FLAGS};
+	u32 flags = (i->flags & INODE_CHATTR) >> INODE_CHATTR_SHIFT;
+	u32 old = flags;
+	int err;
+
+	if (!i->super->acl || (!S_ISREG(i->mode) && !S_ISDIR(i->mode)))
+		return -ENOTTY;
+	if (!set)
+		return put_app(flags, arg);
+	if (get_app(flags, arg))
+		return -EFAULT;
+	err = path_want_write(&f->path);
+	if (err)
+		return err;
+	if (!inode_owner_or_capable(i) ||
+	    ((old ^ flags) & (FS_IMMUTABLE_FL | FS_APPEND_FL) && !process_capable(CAP_LINUX_IMMUTABLE)))
+		return -EPERM;
+	if (flags & ~(u32)(INODE_CHATTR >> INODE_CHATTR_SHIFT))
+		return -EOPNOTSUPP;
+	a.flags = flags << INODE_CHATTR_SHIFT;
+	return inode_setattr(&f->path, i, &a);
+}
+
 /* What every file has, after the file system was asked. */
 static long ioctl_common(struct file *f, unsigned cmd, u64 arg)
 {
@@ -298,6 +326,9 @@ static long ioctl_common(struct file *f, unsigned cmd, u64 arg)
 	case FIFREEZE:
 	case FITHAW:
 		return !process_capable(CAP_SYS_ADMIN) ? -EPERM : cmd == FITHAW ? -EINVAL : -EOPNOTSUPP;
+	case FS_IOC_GETFLAGS:
+	case FS_IOC_SETFLAGS:
+		return ioctl_chattr(f, file_named_inode(f) ?: i, cmd == FS_IOC_SETFLAGS, (u32 __app *)arg);
 	case FICLONE:
 	case FICLONERANGE:
 	case FS_IOC_FIEMAP:

@@ -77,6 +77,9 @@ static int fallocate_check(struct file *f, int mode, s64 off, s64 len)
 		return -EOPNOTSUPP;
 	if (!file_writable(f))
 		return -EBADF;
+	if (f->inode && (f->inode->flags & INODE_IMMUTABLE ||
+			 (f->inode->flags & INODE_APPEND && mode & ~FALLOC_FL_KEEP_SIZE)))
+		return -EPERM;
 	if (f->inode && S_ISFIFO(f->inode->mode))
 		return -ESPIPE;
 	if (f->inode && S_ISDIR(f->inode->mode))

@@ -71,6 +71,8 @@ static int allowed(struct inode *i, const char *name, bool write)
 	bool dflt;
 	int err;
 
+	if (write && i->flags & (INODE_IMMUTABLE | INODE_APPEND))
+		return -EPERM;
 	if (has_prefix(name, XATTR_SYSTEM_PREFIX))
 		return is_acl(name, &dflt) ? 0 : -EOPNOTSUPP; /* whoever sets them is checked there */
 	if (has_prefix(name, XATTR_SECURITY_PREFIX))

@@ -69,7 +69,9 @@ struct inode_attr {
 #define ATTR_CHOWN 256 /* from chown: set-ID bits go, whatever else changes */
 #define ATTR_ATIME_NOW 512 /* the time is "now": file systems elsewhere may take their own clock's */
 #define ATTR_MTIME_NOW 1024
+#define ATTR_FLAGS     2048
 	u32 mode, uid, gid;
+	u32 flags; /* of INODE_CHATTR */
 	u64 size;
 	u64 atime, mtime, ctime; /* CLOCK_REALTIME ns */
 };
@@ -109,6 +111,13 @@ struct inode {
 #define INODE_OPAQUE   32 /* overlay: nothing shows through this directory */
 #define INODE_LINKABLE 16 /* made by O_TMPFILE: link(2) may give it its first name */
 #define INODE_PSEUDO   8  /* contents are generated (proc, sys): size 0 does not mean empty */
+/* chattr's: the ABI's FS_IMMUTABLE_FL, FS_APPEND_FL, FS_NODUMP_FL and FS_NOATIME_FL, 4 bits to the left */
+#define INODE_CHATTR_SHIFT 4
+#define INODE_IMMUTABLE	   0x100
+#define INODE_APPEND	   0x200
+#define INODE_NODUMP	   0x400
+#define INODE_NOATIME	   0x800
+#define INODE_CHATTR	   0xf00
 
 struct dentry {
 	struct dentry *parent; /* itself for a root; reference held */
@@ -155,7 +164,7 @@ struct super {
 	u64 dev; /* st_dev */
 	u32 block_size;
 	bool read_only;
-	bool acl; /* its inodes have access control lists */
+	bool acl; /* its inodes have access control lists, and the flags of chattr */
 	void *priv;
 	u64 magic;	     /* f_type of statfs */
 	bool cache_negative; /* remember names that do not exist: only when every change comes through the VFS
