@@ -49,7 +49,7 @@ static const struct pseudo_entry dev_entries[] = {
 static const struct pseudo_dir dev_dir = {.entries = dev_entries};
 
 static const struct pseudo_entry root_entries[] = {
-	DIR("block", &sysfs_block),   DIR("bus", &sysfs_empty),
+	DIR("block", &sysfs_block),   DIR("bus", &sysfs_bus),
 	DIR("class", &class_dir),     DIR("dev", &dev_dir),
 	DIR("devices", &devices_dir), DIR("firmware", &firmware_dir),
 	DIR("fs", &fs_dir),	      DIR("kernel", &sysfs_kernel),

@@ -31,3 +31,4 @@ extern const struct pseudo_dir sysfs_kernel;		     /* kernel.c */
 extern const struct pseudo_dir sysfs_net;		     /* net.c */
 extern const struct pseudo_dir sysfs_block, sysfs_dev_block; /* block.c */
 extern const struct pseudo_dir sysfs_fwcfg;		     /* fwcfg.c */
+extern const struct pseudo_dir sysfs_bus;		     /* pci.c */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // /dev: devices and terminals.
 #include "check.h"
+#include <dirent.h>
 #include <fcntl.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -132,4 +133,55 @@ TEST(pseudo_terminal)
 	EXPECT_EQ(read(s, b, 64), 5);
 	EXPECT_EQ(read(m, b, 64), 6); // echoed with a carriage return
 	close(s), close(m);
+}
+
+static long number_in(const char *dir, const char *file)
+{
+	char path[300], text[32] = "";
+	int fd;
+
+	snprintf(path, sizeof path, "%s/%s", dir, file);
+	fd = open(path, O_RDONLY);
+	if (fd < 0 || read(fd, text, sizeof text - 1) <= 0)
+		return -1;
+	close(fd);
+	return strtol(text, NULL, 0);
+}
+
+// What lspci reads: the attributes say what the configuration space says.
+TEST(pci_devices)
+{
+	const char *all = "/sys/bus/pci/devices";
+	DIR *d = opendir(all);
+	struct dirent *e;
+	int many = 0;
+
+	if (!d)
+		SKIP("no PCI");
+	while ((e = readdir(d))) {
+		unsigned domain, bus, slot, fn;
+		unsigned char config[64];
+		char dir[280], path[300];
+		int fd;
+
+		if (e->d_name[0] == '.')
+			continue;
+		EXPECT_EQ(sscanf(e->d_name, "%x:%x:%x.%x", &domain, &bus, &slot, &fn), 4);
+		snprintf(dir, sizeof dir, "%s/%s", all, e->d_name);
+		snprintf(path, sizeof path, "%s/config", dir);
+		fd = open(path, O_RDONLY);
+		EXPECT(fd >= 0 && pread(fd, config, sizeof config, 0) == sizeof config);
+		close(fd);
+		EXPECT_EQ(number_in(dir, "vendor"), config[0] | config[1] << 8);
+		EXPECT_EQ(number_in(dir, "device"), config[2] | config[3] << 8);
+		EXPECT_EQ(number_in(dir, "class"), config[9] | config[10] << 8 | config[11] << 16);
+		EXPECT(number_in(dir, "irq") >= 0 && number_in(dir, "subsystem_vendor") >= 0 &&
+		       number_in(dir, "resource") >= 0);
+		snprintf(path, sizeof path, "%s/modalias", dir);
+		EXPECT(!access(path, R_OK));
+		many++;
+	}
+	closedir(d);
+	if (!many)
+		SKIP("no PCI device");
 }

@@ -67,7 +67,7 @@ struct pseudo_entry {
 	union { /* by kind; links: a place to jump to besides the text, or NULL */
 		/* One write, NUL-terminated; 0 or -errno. */
 		int (*store)(const struct pseudo_ctx *ctx, const char *text, size_t n);
-		/* Without it the file is always ready, and epoll refuses it. */
+		/* Without it the file is always ready. */
 		u32 (*poll)(const struct pseudo_ctx *ctx, struct file *f, struct poll_table *pt);
 		/* No sleep. Without it st_size is the file system's default, and SEEK_END fails. */
 		u64 (*size)(const struct pseudo_ctx *ctx);
