@@ -5,7 +5,8 @@
  * spent in the kernel is sampled, for two clock reads a system call would double the cheap ones: the first
  * stays in the kernel are timed one by one, then every sixteenth, which counts for sixteen. A long sleep
  * starts that anew, so that threads that seldom run are seen exactly. A stay that goes on after a switch is
- * timed, with its weight, while the thread runs. user = total - system. */
+ * timed, with its weight, while the thread runs. user = total - system, and no less than was shown before: a
+ * weighted stay may be more than the time since. */
 #include "sched_internal.h"
 
 #define EXACT_ENTRIES 4
@@ -99,13 +100,26 @@ u64 thread_cpu_time(struct thread *t)
 	return now > start ? sum + (now - start) : sum;
 }
 
+/* The user's share of TOTAL. Neither it nor the rest ever falls. */
+static u64 user_share(_Atomic u64 *shown, u64 total, u64 system)
+{
+	u64 before = atomic_load_explicit(shown, memory_order_relaxed);
+	u64 user = total - min(system, total);
+
+	while (user > before)
+		if (atomic_compare_exchange_weak_explicit(shown, &before, user, memory_order_relaxed,
+							  memory_order_relaxed))
+			return user;
+	return min(before, total);
+}
+
 void thread_times(struct thread *t, u64 *user_ns, u64 *system_ns)
 {
 	u64 total = thread_cpu_time(t);
-	u64 system = atomic_load_explicit(&t->se.system_sum, memory_order_relaxed);
 
-	*system_ns = min(system, total);
-	*user_ns = total - *system_ns;
+	*user_ns = user_share(&t->se.user_shown, total,
+			      atomic_load_explicit(&t->se.system_sum, memory_order_relaxed));
+	*system_ns = total - *user_ns;
 }
 
 void cpu_times(unsigned cpu, struct cpu_times *out)
@@ -115,12 +129,14 @@ void cpu_times(unsigned cpu, struct cpu_times *out)
 	u64 idle = min(thread_cpu_time(rq->idle), up);
 	u64 steal = sched_steal_clock ? sched_steal_clock(cpu) : 0;
 	u64 busy = up - idle;
-	u64 system = min(atomic_load_explicit(&rq->system_ns, memory_order_relaxed), busy);
+	u64 user;
 
-	steal = min(steal, busy - system);
+	steal = min(steal, busy);
+	busy -= steal;
+	user = user_share(&rq->user_shown, busy, atomic_load_explicit(&rq->system_ns, memory_order_relaxed));
 	*out = (struct cpu_times){
-		.user = busy - system - steal,
-		.system = system,
+		.user = user,
+		.system = busy - user,
 		.idle = idle,
 		.steal = steal,
 		.switches = READ_ONCE(rq->switches),

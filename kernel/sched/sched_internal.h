@@ -86,6 +86,7 @@ struct runqueue {
 	_Atomic u64 load_integral; /* sum of nr_running * ns, up to nr_since */
 	_Atomic u64 nr_since;	   /* when nr_running changed last */
 	_Atomic u64 system_ns;
+	_Atomic u64 user_shown; /* user's part, as told last */
 	u64 switches;
 	_Atomic u64 wait_ns; /* time with two threads or more in nr_running, up to nr_since */
 

@@ -9,6 +9,7 @@
 #include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 
@@ -168,6 +169,34 @@ TEST(io_is_private)
 	}
 	EXPECT_EQ(waitpid(pid, &status, 0), pid);
 	EXPECT_EQ(status, 0);
+}
+
+// Calls as long as these make a sampled share of the kernel jump; neither share may fall for that.
+TEST(times_never_fall)
+{
+	static char b[1 << 18];
+	struct timeval user = {0}, system = {0};
+	long long cpu_user = 0;
+	int zero = open("/dev/zero", O_RDONLY);
+
+	for (int i = 0; i < 600; i++) {
+		struct rusage now;
+		long long ticks = 0;
+		FILE *f;
+
+		EXPECT_EQ(getrusage(RUSAGE_SELF, &now), 0);
+		EXPECT(!timercmp(&now.ru_utime, &user, <) && !timercmp(&now.ru_stime, &system, <));
+		user = now.ru_utime;
+		system = now.ru_stime;
+		EXPECT_EQ(read(zero, b, sizeof b), sizeof b);
+		if (i % 20)
+			continue;
+		f = fopen("/proc/stat", "r");
+		EXPECT(f && fscanf(f, "cpu %lld", &ticks) == 1 && ticks >= cpu_user);
+		cpu_user = ticks;
+		fclose(f);
+	}
+	close(zero);
 }
 
 static void *sleep_often(void *n)

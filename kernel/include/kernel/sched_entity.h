@@ -84,6 +84,7 @@ struct sched_entity {
 	_Atomic u64 exec_sum;
 	_Atomic u64 exec_start;	   /* 0 while off the CPU */
 	_Atomic u64 system_sum;
+	_Atomic u64 user_shown;	   /* user's part, as told last */
 	u64 system_start;	   /* a sampled stay in the kernel began; 0: none */
 	u64 switched_out;	   /* when it left the CPU last */
 	bool sampled_stay;	   /* the stay in the kernel in which it left the CPU is timed */
