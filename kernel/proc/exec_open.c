@@ -3,6 +3,7 @@
 #include "base/string.h"
 #include "exec.h"
 #include "fs/file.h"
+#include "fs/pagecache.h"
 #include "fs/vfs.h"
 #include "kernel/alloc.h"
 #include "kernel/counter.h"
@@ -73,6 +74,21 @@ static ssize_t read_at(struct file *f, void *buf, size_t n, u64 off)
 	return (ssize_t)done;
 }
 
+#define SMALL_PROGRAM MIB(1)
+
+/* Nearly all of a small program is used at once: bring its segments in with one request, not with one for
+ * each clump. */
+static void read_ahead(struct file *f, const struct elf64_hdr *h, const struct elf64_phdr *ph)
+{
+	u64 end = 0;
+
+	for (unsigned i = 0; i < h->e_phnum; i++)
+		if (ph[i].p_type == PT_LOAD)
+			end = max(end, ph[i].p_offset + ph[i].p_filesz);
+	if (end <= SMALL_PROGRAM && f->inode->cache)
+		pagecache_readahead(f->inode->cache, 0, DIV_ROUND_UP(end, PAGE_SIZE));
+}
+
 /* The program headers of F, validated. SHORT is the error for a file that ends too early. */
 static int read_segments(struct file *f, const struct elf64_hdr *h, struct elf64_phdr **ph,
 			 struct elf_layout *layout, int short_error)
@@ -86,7 +102,11 @@ static int read_segments(struct file *f, const struct elf64_hdr *h, struct elf64
 	got = read_at(f, *ph, size, h->e_phoff);
 	if (got != (ssize_t)size)
 		return got < 0 ? (int)got : short_error;
-	return elf_check_segments(h, *ph, APP_LIMIT, layout);
+	int err = elf_check_segments(h, *ph, APP_LIMIT, layout);
+
+	if (!err)
+		read_ahead(f, h, *ph);
+	return err;
 }
 
 static int identify_interp(struct exec *x)

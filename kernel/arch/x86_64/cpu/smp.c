@@ -151,13 +151,11 @@ void smp_start_others(void)
 	unsigned total = nwanted + 1;
 	u64 *offsets = kcalloc(total, sizeof(u64));
 	u32 *ids = kcalloc(total, sizeof(u32));
-	struct page *low = page_alloc(0, PAGE_LOW);
+	struct page *low = nwanted ? page_alloc(0, PAGE_LOW) : NULL;
 	u64 cr3 = low ? trampoline_tables(page_to_phys(low)) : 0;
 
-	if (nwanted)
-		cpu_fences_elided = false;
 	mask_words = DIV_ROUND_UP(total, 64);
-	if (!offsets || !ids || !cr3 || !sched_expect_cpus(total)) {
+	if (!offsets || !ids || (nwanted && !cr3) || !sched_expect_cpus(total)) {
 		log_err("smp: no memory to start other CPUs");
 		return;
 	}
@@ -166,9 +164,10 @@ void smp_start_others(void)
 	percpu_offset = offsets;
 	cpu_apic_id = ids;
 	this_cpu(call_from) = kzalloc(mask_words * sizeof(u64));
-	if (!this_cpu(call_from))
+	if (!this_cpu(call_from) || !nwanted)
 		return;
 
+	cpu_fences_elided = false;
 	u8 *code = page_to_virt(low);
 	struct trampoline_args *args = (void *)(code + (trampoline_args - trampoline_start));
 	memcpy(code, trampoline_start, (size_t)(trampoline_end - trampoline_start));
