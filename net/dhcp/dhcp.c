@@ -6,6 +6,9 @@
  *	BOUND       until T1					RENEWING    asking our server, until T2
  *	REBINDING   asking anybody, until the lease ends
  *
+ * Nobody waits for silence: who uses the offered address answers a probe while we request it, or our
+ * announcement soon after. Then it is declined (RFC 2131 3.1.5), and another asked for ten seconds later.
+ *
  * dhcp_client.lock guards all fields. */
 #include "base/err.h"
 #include "base/string.h"
@@ -26,10 +29,12 @@
 #define RETRY_FIRST (1 * NSEC_PER_SEC)
 #define RETRY_MAX   (64 * NSEC_PER_SEC)
 #define RETRY_RENEW (60 * NSEC_PER_SEC)
-#define REQUESTS    4 /* before starting over */
+#define REQUESTS    4			/* before starting over */
+#define DECLINE	    (10 * NSEC_PER_SEC) /* how long a new address may prove to be taken, and the pause then */
 
 static DEFINE_COUNTER(dhcp_malformed, "DHCP messages that were short or senseless");
 static DEFINE_COUNTER(dhcp_naks, "DHCP leases that a server took back");
+static DEFINE_COUNTER(dhcp_declines, "DHCP leases of addresses that somebody used already");
 static DEFINE_COUNTER(dhcp_leases, "DHCP leases obtained or renewed");
 
 enum state { STOPPED, SELECTING, REQUESTING, BOUND, RENEWING, REBINDING };
@@ -45,6 +50,8 @@ struct dhcp_client {
 	unsigned tries;
 	u64 began; /* of the exchange, for `secs` */
 	struct dhcp_lease lease;
+	bool taken;	     /* REQUESTING: somebody else has that address */
+	u64 new_until;	     /* BOUND: somebody may have it still */
 	u64 t1, t2, expires; /* CLOCK_MONOTONIC ns; ~0: never */
 };
 
@@ -69,13 +76,13 @@ static u8 *write_options(struct dhcp_client *c, u8 *p, u8 type)
 	memcpy(id + 1, c->dev->mac, 6);
 	p = option(p, DHCP_OPT_TYPE, &type, 1);
 	p = option(p, DHCP_OPT_CLIENT_ID, id, sizeof(id));
-	if (type == DHCP_REQUEST && c->state == REQUESTING) {
+	if ((type == DHCP_REQUEST && c->state == REQUESTING) || type == DHCP_DECLINE) {
 		p = option(p, DHCP_OPT_REQUESTED, &c->lease.addr, 4);
 		p = option(p, DHCP_OPT_SERVER, &c->lease.server, 4);
 	}
 	if (type == DHCP_RELEASE) {
 		p = option(p, DHCP_OPT_SERVER, &c->lease.server, 4);
-	} else {
+	} else if (type != DHCP_DECLINE) {
 		p = option(p, DHCP_OPT_MAX_SIZE, &max, 2);
 		p = option(p, DHCP_OPT_PARAMETERS, wanted, sizeof(wanted));
 		if (net->hostname[0])
@@ -247,8 +254,37 @@ static void bound(struct dhcp_client *c, const struct dhcp_lease *l)
 		net_timer_set(&c->timer, c->t1);
 	else
 		net_timer_cancel(&c->timer);
+	c->new_until = first ? now + DECLINE : 0;
 	if (first)
 		log_info("%s: %s/%u by DHCP", c->dev->name, addr_text(&a, text), l->plen);
+}
+
+static void decline(struct dhcp_client *c)
+{
+	c->state = SELECTING;
+	c->tries = 0;
+	c->xid = (u32)random_u64(); /* what is under way is not for us any more */
+	counter_inc(&dhcp_declines);
+	log_warn("%s: the address that DHCP gave is in use", c->dev->name);
+	send_message(c, DHCP_DECLINE);
+	net_timer_set(&c->timer, clock_monotonic() + DECLINE);
+}
+
+void dhcp_conflict(struct netdev *dev, u32 addr)
+{
+	struct dhcp_client *c = net_if(dev)->dhcp;
+
+	if (!c)
+		return;
+	net_lock(&c->lock);
+	if (c->lease.addr == addr) {
+		c->taken = true;
+		if (c->state == BOUND && clock_monotonic() < c->new_until) {
+			unconfigure(c);
+			decline(c);
+		}
+	}
+	net_unlock(&c->lock);
 }
 
 static void request(struct dhcp_client *c)
@@ -333,11 +369,15 @@ void dhcp_input(struct netdev *dev, struct packet *p, u32 src)
 		c->lease = l;
 		c->state = REQUESTING;
 		c->tries = 0;
+		c->taken = false;
+		arp_probe(dev, l.addr);
 		request(c);
 		break;
 	case DHCP_ACK:
-		if ((c->state == REQUESTING || c->state == RENEWING || c->state == REBINDING) && l.addr &&
-		    l.seconds) {
+		if (c->state == REQUESTING && c->taken && l.addr == c->lease.addr)
+			decline(c);
+		else if ((c->state == REQUESTING || c->state == RENEWING || c->state == REBINDING) &&
+			 l.addr && l.seconds) {
 			if (!l.server)
 				l.server = c->lease.server;
 			bound(c, &l);

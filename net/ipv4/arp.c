@@ -2,6 +2,7 @@
 /* ARP (RFC 826, address conflicts RFC 5227): answering for our addresses, asking, announcing. */
 #include "base/string.h"
 #include "kernel/counter.h"
+#include "net/config.h"
 #include "net/ip.h"
 
 struct arp_packet {
@@ -74,6 +75,11 @@ void arp_announce(struct netdev *dev, u32 addr)
 	arp_send(dev, ARP_REQUEST, NULL, addr, NULL, addr);
 }
 
+void arp_probe(struct netdev *dev, u32 addr)
+{
+	arp_send(dev, ARP_REQUEST, NULL, 0, NULL, addr);
+}
+
 void arp_input(struct packet *p)
 {
 	struct netdev *dev = p->dev;
@@ -91,6 +97,8 @@ void arp_input(struct packet *p)
 		goto bad;
 	if (ip4_is_multicast(a.target_ip) || ip4_is_loopback(a.target_ip) || (a.sender_mac[0] & 1))
 		goto bad;
+	if (a.sender_ip && memcmp(a.sender_mac, dev->mac, 6) != 0)
+		dhcp_conflict(dev, a.sender_ip);
 	sender = addr_v4(a.sender_ip);
 	target = addr_v4(a.target_ip);
 	ours = net_addr_is_local(net_if(dev)->net, &target, &owner) && owner == dev;

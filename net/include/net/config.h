@@ -17,6 +17,7 @@ void net_dns6_set(struct net_stack *net, const struct net_addr *servers, unsigne
 /* DHCPv4 (RFC 2131) on one interface. Any context. */
 int dhcp_start(struct netdev *dev); /* -ENOMEM */
 void dhcp_stop(struct netdev *dev, bool release);
+void dhcp_conflict(struct netdev *dev, u32 addr); /* another station uses ADDR. In a section */
 /* A UDP packet for port 68, data at the UDP header's end. Section. Does not take P over. */
 void dhcp_input(struct netdev *dev, struct packet *p, u32 src);
 const char *dhcp_state(const struct netdev *dev);

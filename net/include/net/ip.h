@@ -227,6 +227,7 @@ void arp_input(struct packet *p); /* data at the ARP header */
 /* Ask for TARGET; MAC NULL: broadcast. */
 void arp_request(struct netdev *dev, u32 target, u32 source, const u8 *mac);
 void arp_announce(struct netdev *dev, u32 addr);
+void arp_probe(struct netdev *dev, u32 addr); /* does anybody use ADDR? He answers (RFC 5227) */
 void nd_solicit(struct netdev *dev, const struct net_addr *target, const u8 *mac);
 
 void igmp_input(struct net_stack *net, struct packet *p);

@@ -270,7 +270,7 @@ static int serve(struct socket *s, u32 lease, bool nak)
 	p = (u8 *)(m + 1);
 	assert_int_equal(p[0], DHCP_OPT_TYPE);
 	type = p[2];
-	if (type == DHCP_RELEASE)
+	if (type == DHCP_RELEASE || type == DHCP_DECLINE)
 		return type;
 	reply = nak ? DHCP_NAK : (type == DHCP_DISCOVER ? DHCP_OFFER : DHCP_ACK);
 	m->op = 2;
@@ -341,6 +341,50 @@ static void test_dhcp(void **st)
 	assert_string_equal(dhcp_state(&a->dev), "bound");
 	sim_run(100000 * SEC); /* an endless lease is never renewed */
 	assert_int_equal(serve(s, 1, false), 0);
+	dhcp_stop(&a->dev, true);
+	sim_run(20 * MS);
+	assert_int_equal(serve(s, 1, false), DHCP_RELEASE);
+	socket_close(s);
+	finish();
+}
+
+/* Somebody has the address already and says so, to the probe or later: it is declined, and asked for again
+ * after ten seconds. What was good for that long stays. */
+static void test_dhcp_conflict(void **st)
+{
+	struct net_addr own = addr_v4(IP4(10, 0, 0, 123));
+	struct if_addr theirs = {.addr = own, .plen = 24, .valid_until = ~0ull, .preferred_until = ~0ull};
+	struct socket *s;
+	int type = 0;
+
+	start();
+	if_addr_flush(&a->dev, true);
+	route_flush_dev(&a->net, &a->dev, true);
+	s = udp(b, 67);
+	sim_setopt(s, SOL_SOCKET, SO_BROADCAST, 1);
+	assert_int_equal(if_addr_add(&b->dev, &theirs), 0);
+	assert_int_equal(dhcp_start(&a->dev), 0);
+	for (unsigned i = 0; i < 100 && type != DHCP_DECLINE; i++) {
+		assert_false(net_addr_is_local(&a->net, &own, NULL));
+		type = serve(s, 1000, false);
+		sim_step(50 * MS);
+	}
+	assert_int_equal(type, DHCP_DECLINE);
+	assert_false(net_addr_is_local(&a->net, &own, NULL));
+	assert_int_equal(if_addr_del(&b->dev, &own, -1), 0);
+	serve_for(s, 9 * SEC, 1000);
+	assert_string_equal(dhcp_state(&a->dev), "selecting");
+	serve_for(s, 3 * SEC, 1000);
+	assert_string_equal(dhcp_state(&a->dev), "bound");
+	arp_announce(&b->dev, own.w[3]);
+	sim_run(20 * MS);
+	assert_int_equal(serve(s, 1000, false), DHCP_DECLINE);
+	assert_false(net_addr_is_local(&a->net, &own, NULL));
+	serve_for(s, 30 * SEC, 1000);
+	assert_string_equal(dhcp_state(&a->dev), "bound");
+	arp_announce(&b->dev, own.w[3]);
+	sim_run(20 * MS);
+	assert_string_equal(dhcp_state(&a->dev), "bound");
 	dhcp_stop(&a->dev, true);
 	sim_run(20 * MS);
 	assert_int_equal(serve(s, 1, false), DHCP_RELEASE);
@@ -652,5 +696,5 @@ static void test_route_types(void **st)
 }
 
 UNIT_TESTS(test_datagrams, test_fragments, test_hostile_fragments, test_broadcast_and_multicast, test_ping,
-	   test_arp, test_dhcp, test_receive_buffer_limit, test_route_types, test_ipv6_configuration,
-	   test_igmp, test_udp_segments)
+	   test_arp, test_dhcp, test_dhcp_conflict, test_receive_buffer_limit, test_route_types,
+	   test_ipv6_configuration, test_igmp, test_udp_segments)
