@@ -75,6 +75,7 @@ void ip4_input(struct packet *p)
 	u16 frag, id;
 
 	mib_inc(net, MIB_IP_IN_RECEIVES);
+	mib_add(net, MIB_IP_IN_OCTETS, p->len);
 	if (!packet_may_pull(p, IP_HDR_LEN))
 		goto bad_header;
 	ip = (struct iphdr *)p->data;

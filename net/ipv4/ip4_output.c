@@ -138,6 +138,7 @@ int ip4_output(struct net_stack *net, struct packet *p, const struct ip_flow *f)
 	} else {
 		ip = (struct iphdr *)p->data;
 	}
+	mib_add(net, MIB_IP_OUT_OCTETS, p->len);
 	p->network_off = (u16)packet_headroom(p);
 	if (multi && f->mc_loop && !lo && if_group_member(f->rt.dev, &f->dst))
 		loop_copy(f->rt.dev, p);

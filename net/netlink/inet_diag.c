@@ -65,7 +65,7 @@ static bool wanted(struct diag_walk *w, const struct inet_diag_entry *e, u8 stat
 
 static struct inet_diag_msg *begin(struct diag_walk *w, const struct inet_diag_entry *e, u8 state, u64 cookie)
 {
-	struct inet_diag_msg *d = nl_begin(w->m, w->r->portid, w->r->nlh->nlmsg_seq, SOCK_DIAG_BY_FAMILY,
+	struct inet_diag_msg *d = nl_begin(w->m, w->r->portid, w->r->nlh->nlmsg_seq, w->r->nlh->nlmsg_type,
 					   w->r->answer_flags, sizeof(*d));
 
 	d->idiag_family = e->family;
@@ -281,15 +281,15 @@ static int get_tcp(struct diag_walk *w, struct net_stack *net)
 	return err;
 }
 
-int inet_diag_request(struct nl_request *r, struct nl_msg *m, u64 *cursor)
+int inet_diag_request(struct nl_request *r, struct nl_msg *m, u64 *cursor, const struct inet_diag_req_v2 *q,
+		      const void *after)
 {
-	const struct inet_diag_req_v2 *q = NLMSG_DATA((struct nlmsghdr *)r->nlh);
+	u32 left = (u32)((const u8 *)r->nlh + r->nlh->nlmsg_len - (const u8 *)after);
 	const struct nlattr *at[INET_DIAG_REQ_MAX + 1];
 	struct diag_walk w = {.r = r, .m = m, .cursor = cursor};
 	int err;
 
-	if (r->nlh->nlmsg_len < NLMSG_LENGTH(sizeof(*q)) ||
-	    nl_parse(q + 1, r->nlh->nlmsg_len - NLMSG_LENGTH(sizeof(*q)), at, INET_DIAG_REQ_MAX))
+	if (nl_parse(after, left, at, INET_DIAG_REQ_MAX))
 		return -EINVAL;
 	w.id = q->id;
 	w.states = q->idiag_states;

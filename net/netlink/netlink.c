@@ -34,7 +34,7 @@ static int request(struct nl_request *r, struct nl_msg *m, u64 *cursor)
 static bool reads_only(const struct netlink_sock *n, const struct nlmsghdr *req)
 {
 	if (n->s.protocol == NETLINK_SOCK_DIAG)
-		return req->nlmsg_type == SOCK_DIAG_BY_FAMILY;
+		return req->nlmsg_type != SOCK_DESTROY;
 	return (req->nlmsg_type & 3) == 2; /* RTM_GET... */
 }
 

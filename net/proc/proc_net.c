@@ -365,9 +365,14 @@ static size_t show_netstat(char *buf, size_t size)
 		{"TCPFastOpenCookieReqd", MIB_EXT_FASTOPEN_COOKIE_REQD, 0},
 		{"TCPRcvQDrop", MIB_EXT_RCVQ_DROP, 0},
 	};
+	static const struct figure ip[] = {
+		{"InOctets", MIB_IP_IN_OCTETS, 0},
+		{"OutOctets", MIB_IP_OUT_OCTETS, 0},
+	};
 	struct text t = {buf, size, 0};
 
 	PUT(&t, "TcpExt", ext);
+	PUT(&t, "IpExt", ip);
 	return t.len;
 }
 

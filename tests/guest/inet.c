@@ -53,6 +53,44 @@ static int pair(int family, int *c, int *s)
 	return *s < 0 ? -1 : 0;
 }
 
+// A figure of /proc/net/netstat; -1: there is none of that name.
+static long long figure(const char *group, const char *wanted)
+{
+	static char names[8192], values[8192];
+	long long found = -1;
+	FILE *f = fopen("/proc/net/netstat", "r");
+
+	while (f && fgets(names, sizeof names, f) && fgets(values, sizeof values, f)) {
+		char *n, *v, *name = strtok_r(names, " \n", &n), *value = strtok_r(values, " \n", &v);
+
+		for (bool here = name && !strcmp(name, group); here && name && value;
+		     name = strtok_r(NULL, " \n", &n), value = strtok_r(NULL, " \n", &v))
+			if (!strcmp(name, wanted))
+				found = atoll(value);
+	}
+	if (f)
+		fclose(f);
+	return found;
+}
+
+TEST(octets_are_counted)
+{
+	struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	long long in = figure("IpExt:", "InOctets"), out = figure("IpExt:", "OutOctets");
+	int s = socket(AF_INET, SOCK_DGRAM, 0);
+	socklen_t len = sizeof a;
+	char b[1000] = "";
+
+	EXPECT(in >= 0 && out >= 0);
+	EXPECT_EQ(bind(s, (void *)&a, sizeof a), 0);
+	EXPECT_EQ(getsockname(s, (void *)&a, &len), 0);
+	EXPECT_EQ(sendto(s, b, sizeof b, 0, (void *)&a, sizeof a), (ssize_t)sizeof b);
+	EXPECT_EQ(recv(s, b, sizeof b, 0), (ssize_t)sizeof b);
+	EXPECT(figure("IpExt:", "InOctets") >= in + 1028);
+	EXPECT(figure("IpExt:", "OutOctets") >= out + 1028);
+	close(s);
+}
+
 TEST(connect_and_talk)
 {
 	static const int families[] = {AF_INET, AF_INET6};

@@ -19,6 +19,7 @@ enum { ESTABLISHED = 1, CLOSE = 7, LISTEN = 10 };
 
 static uint32_t answer[64 << 8]; // of the last question, all its parts
 static size_t answer_len;
+static uint16_t question = SOCK_DIAG_BY_FAMILY;
 static int answer_error; // of the NLMSG_ERROR or NLMSG_DONE that ended it
 
 // Send a request with BODY and MORE behind it, and take in the whole answer. False: it never ended.
@@ -33,7 +34,7 @@ static bool ask(int flags, const void *body, size_t len, const void *more, size_
 	answer_len = 0;
 	answer_error = 0;
 	*h = (struct nlmsghdr){.nlmsg_len = (uint32_t)(NLMSG_HDRLEN + len + more_len),
-			       .nlmsg_type = SOCK_DIAG_BY_FAMILY,
+			       .nlmsg_type = question,
 			       .nlmsg_flags = (uint16_t)(NLM_F_REQUEST | flags),
 			       .nlmsg_seq = 7};
 	memcpy(NLMSG_DATA(h), body, len);
@@ -82,7 +83,7 @@ static struct inet_diag_msg *find_inet(int sport, int dport, struct nlmsghdr **f
 	for (struct nlmsghdr *m = (void *)answer; NLMSG_OK(m, left); m = NLMSG_NEXT(m, left)) {
 		struct inet_diag_msg *d = NLMSG_DATA(m);
 
-		if (m->nlmsg_type != SOCK_DIAG_BY_FAMILY)
+		if (m->nlmsg_type != question)
 			continue;
 		if ((sport < 0 || ntohs(d->id.idiag_sport) == sport) &&
 		    (dport < 0 || ntohs(d->id.idiag_dport) == dport)) {
@@ -328,6 +329,23 @@ TEST(unix_sockets)
 	close(l);
 	close(pair[0]);
 	close(pair[1]);
+}
+
+// The request from before there were families to ask, to which ss(8) falls back.
+TEST(old_requests)
+{
+	struct inet_diag_req q = {.idiag_family = AF_INET, .idiag_states = 1 << LISTEN};
+
+	connect_pair();
+	question = TCPDIAG_GETSOCK;
+	EXPECT(ask(NLM_F_DUMP, &q, sizeof q, NULL, 0));
+	EXPECT_EQ(answer_error, 0);
+	EXPECT(find_inet(listen_port, 0, NULL));
+	EXPECT(!find_inet(listen_port, client_port, NULL));
+	question = DCCPDIAG_GETSOCK;
+	EXPECT(ask(NLM_F_DUMP, &q, sizeof q, NULL, 0));
+	EXPECT(answer_error == -ENOENT || answer_error == -EINVAL); // the latter since Linux 6.16
+	question = SOCK_DIAG_BY_FAMILY;
 }
 
 TEST(what_nobody_knows)

@@ -12,7 +12,9 @@
 /* One request: a dump continues at *CURSOR and returns 1 while there is more; else 0 or -errno. */
 typedef int (*sock_diag_fn)(struct nl_request *r, struct nl_msg *m, u64 *cursor);
 int sock_diag_request(struct nl_request *r, struct nl_msg *m, u64 *cursor);
-int inet_diag_request(struct nl_request *r, struct nl_msg *m, u64 *cursor);
+/* Q: the request, or what an older one amounts to; its attributes are AFTER. */
+int inet_diag_request(struct nl_request *r, struct nl_msg *m, u64 *cursor, const struct inet_diag_req_v2 *q,
+		      const void *after);
 void sock_diag_serve_unix(sock_diag_fn fn); /* at boot */
 
 /* What a filter program (INET_DIAG_REQ_BYTECODE) looks at. */
