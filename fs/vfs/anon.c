@@ -78,11 +78,12 @@ struct inode *file_inode(struct file *f)
 		return NULL;
 	mutex_lock(&anon_lock);
 	i = f->inode;
-	if (!i && strcmp(f->anon_name, "socket")) {
+	if (!i && !strncmp(f->anon_name, "anon_inode:", 11)) {
 		i = m->root->inode;
 		inode_get(i);
 	} else if (!i) {
-		i = anon_inode(m, S_IFSOCK | 0777, f->anon_id);
+		i = anon_inode(m, strcmp(f->anon_name, "socket") ? S_IFREG | 0600 : S_IFSOCK | 0777,
+			       f->anon_id);
 	}
 	rcu_assign_pointer(f->inode, i);
 	mutex_unlock(&anon_lock);

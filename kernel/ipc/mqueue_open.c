@@ -108,6 +108,7 @@ static void mq_getattr(struct file *f, struct statx *st)
 const struct file_ops mq_fops = {
 	.read = mq_read,
 	.poll = mq_poll,
+	.seek = generic_file_seek, /* the status ends */
 	.flush = mq_flush,
 	.release = mq_release,
 	.getattr = mq_getattr,

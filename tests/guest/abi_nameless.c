@@ -3,6 +3,7 @@
 // locks and attributes; positions that they do not have; the file system that they say they belong to.
 #include "abi.h"
 #include <linux/fs.h>
+#include <mqueue.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/file.h>
@@ -190,4 +191,27 @@ TEST(proc_is_ready)
 	EXPECT(epoll_wait(ep, &e, 1, 0) == 1 && e.events == EPOLLIN);
 	close(fd);
 	close(ep);
+}
+
+// A message queue reads as one line of status, which ends.
+TEST(queue_status)
+{
+	struct mq_attr at = {.mq_maxmsg = 2, .mq_msgsize = 16};
+	char line[200] = "", name[40];
+	struct stat before, after;
+	int e = eventfd(0, 0);
+	mqd_t q;
+
+	snprintf(name, sizeof name, "/nameless-%d", getpid());
+	q = mq_open(name, O_RDWR | O_CREAT | O_EXCL, 0600, &at);
+	EXPECT(q >= 0 && !mq_unlink(name) && !mq_send(q, "four", 4, 0));
+	EXPECT(read(q, line, sizeof line) > 0);
+	EXPECT(!strncmp(line, "QSIZE:4 ", 8) && strstr(line, " NOTIFY:0 ") && strstr(line, " NOTIFY_PID:0"));
+	EXPECT_EQ(read(q, line, sizeof line), 0);
+	EXPECT(!lseek(q, 0, SEEK_SET) && read(q, line, 6) == 6 && !memcmp(line, "QSIZE:", 6));
+	EXPECT(pread(q, line, 5, 0) == 5);
+	EXPECT(!fstat(e, &before) && !fchmod(q, 0640) && !fstat(e, &after) &&
+	       before.st_mode == after.st_mode);
+	mq_close(q);
+	close(e);
 }

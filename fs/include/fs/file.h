@@ -120,7 +120,7 @@ int fd_close(int fd);
 /* Give an anonymous FILE an inode of its own (S_IFIFO | 0600 ...) and a nameless path, so that fstat, fchmod and opening
  * /proc/self/fd/N work on it. The caller may set inode->special and ops. Before the file is installed. 0 or -ENOMEM. */
 int file_set_anon_inode(struct file *f, u32 mode);
-/* The inode of F. Without a name in the tree it is made when first asked for: a socket's own, or one that
+/* The inode of F. Without a name in the tree it is made when first asked for: its own, or one that
  * eventfds, epolls and their like share. NULL on no memory. */
 struct inode *file_inode(struct file *f);
 /* A path to it, with references. Nothing can be opened through a nameless one (-ENXIO). 0 or -ENOMEM. */
