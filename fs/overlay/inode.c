@@ -72,6 +72,8 @@ struct inode *ovl_iget(struct super *s, struct inode *lower, struct inode *upper
 	if (parent)
 		inode_get(parent);
 	mutex_init(&oi->copy_lock);
+	mutex_init(&i->lock); /* a class of its own: the layers' inodes are locked while one of these is */
+	lock_may_nest(&i->lock);
 	memcpy(oi->name, name, len);
 	oi->len = (u32)len;
 	i->priv = oi;

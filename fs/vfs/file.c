@@ -39,6 +39,7 @@ struct file *file_alloc(u32 flags)
 	refcount_set(&f->ref, 1);
 	f->flags = flags & ~(u32)O_CLOEXEC;
 	mutex_init(&f->pos_lock);
+	lock_may_nest(&f->pos_lock); /* by address: syscalls_splice.c */
 	list_init(&f->epoll_items);
 	spin_init(&f->epoll_lock);
 	this_cpu(files_open)++;

@@ -42,6 +42,7 @@ struct inode *inode_alloc(struct super *s)
 	refcount_get(&s->ref);
 	refcount_set(&i->ref, 1);
 	mutex_init(&i->lock);
+	lock_may_nest(&i->lock); /* a directory, then what it holds; two directories: rename.c */
 	list_init(&i->locks);
 	list_init(&i->leases);
 	list_init(&i->watches);

@@ -367,6 +367,7 @@ static long epoll_create_common(bool cloexec)
 	if (!ep)
 		return -ENOMEM;
 	mutex_init(&ep->mutex);
+	lock_may_nest(&ep->mutex); /* that of an epoll that another one watches; they form no circle */
 	list_init(&ep->ready);
 	list_init(&ep->nested);
 	waitq_init(&ep->wait);

@@ -28,6 +28,7 @@ static struct pipe *pipe_create(void)
 	}
 	p->nslots = PIPE_DEFAULT_SLOTS;
 	mutex_init(&p->lock);
+	lock_may_nest(&p->lock); /* by address: pipe_splice.c */
 	waitq_init(&p->read_wait);
 	waitq_init(&p->write_wait);
 	return p;

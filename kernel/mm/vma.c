@@ -44,6 +44,7 @@ struct vma *vma_alloc(struct vmspace *vm)
 			return NULL;
 		v->detached = true;
 		rwlock_init(&v->lock);
+		lock_may_nest(&v->lock); /* neighbours; vm->lock is written then */
 	}
 	/* All but the lock and `detached`: a look-up that is late may still look at those. */
 	vm_store(v->start, 0);

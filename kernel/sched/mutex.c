@@ -31,6 +31,7 @@ void mutex_init(struct mutex *m)
 	atomic_store_explicit(&m->owner, 0, memory_order_relaxed);
 	spin_init(&m->lock);
 	list_init(&m->waiters);
+	lock_class_init(&m->class);
 }
 
 static struct thread *owner_thread(uintptr_t v)
@@ -52,7 +53,11 @@ static bool try_take(struct mutex *m)
 
 bool mutex_trylock(struct mutex *m)
 {
-	return try_take(m);
+	bool took = try_take(m);
+
+	if (took)
+		lock_class_take(&m->class, true);
+	return took;
 }
 
 bool mutex_held(const struct mutex *m)
@@ -154,6 +159,7 @@ void mutex_lock(struct mutex *m)
 {
 	uintptr_t v = 0;
 
+	lock_class_take(&m->class, false);
 	if (unlikely(!atomic_compare_exchange_strong_explicit(&m->owner, &v, (uintptr_t)current,
 							      memory_order_acquire, memory_order_relaxed)))
 		lock_slow(m, THREAD_UNINTERRUPTIBLE);
@@ -162,11 +168,16 @@ void mutex_lock(struct mutex *m)
 int mutex_lock_killable(struct mutex *m)
 {
 	uintptr_t v = 0;
+	int err;
 
+	lock_class_take(&m->class, false);
 	if (likely(atomic_compare_exchange_strong_explicit(&m->owner, &v, (uintptr_t)current,
 							   memory_order_acquire, memory_order_relaxed)))
 		return 0;
-	return lock_slow(m, THREAD_KILLABLE);
+	err = lock_slow(m, THREAD_KILLABLE);
+	if (err)
+		lock_class_drop(&m->class);
+	return err;
 }
 
 static __noinline void unlock_slow(struct mutex *m)
@@ -199,6 +210,7 @@ void mutex_unlock(struct mutex *m)
 	uintptr_t v = (uintptr_t)current;
 
 	ASSERT(mutex_held(m));
+	lock_class_drop(&m->class);
 	if (unlikely(!atomic_compare_exchange_strong_explicit(&m->owner, &v, 0, memory_order_release,
 							      memory_order_relaxed)))
 		unlock_slow(m);

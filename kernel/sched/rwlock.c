@@ -30,6 +30,7 @@ void rwlock_init(struct rwlock *l)
 	spin_init(&l->lock);
 	list_init(&l->waiters);
 	l->writer = NULL;
+	lock_class_init(&l->class);
 }
 
 struct wake_batch {
@@ -74,7 +75,7 @@ static void grant(struct rwlock *l, struct wake_batch *b)
 	atomic_fetch_and_explicit(&l->count, ~WAITERS, memory_order_relaxed);
 }
 
-bool rwlock_read_trylock(struct rwlock *l)
+static bool read_try(struct rwlock *l)
 {
 	s64 v = atomic_load_explicit(&l->count, memory_order_relaxed);
 
@@ -85,7 +86,7 @@ bool rwlock_read_trylock(struct rwlock *l)
 	return false;
 }
 
-bool rwlock_write_trylock(struct rwlock *l)
+static bool write_try(struct rwlock *l)
 {
 	s64 v = 0;
 
@@ -96,13 +97,31 @@ bool rwlock_write_trylock(struct rwlock *l)
 	return true;
 }
 
+bool rwlock_read_trylock(struct rwlock *l)
+{
+	bool took = read_try(l);
+
+	if (took)
+		lock_class_take(&l->class, true);
+	return took;
+}
+
+bool rwlock_write_trylock(struct rwlock *l)
+{
+	bool took = write_try(l);
+
+	if (took)
+		lock_class_take(&l->class, true);
+	return took;
+}
+
 /* Most holds are short: try for a while before queuing, which makes everybody behind us queue too. */
 static bool spin_for(struct rwlock *l, bool writer)
 {
 	if (cpu_count == 1)
 		return false;
 	for (unsigned i = 0; i < SPINS; i++) {
-		if (writer ? rwlock_write_trylock(l) : rwlock_read_trylock(l))
+		if (writer ? write_try(l) : read_try(l))
 			return true;
 		if (atomic_load_explicit(&l->count, memory_order_relaxed) & WAITERS)
 			return false;
@@ -155,14 +174,17 @@ static __noinline void release_slow(struct rwlock *l)
 
 void rwlock_read_lock(struct rwlock *l)
 {
-	if (unlikely(!rwlock_read_trylock(l)))
+	lock_class_take(&l->class, false);
+	if (unlikely(!read_try(l)))
 		(void)lock_slow(l, false, THREAD_UNINTERRUPTIBLE);
 }
 
 void rwlock_read_unlock(struct rwlock *l)
 {
-	s64 v = atomic_fetch_sub_explicit(&l->count, READER, memory_order_release) - READER;
+	s64 v;
 
+	lock_class_drop(&l->class);
+	v = atomic_fetch_sub_explicit(&l->count, READER, memory_order_release) - READER;
 	ASSERT(v >= 0 && !(v & WRITER));
 	if (unlikely(v == WAITERS))
 		release_slow(l);
@@ -170,15 +192,21 @@ void rwlock_read_unlock(struct rwlock *l)
 
 void rwlock_write_lock(struct rwlock *l)
 {
-	if (unlikely(!rwlock_write_trylock(l)))
+	lock_class_take(&l->class, false);
+	if (unlikely(!write_try(l)))
 		(void)lock_slow(l, true, THREAD_UNINTERRUPTIBLE);
 }
 
 int rwlock_write_lock_killable(struct rwlock *l)
 {
-	if (likely(rwlock_write_trylock(l)))
-		return 0;
-	return lock_slow(l, true, THREAD_KILLABLE);
+	int err = 0;
+
+	lock_class_take(&l->class, false);
+	if (unlikely(!write_try(l)))
+		err = lock_slow(l, true, THREAD_KILLABLE);
+	if (err)
+		lock_class_drop(&l->class);
+	return err;
 }
 
 void rwlock_write_unlock(struct rwlock *l)
@@ -186,6 +214,7 @@ void rwlock_write_unlock(struct rwlock *l)
 	s64 v;
 
 	ASSERT(rwlock_write_held(l));
+	lock_class_drop(&l->class);
 	l->writer = NULL;
 	v = atomic_fetch_sub_explicit(&l->count, WRITER, memory_order_release) - WRITER;
 	if (unlikely(v == WAITERS))

@@ -104,6 +104,10 @@ struct thread {
 	int oom_score_adj;
 #ifdef DEBUG
 	struct alloc_fail fail; /* own thread only */
+	struct {
+		unsigned n;
+		const struct lock_class *lock[16];
+	} sleeping_locks; /* that it holds; own thread only */
 #endif
 };
 
