@@ -45,7 +45,7 @@ INCLUDES := -nostdinc -isystem $(shell $(CC) -print-file-name=include) -isystem 
 CFLAGS := -std=gnu17 -Oz -g -ffreestanding -fno-strict-aliasing -fno-common -fwrapv -fno-omit-frame-pointer \
 	-fno-delete-null-pointer-checks -fno-asynchronous-unwind-tables \
 	-fPIE -fvisibility=hidden -ffunction-sections -fdata-sections \
-	-include base/visibility.h -mno-red-zone -mgeneral-regs-only -mcmodel=small -mno-direct-extern-access \
+	-include base/visibility.h -mno-red-zone -mgeneral-regs-only -mcmodel=small \
 	-mmemcpy-strategy=libcall:-1:noalign -mmemset-strategy=libcall:-1:noalign \
 	-fstack-protector-strong -mstack-protector-guard=tls -mstack-protector-guard-reg=gs \
 	-mstack-protector-guard-symbol=stack_guard \
