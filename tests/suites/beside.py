@@ -12,8 +12,8 @@ import vm
 HERE = os.path.dirname(os.path.abspath(__file__))
 PYTHON = "/usr/bin/python3.11"
 LIBRARY = "/usr/lib/python3.11"
-TOOLS = """sh bash cat chmod cp cut date echo env expr false grep head id kill ln ls mkdir mkfifo mv printf ps pwd python3 rm sed sleep sort
-    stty tail touch tr true tty uname wc""".split()
+TOOLS = """sh bash cat chmod cp cut date echo env expr false free grep head id kill ln ls mkdir mkfifo mv printf ps pwd python3 rm sed sleep sort
+    stty tail touch tr true tty uname uptime wc which""".split()
 PASSES = (0, 95)  # 95: jtreg's own programs
 
 

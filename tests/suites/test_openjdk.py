@@ -63,7 +63,7 @@ def _programs(result, name, scratch):
     if not re.search(r"^execStatus=Passed", text, re.M):
         return
     modules = re.search(r"^modules=(.*)", text, re.M)
-    flags = "-XX:+ErrorFileToStdout -XX:TieredStopAtLevel=1 " + " ".join(_exports(modules.group(1) if modules else ""))
+    flags = "-XX:+ErrorFileToStdout -XX:TieredStopAtLevel=1 " + " ".join(_exports(_plain(modules.group(1)) if modules else ""))
     for number, section in enumerate(re.split(r"^#section:", text, flags=re.M)):
         rerun = re.search(r"^-+rerun:\S+?(\*?)-+\n(.*?)(?=^-{10}|^result: )", section, re.M | re.S)
         if section.split("\n")[0] not in ("main", "testng", "junit") or not rerun:
