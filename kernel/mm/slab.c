@@ -289,6 +289,7 @@ static struct magazine *magazine_make(struct slab_cache *c)
 		return NULL;
 	m->count = 0;
 	m->capacity = c->magazine;
+	atomic_fetch_add_explicit(&from->magazines, 1, memory_order_relaxed);
 	this_cpu(slab_magazines[c->number]) = m;
 	return m;
 }
@@ -410,13 +411,14 @@ u64 slab_shrink(void)
 	return freed;
 }
 
-/* Free objects of C that are in no slab. Other CPUs' counts may be a moment old. */
+/* Objects of C that are out, but with nobody: free ones that are in no slab, and magazines. Other CPUs'
+ * counts may be a moment old. */
 static u64 set_aside(const struct slab_cache *c)
 {
-	u64 n = 0;
+	u64 n = atomic_load_explicit(&c->magazines, memory_order_relaxed);
 
 #ifdef DEBUG
-	n = atomic_load_explicit(&c->quarantined, memory_order_relaxed);
+	n += atomic_load_explicit(&c->quarantined, memory_order_relaxed);
 #endif
 	for (u32 cpu = 0; c->number < MAX_NUMBERED && cpu < cpu_count; cpu++) {
 		const struct magazine *m = READ_ONCE(*per_cpu_ptr(&slab_magazines[c->number], cpu));

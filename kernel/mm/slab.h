@@ -18,6 +18,7 @@ struct slab_cache {
 #ifdef DEBUG
 	_Atomic u32 quarantined;
 #endif
+	_Atomic u32 magazines;	 /* objects of this cache that are some cache's magazine */
 	u32 empty;		 /* of those, wholly free ones; guarded by lock */
 	u64 slabs, used;	 /* all slabs, and their objects that are out; guarded by lock */
 	struct slab_cache *next; /* all caches, guarded by caches_lock for insertion; never removed */
