@@ -2,7 +2,8 @@
 /* The clocks: monotonic time is the TSC, scaled. Where its frequency is known by the hypervisor (kvmclock, CPUID leaves) it is
  * taken as given. Else it is measured (reference.c): over 2 ms against the PIT, so that boot need not wait, then against the best
  * counter there is over 40 ms, 1 s and 15 s in the background: each measurement narrows the error enough that the next, longer
- * one cannot miss a wrap of the PIT's 55 ms period; a few microseconds in 15 s are what a host's clock is off anyhow. A change of scale joins at the current instant, so time never steps.
+ * one cannot miss a wrap of the PIT's 55 ms period; a few microseconds in 15 s are what a host's clock is off anyhow. Then the
+ * PIT is stopped. A change of scale joins at the current instant, so time never steps.
  * The parameters live in the page that the vDSO reads (arch/vvar.h), under a sequence count. */
 
 #include "kernel/clock.h"
