@@ -63,7 +63,8 @@ def pytest_terminal_summary(terminalreporter, exitstatus, config):
 
 @pytest.fixture
 def launch(request):
-    return vm.Launcher(request.config.getoption("guest"), *request.param)
+    """launch in the test's configuration, with its module's LAUNCH_OPTIONS."""
+    return vm.Launcher(request.config.getoption("guest"), *request.param, more=getattr(request.module, "LAUNCH_OPTIONS", ()))
 
 
 @pytest.fixture(scope="session")

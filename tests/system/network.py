@@ -16,13 +16,11 @@ import socket
 import ssl
 import struct
 import subprocess
-import sys
 import threading
 import uuid
 
 import vm
 
-sys.path.insert(0, os.path.join(vm.ROOT, "scripts"))
 from cortado_cli import netns
 from cortado_cli.errors import HostLacks
 from cortado_cli.netns import GUEST, HOST, TAP

@@ -12,10 +12,8 @@ import zipfile
 import pytest
 
 import vm
-
-sys.path.insert(0, vm.ROOT + "/scripts")
-from cortado_cli import closure, environment, image, ldso, manifest, sizes, tree  # noqa: E402
-from cortado_cli.errors import CortadoError, UsageError  # noqa: E402
+from cortado_cli import closure, environment, image, ldso, manifest, sizes, tree
+from cortado_cli.errors import CortadoError, UsageError
 
 
 def cli(*words, **options):

@@ -11,6 +11,7 @@ import pytest
 import vm
 
 COLLECTORS = ["Serial", "Parallel", "G1"]
+LAUNCH_OPTIONS = vm.TURNS  # of the fixture `launch`
 
 
 @pytest.fixture(scope="session")

@@ -6,16 +6,13 @@ import os
 import re
 import select
 import subprocess
-import sys
 import time
 
 import pytest
 
 import network
 import vm
-
-sys.path.insert(0, os.path.join(vm.ROOT, "scripts"))
-from cortado_cli.qmp import Qmp  # noqa: E402
+from cortado_cli.qmp import Qmp
 
 pytestmark = pytest.mark.cortado_only
 needs_tap = pytest.mark.skipif(bool(network.why_not()), reason=network.why_not())

@@ -60,7 +60,7 @@ def java(tmp_path_factory):
     with served() as n:
         n.serve_http(network.certificates(folder))
         java_app(folder, options=["-Djavax.net.ssl.trustStore=/app/trust.p12", "-Djavax.net.ssl.trustStorePassword=secret"])
-        with n.service(folder):
+        with n.service(folder, *vm.TURNS):
             yield n
 
 
