@@ -170,16 +170,16 @@ TEST(cpu_contention)
 		EXPECT_EQ(pthread_create(&t[i], NULL, spin_on_cpu_0, NULL), 0);
 	EXPECT_EQ(poll(&p, 1, 60000), 1);
 	EXPECT_EQ(p.revents, POLLPRI);
-	EXPECT(some("cpu") - before >= 150000 / (unsigned)sysconf(_SC_NPROCESSORS_ONLN));
 	// The next window, by the other way of waiting.
 	EXPECT_EQ(epoll_wait(ep, &ev, 1, 60000), 1);
 	EXPECT_EQ(ev.events, EPOLLPRI);
-	// Averages follow at the latest two periods of 2 s later.
+	// What the file says may be older than what the trigger knows, by two periods of 2 s at most.
 	do {
 		EXPECT(parse_pressure("/proc/pressure/cpu", &after));
 		pause_ms(100);
-	} while (after.avg[0][0] == 0 && ++rounds < 600);
+	} while ((after.avg[0][0] == 0 || after.total[0] - before < 150000) && ++rounds < 600);
 	EXPECT(after.avg[0][0] > 0);
+	EXPECT(after.total[0] - before >= 150000);
 	stop_spinning = true;
 	for (int i = 0; i < 3; i++)
 		pthread_join(t[i], NULL);
