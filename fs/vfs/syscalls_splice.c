@@ -4,12 +4,10 @@
  *
  * From a file with a page cache, the pages themselves are the source of the other side's write: one copy.
  * Everything else goes through a kernel buffer. Nothing read is ever lost: from positions, only what was
- * written counts as read; from a pipe, data is taken only when the other side has said that it can write, and
- * then written to the end. */
+ * written counts as read; out of a pipe goes only what the other side took (kernel/ipc/pipe_splice.c). */
 #include "syscalls.h"
 #include "pagecache_internal.h"
 #include "base/string.h"
-#include "kernel/clock.h"
 #include "kernel/ipc.h"
 #include "kernel/sched.h"
 #include <linux/fs.h>
@@ -306,126 +304,44 @@ SYSCALL_DEFINE6(copy_file_range, int, in_fd, s64 __app *, uin, int, out_fd, s64 
 
 /* ---- splice ---- */
 
-static ssize_t put_now(struct file *pipe, void *buf, size_t n)
-{
-	struct iter it;
+/* The side of a splice that is no pipe. */
+struct side {
+	struct file *f;
+	u64 *pos;
+};
 
-	iter_init_kernel(&it, buf, n);
-	return pipe_write_iter(pipe, &it, true);
+static ssize_t side_read(void *arg, struct iter *to)
+{
+	struct side *s = arg;
+
+	return file_read_iter(s->f, to, s->pos);
 }
 
-/* Fill a pipe from a file with positions: as much as fits without sleeping, once there is room at all. */
-static ssize_t file_to_pipe(struct file *in, u64 *pos, struct file *pipe, size_t n, bool nonblock, void *buf)
+static ssize_t side_write(void *arg, struct iter *from)
 {
-	ssize_t done = 0, got, put;
-	int err = pipe_wait_writable(pipe, nonblock);
+	struct side *s = arg;
 
-	if (err)
-		return err;
-	while (n) {
-		u64 at = *pos;
-
-		got = file_read(in, buf, min(n, CHUNK), &at);
-		if (got <= 0)
-			return done ? done : got;
-		put = put_now(pipe, buf, (size_t)got);
-		if (put <= 0)
-			return done ? done : put;
-		*pos += (u64)put;
-		done += put;
-		n -= (size_t)put;
-		if (put < got)
-			break;
-	}
-	return done;
+	return file_write_iter(s->f, from, s->pos);
 }
 
-/* Fill a pipe from a stream: page by page, each of which fits once the pipe is writable. */
-static ssize_t stream_to_pipe(struct file *in, struct file *pipe, size_t n, u32 flags, void *buf)
+/* As much as fits without sleeping, once there is room at all. A file without positions gives what it has. */
+static ssize_t file_to_pipe(struct file *in, u64 *pos, struct file *pipe, size_t n, u32 flags)
 {
-	bool nonblock = flags & SPLICE_NONBLOCK || file_nonblock(pipe);
+	struct side s = {in, pos};
 	ssize_t done = 0, got;
-	u64 pos = 0;
-	struct iter it;
 
-	while (n) {
-		int err = pipe_wait_writable(pipe, nonblock || done);
-
-		if (err)
-			return done ? done : err;
-		if ((done || (flags & SPLICE_NONBLOCK)) &&
-		    !(file_poll(in, NULL) & (EPOLLIN | EPOLLHUP | EPOLLERR)))
-			return done ? done : -EAGAIN;
-		got = file_read(in, buf, min(n, PAGE_SIZE), &pos);
+	if (flags & SPLICE_NONBLOCK && in->ops->splice_nowait && in->ops->splice_nowait(in) &&
+	    !(file_poll(in, NULL) & (EPOLLIN | EPOLLHUP | EPOLLERR)))
+		return -EAGAIN;
+	do {
+		got = pipe_fill(pipe, n, done || flags & SPLICE_NONBLOCK || file_nonblock(pipe), side_read,
+				&s);
 		if (got <= 0)
-			return done ? done : got;
-		/* Another writer may have been faster: then wait, rather than lose what was read. */
-		iter_init_kernel(&it, buf, (size_t)got);
-		if (pipe_write_iter(pipe, &it, false) < 0)
-			return done ? done : -EPIPE;
+			break;
 		done += got;
 		n -= (size_t)got;
-	}
-	return done;
-}
-
-/* Write all of BUF, whatever the descriptor's mode: it has left its pipe already. Short only on an error. */
-static ssize_t write_out(struct file *out, const char *buf, size_t n, u64 *pos)
-{
-	size_t done = 0;
-	ssize_t put;
-
-	while (done < n) {
-		put = file_write(out, buf + done, n - done, pos);
-		if (put == -EAGAIN && !fatal_signal_pending(current)) {
-			thread_sleep_until(clock_monotonic() + NSEC_PER_MSEC);
-			continue;
-		}
-		if (put <= 0)
-			return done ? (ssize_t)done : put;
-		done += (size_t)put;
-	}
-	return (ssize_t)done;
-}
-
-static ssize_t pipe_to_file(struct file *pipe, struct file *out, u64 *pos, size_t n, bool nonblock, void *buf)
-{
-	ssize_t done = 0, got, put;
-	struct iter it;
-
-	while (n) {
-		if (file_nonblock(out) && out->ops->poll &&
-		    !(file_poll(out, NULL) & (EPOLLOUT | EPOLLERR | EPOLLHUP)))
-			return done ? done : -EAGAIN;
-		iter_init_kernel(&it, buf, min(n, file_nonblock(out) ? PAGE_SIZE : CHUNK));
-		got = pipe_read_iter(pipe, &it, nonblock || done);
-		if (got <= 0)
-			return done ? done : got;
-		put = write_out(out, buf, (size_t)got, pos);
-		if (put < 0)
-			return done ? done : put;
-		done += put;
-		n -= (size_t)put;
-		if (put < got)
-			break;
-	}
-	return done;
-}
-
-/* Between two pipes: copy without consuming, then consume what was copied. */
-static ssize_t pipe_to_pipe(struct file *in, struct file *out, size_t n, bool nonblock, void *buf)
-{
-	ssize_t put = pipe_tee(in, out, n, nonblock), left = put, got;
-	struct iter it;
-
-	while (left > 0) {
-		iter_init_kernel(&it, buf, min((size_t)left, CHUNK));
-		got = pipe_read_iter(in, &it, true);
-		if (got <= 0)
-			break;
-		left -= got;
-	}
-	return put;
+	} while (n && in->ops->seek);
+	return done ? done : got;
 }
 
 /* The counters and queues that are descriptors of their own are read and written whole, by read(2) and
@@ -441,7 +357,6 @@ static ssize_t splice_files(struct file *in, s64 __app *uin, struct file *out, s
 	bool from_pipe = pipe_is(in), to_pipe = pipe_is(out), nonblock = flags & SPLICE_NONBLOCK;
 	struct position p;
 	ssize_t ret;
-	void *buf;
 
 	if ((from_pipe && uin) || (to_pipe && uout))
 		return -ESPIPE;
@@ -457,29 +372,17 @@ static ssize_t splice_files(struct file *in, s64 __app *uin, struct file *out, s
 		return -EINVAL;
 	if (!to_pipe && (!out->ops->write || out->flags & O_APPEND))
 		return -EINVAL;
-	buf = kmalloc(CHUNK);
-	if (!buf)
-		return -ENOMEM;
-	if (from_pipe && to_pipe) {
-		ret = pipe_to_pipe(in, out, n, nonblock || file_nonblock(in) || file_nonblock(out), buf);
-	} else if (from_pipe) {
-		ret = position_get(&p, out, uout);
-		if (!ret) {
-			ret = pipe_to_file(in, out, &p.pos, n, nonblock || file_nonblock(in), buf);
-			position_put(&p, &ret);
-		}
-	} else if (in->ops->splice_read && !uin) {
-		ret = in->ops->splice_read(in, out, n, flags);
-	} else if (!in->ops->seek) {
-		ret = stream_to_pipe(in, out, n, flags, buf);
-	} else {
-		ret = position_get(&p, in, uin);
-		if (!ret) {
-			ret = file_to_pipe(in, &p.pos, out, n, nonblock || file_nonblock(out), buf);
-			position_put(&p, &ret);
-		}
-	}
-	kfree(buf);
+	if (from_pipe && to_pipe)
+		return pipe_to_pipe(in, out, n, nonblock || file_nonblock(in) || file_nonblock(out), false);
+	ret = from_pipe ? position_get(&p, out, uout) : position_get(&p, in, uin);
+	if (ret)
+		return ret;
+	if (from_pipe)
+		ret = pipe_drain(in, n, nonblock || file_nonblock(in), side_write,
+				 &(struct side){out, &p.pos});
+	else
+		ret = file_to_pipe(in, &p.pos, out, n, flags);
+	position_put(&p, &ret);
 	return ret;
 }
 
@@ -523,8 +426,9 @@ SYSCALL_DEFINE4(tee, int, in_fd, int, out_fd, size_t, len, u32, flags)
 		else if (!pipe_is(in) || !pipe_is(out) || in->inode == out->inode)
 			ret = -EINVAL;
 		else
-			ret = pipe_tee(in, out, len,
-				       flags & SPLICE_NONBLOCK || file_nonblock(in) || file_nonblock(out));
+			ret = pipe_to_pipe(in, out, len,
+					   flags & SPLICE_NONBLOCK || file_nonblock(in) || file_nonblock(out),
+					   true);
 		file_put(out);
 	}
 	file_put(in);

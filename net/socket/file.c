@@ -63,6 +63,14 @@ static void socket_file_release(struct file *f)
 	socket_close(f->priv);
 }
 
+/* As on Linux: of the Internet's sockets only their own mode says whether to wait. */
+static bool socket_file_splice_nowait(struct file *f)
+{
+	struct socket *s = f->priv;
+
+	return s->family == AF_UNIX;
+}
+
 static size_t socket_file_fdinfo(struct file *f, char *buf, size_t size)
 {
 	return (size_t)scnprintf(buf, size, "ino:\t%llu\n", (unsigned long long)f->anon_id);
@@ -75,6 +83,7 @@ const struct file_ops socket_file_ops = {
 	.ioctl = socket_ioctl,
 	.mmap = socket_file_mmap,
 	.release = socket_file_release,
+	.splice_nowait = socket_file_splice_nowait,
 	.fdinfo = socket_file_fdinfo,
 	.async = FILE_ASYNC | FILE_ASYNC_URGENT,
 };

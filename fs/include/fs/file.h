@@ -48,7 +48,7 @@ struct file_ops {
 	int (*iterate)(struct file *, struct dir_context *);
 	int (*flush)(struct file *);				      /* each close(2) of a descriptor */
 	void (*release)(struct file *);				      /* the last reference went */
-	ssize_t (*splice_read)(struct file *, struct file *out, size_t n, u32 flags);
+	bool (*splice_nowait)(struct file *);			      /* SPLICE_F_NONBLOCK keeps splice(2) from waiting for it too */
 	size_t (*fdinfo)(struct file *, char *buf, size_t size);      /* extra lines of /proc/PID/fdinfo */
 	int (*set_flags)(struct file *, u32 flags);		      /* F_SETFL is about to change O_NONBLOCK/O_ASYNC...; may refuse */
 	/* fcntl commands of the object itself: F_SETPIPE_SZ, F_GETPIPE_SZ, F_ADD_SEALS, F_GET_SEALS. -EINVAL for unknown ones */

@@ -31,10 +31,18 @@ ssize_t pipe_read_iter(struct file *f, struct iter *to, bool nonblock);
 ssize_t pipe_write_iter(struct file *f, struct iter *from, bool nonblock);
 /* Wait until the pipe can be read (or all writers are gone); 0, -EAGAIN, -ERESTARTSYS. */
 int pipe_wait_readable(struct file *f, bool nonblock);
-/* Wait until the pipe can be written; 0, -EAGAIN, -ERESTARTSYS, -EPIPE (with SIGPIPE sent). */
-int pipe_wait_writable(struct file *f, bool nonblock);
-/* Copy up to N bytes from IN to OUT without consuming them: tee(2). */
-ssize_t pipe_tee(struct file *in, struct file *out, size_t n, bool nonblock);
+
+/* What the other side of splice(2) does with pages of a pipe: fill the iterator, or take from it. Bytes or -errno. */
+typedef ssize_t pipe_transfer(void *arg, struct iter *it);
+/* Once the pipe has room, have READ fill up to N bytes of pages, and append what it read. READ's result, or -EAGAIN,
+ * -EPIPE (with SIGPIPE sent), -ERESTARTSYS, -ENOMEM. NONBLOCK is for the pipe alone. */
+ssize_t pipe_fill(struct file *f, size_t n, bool nonblock, pipe_transfer *read, void *arg);
+/* Have WRITE take what is in the pipe, up to N bytes; waits for the first of it unless NONBLOCK. What WRITE did not
+ * take stays. Bytes, 0 at the end; -EAGAIN, -ERESTARTSYS, or WRITE's error when it took nothing. The pipe is locked
+ * while WRITE runs. */
+ssize_t pipe_drain(struct file *f, size_t n, bool nonblock, pipe_transfer *write, void *arg);
+/* Copy up to N bytes from IN to OUT; unless KEEP they leave IN: tee(2), splice(2) between pipes. As the two above. */
+ssize_t pipe_to_pipe(struct file *in, struct file *out, size_t n, bool nonblock, bool keep);
 
 extern u64 aio_max_nr;		  /* /proc/sys/fs/aio-max-nr */
 extern _Atomic u64 aio_nr;	  /* slots of all contexts: /proc/sys/fs/aio-nr */

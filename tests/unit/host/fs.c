@@ -247,12 +247,17 @@ __weak ssize_t pipe_write_iter(struct file *f, struct iter *from, bool nonblock)
 	return -EINVAL;
 }
 
-__weak int pipe_wait_writable(struct file *f, bool nonblock)
+__weak ssize_t pipe_fill(struct file *f, size_t n, bool nonblock, pipe_transfer *read, void *arg)
 {
 	return -EINVAL;
 }
 
-__weak ssize_t pipe_tee(struct file *in, struct file *out, size_t n, bool nonblock)
+__weak ssize_t pipe_drain(struct file *f, size_t n, bool nonblock, pipe_transfer *write, void *arg)
+{
+	return -EINVAL;
+}
+
+__weak ssize_t pipe_to_pipe(struct file *in, struct file *out, size_t n, bool nonblock, bool keep)
 {
 	return -EINVAL;
 }

@@ -256,14 +256,14 @@ static void test_tee(void **state)
 	make(b, O_NONBLOCK);
 	in = fd_get(a[0]);
 	out = fd_get(b[1]);
-	assert_int_equal(pipe_tee(in, out, 10, true), -EAGAIN);
+	assert_int_equal(pipe_to_pipe(in, out, 10, true, true), -EAGAIN);
 	ipc_write(a[1], "0123456789", 10);
-	assert_int_equal(pipe_tee(in, out, 4, true), 4);
+	assert_int_equal(pipe_to_pipe(in, out, 4, true, true), 4);
 	assert_int_equal(ipc_read(b[0], buf, sizeof buf), 4);
 	assert_memory_equal(buf, "0123", 4);
 	assert_int_equal(ipc_read(a[0], buf, sizeof buf), 10);
 	fd_close(a[1]);
-	assert_int_equal(pipe_tee(in, out, 4, false), 0);
+	assert_int_equal(pipe_to_pipe(in, out, 4, false, true), 0);
 	file_put(in);
 	file_put(out);
 	fd_close(a[0]);
