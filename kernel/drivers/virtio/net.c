@@ -141,6 +141,14 @@ static void restart(struct virtio_net *vn)
 		netdev_schedule_poll(&vn->netdev, i);
 }
 
+/* Whatever the device said of wanting to know: QEMU's drops what a packed queue holds while its link is down,
+ * and then forgets to ask to be told of more. */
+static void kick_senders(struct virtio_net *vn)
+{
+	for (unsigned i = 0; i < vn->pairs; i++)
+		vq_notify(vn->queue[i].tx);
+}
+
 static void net_work(struct work *w)
 {
 	struct virtio_net *vn = container_of(w, struct virtio_net, work);
@@ -152,6 +160,8 @@ static void net_work(struct work *w)
 		return;
 	status = net_status(vn);
 	netdev_link_changed(&vn->netdev, status & VIRTIO_NET_S_LINK_UP);
+	if (status & VIRTIO_NET_S_LINK_UP)
+		kick_senders(vn);
 	if (status & VIRTIO_NET_S_ANNOUNCE && virtio_has(vn->dev, VIRTIO_NET_F_GUEST_ANNOUNCE)) {
 		netdev_announce(&vn->netdev);
 		net_control(vn, VIRTIO_NET_CTRL_ANNOUNCE, VIRTIO_NET_CTRL_ANNOUNCE_ACK, NULL, 0);
