@@ -340,15 +340,15 @@ void inet_recv_info(struct inet_sock *i, struct net_msg *m, struct packet *p, u1
 bool inet_wants_group(struct inet_sock *i, const struct net_addr *group, const struct net_addr *src,
 		      u32 ifindex)
 {
-	bool in = false;
+	for (struct inet_member *g = rcu_dereference(i->groups); g; g = rcu_dereference(g->next)) {
+		const struct inet_filter *f = rcu_dereference(g->filter);
+		unsigned k = 0;
 
-	for (struct inet_member *g = READ_ONCE(i->groups); g; g = READ_ONCE(g->next)) {
 		if (!addr_equal(&g->group, group) || (g->ifindex && g->ifindex != ifindex))
 			continue;
-		for (unsigned k = 0; k < g->nsources; k++)
-			if (addr_equal(&g->sources[k], src))
-				in = true;
-		return g->mode == MCAST_INCLUDE ? in : !in;
+		while (k < f->n && !addr_equal(&f->addr[k], src))
+			k++;
+		return (k < f->n) == (f->mode == MCAST_INCLUDE);
 	}
 	return !inet_flag(i, addr_is_v4(group) ? INETF_MC_NOT_ALL : INETF_MC6_NOT_ALL);
 }

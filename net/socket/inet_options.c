@@ -1,203 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* SOL_IP and SOL_IPV6 options (ip(7), ipv6(7)), and multicast membership. */
+/* SOL_IP and SOL_IPV6 options (ip(7), ipv6(7)). Membership of groups is in inet_groups.c. */
 #include "base/err.h"
 #include "base/string.h"
-#include "kernel/alloc.h"
 #include "net/inet.h"
-
-static struct inet_member **find_member(struct inet_sock *i, const struct net_addr *group, u32 ifindex)
-{
-	struct inet_member **at;
-
-	for (at = &i->groups; *at; at = &(*at)->next)
-		if (addr_equal(&(*at)->group, group) && (!ifindex || (*at)->ifindex == ifindex))
-			break;
-	return at;
-}
-
-/* The interface for a group: given, or of a local address, or where the routing table leads. */
-static struct netdev *group_dev(struct inet_sock *i, const struct net_addr *group, u32 ifindex, u32 local)
-{
-	struct net_addr any = addr_v4(0), addr = addr_v4(local);
-	struct route_result rt;
-	struct netdev *dev = NULL;
-
-	if (ifindex)
-		return net_device_by_index(i->s.net, ifindex);
-	if (local)
-		return net_addr_is_local(i->s.net, &addr, &dev) ? dev : NULL;
-	if (!addr_is_v4(group))
-		any = NET_ADDR_ANY;
-	if (route_lookup(i->s.net, group, &any, 0, &rt) == 0)
-		return rt.dev;
-	return i->s.net->lo;
-}
-
-static int join(struct inet_sock *i, const struct net_addr *group, u32 ifindex, u32 local,
-		const struct net_addr *source)
-{
-	struct netdev *dev;
-	struct inet_member *m, **at;
-	int err;
-
-	if (!addr_is_multicast(group))
-		return -EINVAL;
-	dev = group_dev(i, group, ifindex, local);
-	if (!dev)
-		return -ENODEV;
-	at = find_member(i, group, dev->index);
-	m = *at;
-	if (m) {
-		if (!source)
-			return -EADDRINUSE;
-		if (m->mode != MCAST_INCLUDE) {
-			if (m->nsources)
-				return -EINVAL;
-			if_group_leave(dev, group, NULL); /* from all sources to some */
-			m->mode = MCAST_INCLUDE;
-		}
-		for (unsigned k = 0; k < m->nsources; k++)
-			if (addr_equal(&m->sources[k], source))
-				return -EADDRNOTAVAIL;
-		if (m->nsources == ARRAY_SIZE(m->sources))
-			return -ENOBUFS;
-		err = if_group_join(dev, group, source);
-		if (!err)
-			m->sources[m->nsources++] = *source;
-		return err;
-	}
-	m = kzalloc(sizeof(*m));
-	if (!m)
-		return -ENOMEM;
-	m->group = *group;
-	m->ifindex = dev->index;
-	m->mode = source ? MCAST_INCLUDE : MCAST_EXCLUDE;
-	if (source)
-		m->sources[m->nsources++] = *source;
-	err = if_group_join(dev, group, source);
-	if (err) {
-		kfree(m);
-		return err;
-	}
-	rcu_assign_pointer(*at, m);
-	return 0;
-}
-
-static void free_member(struct inet_sock *i, struct inet_member **at)
-{
-	struct inet_member *m = *at;
-	struct netdev *dev = net_device_by_index(i->s.net, m->ifindex);
-
-	rcu_assign_pointer(*at, m->next);
-	if (dev && m->mode == MCAST_EXCLUDE)
-		if_group_leave(dev, &m->group, NULL);
-	for (unsigned k = 0; dev && m->mode == MCAST_INCLUDE && k < m->nsources; k++)
-		if_group_leave(dev, &m->group, &m->sources[k]);
-	rcu_synchronize(); /* the receive path walks the list */
-	kfree(m);
-}
-
-static int leave(struct inet_sock *i, const struct net_addr *group, u32 ifindex, u32 local,
-		 const struct net_addr *source)
-{
-	struct netdev *dev = ifindex || local ? group_dev(i, group, ifindex, local) : NULL;
-	struct inet_member *m, **at;
-
-	if (!addr_is_multicast(group))
-		return -EINVAL;
-	if ((ifindex || local) && !dev)
-		return -ENODEV;
-	at = find_member(i, group, dev ? dev->index : 0);
-	m = *at;
-	if (source && (!m || (m->mode != MCAST_INCLUDE && m->nsources)))
-		return -EINVAL;
-	if (!m)
-		return -EADDRNOTAVAIL;
-	if (source) {
-		for (unsigned k = 0; k < m->nsources; k++)
-			if (addr_equal(&m->sources[k], source)) {
-				if (m->nsources == 1) {
-					free_member(i, at);
-					return 0;
-				}
-				m->sources[k] = m->sources[--m->nsources];
-				dev = net_device_by_index(i->s.net, m->ifindex);
-				if (dev)
-					if_group_leave(dev, group, source);
-				return 0;
-			}
-		return -EADDRNOTAVAIL;
-	}
-	free_member(i, at);
-	return 0;
-}
-
-static int block(struct inet_sock *i, const struct net_addr *group, u32 ifindex, u32 local,
-		 const struct net_addr *source, bool on)
-{
-	struct netdev *dev = group_dev(i, group, ifindex, local);
-	struct inet_member *m = dev ? *find_member(i, group, dev->index) : NULL;
-
-	if (!m || m->mode != MCAST_EXCLUDE)
-		return -EINVAL;
-	for (unsigned k = 0; k < m->nsources; k++)
-		if (addr_equal(&m->sources[k], source)) {
-			if (on)
-				return -EADDRNOTAVAIL;
-			m->sources[k] = m->sources[--m->nsources];
-			return 0;
-		}
-	if (!on)
-		return -EADDRNOTAVAIL;
-	if (m->nsources == ARRAY_SIZE(m->sources))
-		return -ENOBUFS;
-	m->sources[m->nsources++] = *source;
-	return 0;
-}
-
-void inet_drop_groups(struct inet_sock *i)
-{
-	while (i->groups)
-		free_member(i, &i->groups);
-}
-
-static bool sockaddr_group(const void *sa, bool v6, struct net_addr *out)
-{
-	const struct sockaddr *s = sa;
-
-	if (v6)
-		memcpy(out, &((const struct sockaddr_in6 *)sa)->sin6_addr, 16);
-	else
-		*out = addr_v4(((const struct sockaddr_in *)sa)->sin_addr.s_addr);
-	return s->sa_family == (v6 ? AF_INET6 : AF_INET);
-}
-
-/* The protocol-independent interface of RFC 3678, level IP or IPV6. */
-static int generic_group(struct inet_sock *i, bool v6, int opt, const void *val, int len)
-{
-	struct group_source_req g;
-	struct net_addr group, source;
-	bool with_source = opt != MCAST_JOIN_GROUP && opt != MCAST_LEAVE_GROUP;
-
-	if (len < (int)(with_source ? sizeof(g) : sizeof(struct group_req)))
-		return -EINVAL;
-	memset(&g, 0, sizeof(g));
-	memcpy(&g, val, min((size_t)len, with_source ? sizeof(g) : sizeof(struct group_req)));
-	if (!sockaddr_group(&g.gsr_group, v6, &group) ||
-	    (with_source && !sockaddr_group(&g.gsr_source, v6, &source)))
-		return v6 ? -EADDRNOTAVAIL : -EINVAL;
-	switch (opt) {
-	case MCAST_JOIN_GROUP:
-		return join(i, &group, g.gsr_interface, 0, NULL);
-	case MCAST_LEAVE_GROUP:
-		return leave(i, &group, g.gsr_interface, 0, NULL);
-	case MCAST_JOIN_SOURCE_GROUP:
-		return join(i, &group, g.gsr_interface, 0, &source);
-	case MCAST_LEAVE_SOURCE_GROUP:
-		return leave(i, &group, g.gsr_interface, 0, &source);
-	}
-	return block(i, &group, g.gsr_interface, 0, &source, opt == MCAST_BLOCK_SOURCE);
-}
 
 static int set_mc_if(struct inet_sock *i, const void *val, int len)
 {
@@ -228,37 +33,6 @@ static int set_mc_if(struct inet_sock *i, const void *val, int len)
 	i->mc_if = (u32)r.imr_ifindex;
 	i->mc_src = a.w[3];
 	return 0;
-}
-
-static int set_groups_v4(struct inet_sock *i, int opt, const void *val, int len)
-{
-	struct ip_mreqn r = {};
-	struct ip_mreq_source sr;
-	struct net_addr group, source;
-
-	switch (opt) {
-	case IP_ADD_MEMBERSHIP:
-	case IP_DROP_MEMBERSHIP:
-		if (i->s.type == SOCK_STREAM)
-			return -EPROTO;
-		if (len < (int)sizeof(struct ip_mreq))
-			return -EINVAL;
-		memcpy(&r, val, len >= (int)sizeof(r) ? sizeof(r) : sizeof(struct ip_mreq));
-		group = addr_v4(r.imr_multiaddr.s_addr);
-		if (opt == IP_ADD_MEMBERSHIP)
-			return join(i, &group, (u32)r.imr_ifindex, r.imr_address.s_addr, NULL);
-		return leave(i, &group, (u32)r.imr_ifindex, r.imr_address.s_addr, NULL);
-	}
-	if (len != (int)sizeof(sr))
-		return -EINVAL;
-	memcpy(&sr, val, sizeof(sr));
-	group = addr_v4(sr.imr_multiaddr);
-	source = addr_v4(sr.imr_sourceaddr);
-	if (opt == IP_ADD_SOURCE_MEMBERSHIP)
-		return join(i, &group, 0, sr.imr_interface, &source);
-	if (opt == IP_DROP_SOURCE_MEMBERSHIP)
-		return leave(i, &group, 0, sr.imr_interface, &source);
-	return block(i, &group, 0, sr.imr_interface, &source, opt == IP_BLOCK_SOURCE);
 }
 
 /* Booleans of both levels. */
@@ -313,14 +87,15 @@ static int set_ip(struct inet_sock *i, int opt, const void *val, int len)
 	case IP_DROP_SOURCE_MEMBERSHIP:
 	case IP_BLOCK_SOURCE:
 	case IP_UNBLOCK_SOURCE:
-		return set_groups_v4(i, opt, val, len);
+	case IP_MSFILTER:
 	case MCAST_JOIN_GROUP:
 	case MCAST_LEAVE_GROUP:
 	case MCAST_JOIN_SOURCE_GROUP:
 	case MCAST_LEAVE_SOURCE_GROUP:
 	case MCAST_BLOCK_SOURCE:
 	case MCAST_UNBLOCK_SOURCE:
-		return generic_group(i, false, opt, val, len);
+	case MCAST_MSFILTER:
+		return inet_set_group(i, false, opt, val, len);
 	case IP_MULTICAST_IF:
 		return i->s.type == SOCK_STREAM ? -EINVAL : set_mc_if(i, val, len);
 	case IP_OPTIONS:
@@ -384,26 +159,15 @@ static int set_ip6(struct inet_sock *i, int opt, const void *val, int len)
 
 	switch (opt) {
 	case IPV6_ADD_MEMBERSHIP:
-	case IPV6_DROP_MEMBERSHIP: {
-		struct ipv6_mreq r;
-		struct net_addr group;
-
-		if (i->s.type == SOCK_STREAM)
-			return -EPROTO;
-		if (len < (int)sizeof(r))
-			return -EINVAL;
-		memcpy(&r, val, sizeof(r));
-		memcpy(&group, &r.ipv6mr_multiaddr, sizeof(group));
-		return opt == IPV6_ADD_MEMBERSHIP ? join(i, &group, (u32)r.ipv6mr_ifindex, 0, NULL)
-						  : leave(i, &group, (u32)r.ipv6mr_ifindex, 0, NULL);
-	}
+	case IPV6_DROP_MEMBERSHIP:
 	case MCAST_JOIN_GROUP:
 	case MCAST_LEAVE_GROUP:
 	case MCAST_JOIN_SOURCE_GROUP:
 	case MCAST_LEAVE_SOURCE_GROUP:
 	case MCAST_BLOCK_SOURCE:
 	case MCAST_UNBLOCK_SOURCE:
-		return generic_group(i, true, opt, val, len);
+	case MCAST_MSFILTER:
+		return inet_set_group(i, true, opt, val, len);
 	}
 	err = option_int(val, len, &v);
 	if (err)
@@ -628,6 +392,9 @@ int inet_getsockopt(struct socket *s, int level, int opt, void *val, int *len)
 	for (unsigned k = 0; k < ARRAY_SIZE(flag_options); k++)
 		if (flag_options[k].level == level && flag_options[k].opt == opt)
 			return option_put_int(val, len, inet_flag(i, flag_options[k].flag) != 0);
+	if ((level == SOL_IP && opt == IP_MSFILTER) ||
+	    ((level == SOL_IP || level == SOL_IPV6) && opt == MCAST_MSFILTER))
+		return inet_get_filter(i, level == SOL_IPV6, opt, val, len);
 	if (level == SOL_IP)
 		return get_ip(i, opt, val, len);
 	if (level == SOL_IPV6)

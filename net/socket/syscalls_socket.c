@@ -11,6 +11,22 @@
 #include <linux/filter.h>
 
 #define OPTION_MAX 4096 /* bytes of an option value */
+#define FILTER_MAX GROUP_FILTER_SIZE(INET_FILTER_V6)
+
+/* Bytes that an option's value may have, and those of them that getsockopt reads to know what is asked. */
+static int option_max(int level, int opt, int most)
+{
+	return (level == SOL_IP || level == SOL_IPV6) && opt == MCAST_MSFILTER ? (int)FILTER_MAX : most;
+}
+
+static int option_question(int level, int opt)
+{
+	if (level == SOL_PACKET) /* PACKET_HDRLEN asks about a version */
+		return sizeof(int);
+	if (level == SOL_IP && opt == IP_MSFILTER)
+		return IP_MSFILTER_SIZE(0);
+	return (level == SOL_IP || level == SOL_IPV6) && opt == MCAST_MSFILTER ? GROUP_FILTER_SIZE(0) : 0;
+}
 
 static int split_type(int type, int *flags)
 {
@@ -319,7 +335,7 @@ SYSCALL_DEFINE5(setsockopt, int, fd, int, level, int, opt, const void __app *, v
 	s = socket_from_fd(fd, &f);
 	if (IS_ERR(s))
 		return PTR_ERR(s);
-	len = min(len, OPTION_MAX);
+	len = min(len, option_max(level, opt, OPTION_MAX));
 	if (len > (int)sizeof(small)) {
 		buf = kmalloc((size_t)len);
 		if (!buf) {
@@ -370,7 +386,7 @@ static int get_peer_groups(struct socket *s, void __app *val, int __app *lenp, i
 
 SYSCALL_DEFINE5(getsockopt, int, fd, int, level, int, opt, void __app *, val, int __app *, lenp)
 {
-	u8 buf[512];
+	u8 small[512], *buf = small;
 	struct file *f;
 	struct socket *s = socket_from_fd(fd, &f);
 	int len;
@@ -393,13 +409,18 @@ SYSCALL_DEFINE5(getsockopt, int, fd, int, level, int, opt, void __app *, val, in
 		err = get_peer_groups(s, val, lenp, len);
 		goto out;
 	}
-	len = min(len, (int)sizeof(buf));
-	memset(buf, 0, sizeof(buf));
-	if (level == SOL_PACKET && len) { /* PACKET_HDRLEN asks about a version */
-		err = copy_from_app(buf, val, (size_t)min(len, (int)sizeof(int)));
-		if (err)
+	len = min(len, option_max(level, opt, sizeof(small)));
+	if (len > (int)sizeof(small)) {
+		buf = kmalloc((size_t)len);
+		if (!buf) {
+			err = -ENOMEM;
 			goto out;
+		}
 	}
+	memset(buf, 0, max((size_t)len, sizeof(small)));
+	err = copy_from_app(buf, val, (size_t)min(len, option_question(level, opt)));
+	if (err)
+		goto out;
 	if (level == SOL_SOCKET)
 		err = socket_get_option(s, opt, buf, &len);
 	else
@@ -409,6 +430,8 @@ SYSCALL_DEFINE5(getsockopt, int, fd, int, level, int, opt, void __app *, val, in
 	if (!err)
 		err = put_app(len, lenp);
 out:
+	if (buf != small)
+		kfree(buf);
 	file_put(f);
 	return err;
 }

@@ -8,6 +8,7 @@
 #include <net/if.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <stddef.h>
 #include <sys/socket.h>
 
 #ifndef IPV6_MULTICAST_ALL
@@ -203,5 +204,199 @@ TEST(the_two_protocols_keep_their_own)
 	EXPECT_EQ(get(s, IPPROTO_IP, IP_TOS), 0);
 	EXPECT_EQ(set(s, IPPROTO_IP, IP_TOS, 0x10), 0);
 	EXPECT_EQ(get(s, IPPROTO_IPV6, IPV6_TCLASS), 0x20);
+	close(s);
+}
+
+// IP_MSFILTER's and MCAST_MSFILTER's values, which not every C library has.
+struct filter4 {
+	struct in_addr group, interface;
+	uint32_t mode, n;
+	struct in_addr source[12];
+};
+
+struct filter {
+	uint32_t interface;
+	struct sockaddr_storage group;
+	uint32_t mode, n;
+	struct sockaddr_storage source[65];
+};
+
+#define FILTER_SIZE(type, n) (offsetof(type, source) + (n) * sizeof((type *)NULL)->source[0])
+
+static int filter4(int s, uint32_t mode, uint32_t n, const char *first)
+{
+	struct filter4 f = {.group.s_addr = htonl(0xef010204),
+			    .interface.s_addr = htonl(INADDR_LOOPBACK),
+			    .mode = mode,
+			    .n = n};
+
+	for (uint32_t i = 0; i < n && i < 12; i++)
+		f.source[i].s_addr = htonl(ntohl(inet_addr(first)) + i);
+	return setsockopt(s, IPPROTO_IP, IP_MSFILTER, &f, FILTER_SIZE(struct filter4, n < 12 ? n : 12));
+}
+
+static struct sockaddr_storage address(const char *text, unsigned add)
+{
+	union {
+		struct sockaddr_storage any;
+		struct sockaddr_in in;
+		struct sockaddr_in6 in6;
+	} a = {};
+
+	if (inet_pton(AF_INET, text, &a.in.sin_addr) == 1) {
+		a.in.sin_family = AF_INET;
+		a.in.sin_addr.s_addr = htonl(ntohl(a.in.sin_addr.s_addr) + add);
+	} else {
+		inet_pton(AF_INET6, text, &a.in6.sin6_addr);
+		a.in6.sin6_family = AF_INET6;
+		a.in6.sin6_addr.s6_addr[15] += add;
+	}
+	return a.any;
+}
+
+static int filter(int s, int level, const char *group, uint32_t mode, uint32_t n, const char *first)
+{
+	struct filter f = {
+		.interface = if_nametoindex("lo"), .group = address(group, 0), .mode = mode, .n = n};
+
+	for (uint32_t i = 0; i < n && i < 65; i++)
+		f.source[i] = address(first, i);
+	return setsockopt(s, level, MCAST_MSFILTER, &f, FILTER_SIZE(struct filter, n));
+}
+
+// A sender at ADDR whose multicasts go over the loopback.
+static int sender(const char *addr)
+{
+	struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = inet_addr(addr)};
+	struct in_addr lo = {htonl(INADDR_LOOPBACK)};
+	int s = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	if (bind(s, (struct sockaddr *)&a, sizeof a) ||
+	    setsockopt(s, IPPROTO_IP, IP_MULTICAST_IF, &lo, sizeof lo))
+		return -1;
+	return s;
+}
+
+TEST(filter_lists_choose_who_is_heard)
+{
+	struct ip_mreqn group = {.imr_multiaddr.s_addr = htonl(0xef010204),
+				 .imr_ifindex = (int)if_nametoindex("lo")};
+	struct sockaddr_in to = {.sin_family = AF_INET, .sin_addr = group.imr_multiaddr};
+	int one = sender("127.0.0.1"), two = sender("127.0.0.2");
+	static const struct {
+		uint32_t mode;
+		const char *sources;
+		uint32_t n;
+		const char *heard;
+	} t[] = {{MCAST_EXCLUDE, "127.0.0.1", 1, "2"},
+		 {MCAST_INCLUDE, "127.0.0.1", 1, "1"},
+		 {MCAST_EXCLUDE, "127.0.0.3", 9, "12"},
+		 {MCAST_INCLUDE, "127.0.0.2", 10, "2"},
+		 {MCAST_EXCLUDE, "0.0.0.0", 0, "12"}};
+	in_port_t port;
+	int s = bound(AF_INET, &port);
+
+	to.sin_port = port;
+	EXPECT(s >= 0 && one >= 0 && two >= 0);
+	EXPECT_EQ(setsockopt(s, IPPROTO_IP, IP_ADD_MEMBERSHIP, &group, sizeof group), 0);
+	for (unsigned i = 0; i < sizeof t / sizeof t[0] * 2; i++) {
+		const char *heard = t[i / 2].heard;
+		struct pollfd p = {s, POLLIN, 0};
+		char byte;
+
+		if (i % 2)
+			EXPECT_EQ(filter(s, IPPROTO_IP, "239.1.2.4", t[i / 2].mode, t[i / 2].n,
+					 t[i / 2].sources),
+				  0);
+		else
+			EXPECT_EQ(filter4(s, t[i / 2].mode, t[i / 2].n, t[i / 2].sources), 0);
+		EXPECT_EQ(sendto(one, "1", 1, 0, (struct sockaddr *)&to, sizeof to), 1);
+		EXPECT_EQ(sendto(two, "2", 1, 0, (struct sockaddr *)&to, sizeof to), 1);
+		for (; *heard; heard++) {
+			EXPECT_EQ(poll(&p, 1, 5000), 1);
+			EXPECT_EQ(recv(s, &byte, 1, 0), 1);
+			EXPECT_EQ(byte, *heard);
+		}
+		EXPECT_ERR(recv(s, &byte, 1, MSG_DONTWAIT), EAGAIN);
+	}
+	close(s);
+	close(one);
+	close(two);
+}
+
+TEST(filter_lists_are_told)
+{
+	struct ip_mreq_source also = {.imr_multiaddr.s_addr = htonl(0xef010204),
+				      .imr_interface.s_addr = htonl(INADDR_LOOPBACK),
+				      .imr_sourceaddr.s_addr = inet_addr("10.0.0.1")};
+	struct filter4 f = {.group = {htonl(0xef010204)}, .interface = {htonl(INADDR_LOOPBACK)}, .n = 12};
+	struct filter g = {.interface = if_nametoindex("lo"), .group = address("239.1.2.4", 0), .n = 2};
+	socklen_t len = sizeof f;
+	in_port_t port;
+	int s = bound(AF_INET, &port);
+
+	EXPECT_ERR(getsockopt(s, IPPROTO_IP, IP_MSFILTER, &f, &len), EADDRNOTAVAIL);
+	EXPECT_ERR(filter4(s, MCAST_EXCLUDE, 1, "10.0.0.1"), EINVAL);
+	EXPECT_ERR(filter4(s, MCAST_INCLUDE, 0, "0.0.0.0"), EADDRNOTAVAIL);
+	EXPECT_EQ(setsockopt(s, IPPROTO_IP, IP_ADD_SOURCE_MEMBERSHIP, &also, sizeof also), 0);
+	EXPECT_EQ(getsockopt(s, IPPROTO_IP, IP_MSFILTER, &f, &len), 0);
+	EXPECT_EQ(f.mode, MCAST_INCLUDE);
+	EXPECT_EQ(f.n, 1);
+	EXPECT_EQ(f.source[0].s_addr, inet_addr("10.0.0.1"));
+	EXPECT_EQ(len, FILTER_SIZE(struct filter4, 1));
+	EXPECT_ERR(filter4(s, 2, 1, "10.0.0.1"), EINVAL);
+	EXPECT_ERR(filter4(s, MCAST_EXCLUDE, 11, "10.0.0.1"), ENOBUFS);
+	EXPECT_EQ(filter4(s, MCAST_EXCLUDE, 10, "10.0.0.1"), 0);
+	EXPECT_ERR(setsockopt(s, IPPROTO_IP, IP_ADD_SOURCE_MEMBERSHIP, &also, sizeof also), EINVAL);
+	EXPECT_ERR(setsockopt(s, IPPROTO_IP, IP_BLOCK_SOURCE, &also, sizeof also), ENOBUFS);
+	EXPECT_EQ(setsockopt(s, IPPROTO_IP, IP_UNBLOCK_SOURCE, &also, sizeof also), 0);
+	EXPECT_ERR(setsockopt(s, IPPROTO_IP, IP_UNBLOCK_SOURCE, &also, sizeof also), EADDRNOTAVAIL);
+	EXPECT_EQ(setsockopt(s, IPPROTO_IP, IP_BLOCK_SOURCE, &also, sizeof also), 0);
+	len = sizeof g;
+	EXPECT_EQ(getsockopt(s, IPPROTO_IP, MCAST_MSFILTER, &g, &len), 0);
+	EXPECT_EQ(g.mode, MCAST_EXCLUDE);
+	EXPECT_EQ(g.n, 10);
+	EXPECT_EQ(len, FILTER_SIZE(struct filter, 2));
+	EXPECT_EQ(((struct sockaddr_in *)&g.source[1])->sin_family, AF_INET);
+	len = FILTER_SIZE(struct filter, 0) - 1;
+	EXPECT_ERR(getsockopt(s, IPPROTO_IP, MCAST_MSFILTER, &g, &len), EINVAL);
+	EXPECT_ERR(filter(s, IPPROTO_IP, "239.1.2.4", MCAST_EXCLUDE, 1, "::1"), EADDRNOTAVAIL);
+	EXPECT_ERR(filter(s, IPPROTO_IP, "10.1.2.4", MCAST_EXCLUDE, 1, "10.0.0.1"), EINVAL);
+	EXPECT_EQ(filter(s, IPPROTO_IP, "239.1.2.4", MCAST_INCLUDE, 0, "0.0.0.0"), 0); // leaves
+	len = sizeof f;
+	EXPECT_ERR(getsockopt(s, IPPROTO_IP, IP_MSFILTER, &f, &len), EADDRNOTAVAIL);
+	close(s);
+}
+
+TEST(ipv6_filter_lists)
+{
+	struct group_req join = {.gr_interface = if_nametoindex("lo"), .gr_group = address("ff12::1:4", 0)};
+	struct filter f = {.interface = join.gr_interface, .group = join.gr_group, .n = 65};
+	socklen_t len = sizeof f;
+	in_port_t port;
+	int s = bound(AF_INET6, &port);
+
+	if (s < 0)
+		SKIP("no IPv6");
+	EXPECT_ERR(filter(s, IPPROTO_IPV6, "ff12::1:4", MCAST_EXCLUDE, 1, "fd00::1"), EINVAL);
+	EXPECT_EQ(setsockopt(s, IPPROTO_IPV6, MCAST_JOIN_GROUP, &join, sizeof join), 0);
+	EXPECT_EQ(getsockopt(s, IPPROTO_IPV6, MCAST_MSFILTER, &f, &len), 0);
+	EXPECT_EQ(f.mode, MCAST_EXCLUDE);
+	EXPECT_EQ(f.n, 0);
+	EXPECT_EQ(len, FILTER_SIZE(struct filter, 0));
+	EXPECT_ERR(filter(s, IPPROTO_IPV6, "ff12::1:4", MCAST_INCLUDE, 65, "fd00::1"), ENOBUFS);
+	EXPECT_EQ(filter(s, IPPROTO_IPV6, "ff12::1:4", MCAST_INCLUDE, 64, "fd00::1"), 0);
+	f.n = 65;
+	len = sizeof f;
+	EXPECT_EQ(getsockopt(s, IPPROTO_IPV6, MCAST_MSFILTER, &f, &len), 0);
+	EXPECT_EQ(f.mode, MCAST_INCLUDE);
+	EXPECT_EQ(f.n, 64);
+	EXPECT_EQ(len, FILTER_SIZE(struct filter, 64));
+	EXPECT_EQ(((struct sockaddr_in6 *)&f.source[63])->sin6_addr.s6_addr[15], 64);
+	f.interface = 0;
+	len = sizeof f;
+	EXPECT_ERR(getsockopt(s, IPPROTO_IPV6, MCAST_MSFILTER, &f, &len), EADDRNOTAVAIL);
+	EXPECT_EQ(filter(s, IPPROTO_IPV6, "ff12::1:4", MCAST_INCLUDE, 0, "::"), 0);
+	EXPECT_ERR(setsockopt(s, IPPROTO_IPV6, MCAST_LEAVE_GROUP, &join, sizeof join), EADDRNOTAVAIL);
 	close(s);
 }

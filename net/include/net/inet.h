@@ -12,12 +12,22 @@ struct in6_pktinfo_ { /* struct in6_pktinfo of the ABI (linux/ipv6.h) with our a
 	int ifindex;
 } __packed; /* 20 bytes: no padding behind the index */
 
-struct inet_member { /* a group that a socket joined; guarded by the socket lock */
+/* The sources that a member of a group takes (MCAST_INCLUDE) or refuses (MCAST_EXCLUDE). It never changes:
+ * another one takes its place. */
+struct inet_filter {
+	struct rcu_head rcu;
+	u8 mode, n;
+	struct net_addr addr[];
+};
+#define INET_FILTER_V4 10 /* sources at most, as Linux's igmp_max_msf and mld_max_msf */
+#define INET_FILTER_V6 64
+
+struct inet_member { /* a group that a socket joined; changed under the socket lock, read under RCU */
+	struct rcu_head rcu;
 	struct inet_member *next;
+	struct inet_filter *filter;
 	struct net_addr group;
 	u32 ifindex;
-	u8 nsources, mode; /* source filter: MCAST_INCLUDE or MCAST_EXCLUDE */
-	struct net_addr sources[8];
 };
 
 enum inet_flag {
@@ -110,6 +120,9 @@ void inet_recv_info(struct inet_sock *i, struct net_msg *m, struct packet *p, u1
 bool inet_wants_group(struct inet_sock *i, const struct net_addr *group, const struct net_addr *src,
 		      u32 ifindex);
 void inet_drop_groups(struct inet_sock *i);
+/* inet_groups.c: the options about groups, of level IP or (V6) IPV6. Setting them needs the socket lock. */
+int inet_set_group(struct inet_sock *i, bool v6, int opt, const void *val, int len);
+int inet_get_filter(struct inet_sock *i, bool v6, int opt, void *val, int *len);
 /* The control messages about a received packet that CB describes. */
 void inet_put_control(struct inet_sock *i, struct net_msg *m, const struct ip_cb *cb);
 
