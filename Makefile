@@ -35,7 +35,7 @@ FAST := $(addprefix kernel/,$(addprefix arch/$(ARCH)/,cpu/cpu cpu/fpu cpu/thread
 		vfs/pagecache% vfs/path vfs/permission vfs/radix vfs/readahead vfs/rw vfs/syscalls_rw vfs/syscalls_stat vfs/walk) \
 	$(addprefix net/,core/checksum core/device core/gso core/loopback core/packet core/ports core/route core/stack ipv4/ip4_% \
 		ipv6/ip6_% socket/file socket/inet socket/queue socket/socket socket/syscalls_% tcp/tcp_a% tcp/tcp_c% tcp/tcp_i% \
-		tcp/tcp_l% tcp/tcp_o% tcp/tcp_queue tcp/tcp_recv tcp/tcp_send tcp/tcp_t% udp/udp_% unix/unix_message unix/unix_socket)
+		tcp/tcp_l% tcp/tcp_o% tcp/tcp_queue tcp/tcp_recv tcp/tcp_se% tcp/tcp_t% udp/udp_% unix/unix_message unix/unix_socket)
 FAST_OBJS := $(filter $(FAST:%=$(BUILD)/obj/%.c.o),$(OBJS))
 
 # The Linux ABI's structures and numbers come from linux-libc-dev; nothing else of /usr/include is visible.

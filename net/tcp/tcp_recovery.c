@@ -274,7 +274,7 @@ void tcp_send_tlp(struct tcp_sock *tp)
 		}
 		tp->tlp_out = true;
 		tp->tlp_retrans = true;
-		tcp_send_range(tp, last, true);
+		tcp_send_range(tp, last);
 	}
 	tp->tlp_end = tp->snd_nxt;
 	tcp_rearm_rtx(tp, now);

@@ -374,6 +374,7 @@ void tcp_tw_kill(struct tcp_tw *tw);
 void tcp_tw_put(struct tcp_tw *tw);
 
 /* tcp_options.c */
+u32 tcp_write_timestamp(u8 *to, u32 ts_val, u32 ts_ecr); /* twelve bytes */
 void tcp_parse_options(const struct tcphdr *th, struct tcp_options *o);
 struct tcp_syn_options {
 	u16 mss;
@@ -446,28 +447,9 @@ void tcp_sync_mss(struct tcp_sock *tp);
 void tcp_suspect_hole(struct tcp_sock *tp,
 		      u64 now); /* a repeated timeout: perhaps the path takes only less */
 u16 tcp_adv_mss(const struct tcp_sock *tp);
-void tcp_send_ack(struct tcp_sock *tp);
-void tcp_send_syn(struct tcp_sock *tp, bool ack);
-void tcp_send_reset(struct tcp_sock *tp); /* abort our connection */
-void tcp_reply_reset(struct net_stack *net, struct packet *p, const struct tcphdr *th);
-/* A segment without payload for a four-tuple that has no socket. OPT: OPTS bytes of options, a multiple of
- * four. OIF 0: any interface. */
-struct tcp_reply {
-	struct net_addr src, dst;
-	u16 sport, dport;
-	u32 seq, ack, wnd, oif;
-	u8 flags, tos, opts;
-	u8 opt[TCP_MAX_OPTIONS];
-};
-void tcp_reply(struct net_stack *net, const struct tcp_reply *r);
-u32 tcp_write_timestamp(u8 *to, u32 ts_val, u32 ts_ecr); /* twelve bytes */
-u8 tcp_default_wscale(const struct net_stack *net);
 void tcp_push(struct tcp_sock *tp); /* send what may be sent */
-int tcp_send_range(struct tcp_sock *tp, struct tcp_rec *r, bool probe);
-void tcp_send_probe(struct tcp_sock *tp); /* zero-window or keepalive */
 void tcp_retransmit_lost(struct tcp_sock *tp);
 u32 tcp_pipe(const struct tcp_sock *tp);
-u32 tcp_window(struct tcp_sock *tp); /* compute and remember the window to offer */
 u32 tcp_select_window(struct tcp_sock *tp);
 static inline u32 tcp_receive_window(const struct tcp_sock *tp)
 {
@@ -482,9 +464,31 @@ static inline u32 tcp_rcv_limit(const struct tcp_sock *tp)
 			net_mem_share(tcp_net(tp), tcp_net(tp)->tcp_rmem[0]));
 }
 u32 tcp_space(const struct tcp_sock *tp);
-void tcp_rcv_space_adjust(struct tcp_sock *tp);
+void tcp_rcv_space_adjust(struct tcp_sock *tp); /* tcp_queue.c */
+
+/* tcp_segment.c */
+void tcp_send_ack(struct tcp_sock *tp);
+void tcp_send_syn(struct tcp_sock *tp, bool ack);
+void tcp_send_reset(struct tcp_sock *tp); /* abort our connection */
+void tcp_send_probe(struct tcp_sock *tp); /* zero-window or keepalive */
+/* Send LEN new bytes at snd_nxt, with FIN if FIN. 0, -ENOMEM (nothing changed); a packet that IP refuses
+ * counts as lost. */
+int tcp_send_new(struct tcp_sock *tp, u32 len, bool fin, u64 now);
+/* Send record R's bytes again. */
+int tcp_send_range(struct tcp_sock *tp, struct tcp_rec *r);
 /* Free N bytes at the front of the send buffers. */
 void tcp_snd_free(struct tcp_sock *tp, u32 n);
+void tcp_reply_reset(struct net_stack *net, struct packet *p, const struct tcphdr *th);
+/* A segment without payload for a four-tuple that has no socket. OPT: OPTS bytes of options, a multiple of
+ * four. OIF 0: any interface. */
+struct tcp_reply {
+	struct net_addr src, dst;
+	u16 sport, dport;
+	u32 seq, ack, wnd, oif;
+	u8 flags, tos, opts;
+	u8 opt[TCP_MAX_OPTIONS];
+};
+void tcp_reply(struct net_stack *net, const struct tcp_reply *r);
 
 /* tcp_input.c */
 void tcp_receive(struct tcp_sock *tp, struct packet *p); /* takes over P: data at the TCP header */
@@ -544,6 +548,7 @@ void tcp_purge(struct tcp_sock *tp);
 void tcp_free(struct socket *s);
 
 /* tcp_send.c, tcp_recv.c, tcp_connect.c, tcp_sockopt.c */
+u8 tcp_default_wscale(const struct net_stack *net);
 ssize_t tcp_sendmsg(struct socket *s, struct net_msg *m);
 ssize_t tcp_recvmsg(struct socket *s, struct net_msg *m);
 bool tcp_writable(const struct tcp_sock *tp);
