@@ -136,6 +136,28 @@ int inet_check_bind(struct inet_sock *i, const struct net_addr *addr, u32 scope)
 	return 0;
 }
 
+int inet_parse_bind(struct inet_sock *i, const struct sockaddr *sa, int len, struct net_addr *addr, u16 *port,
+		    u32 *scope)
+{
+	int err;
+
+	if (len >= (int)sizeof(struct sockaddr_in) && sa->sa_family == AF_UNSPEC && i->s.family == AF_INET) {
+		struct sockaddr_in sin;
+
+		memcpy(&sin, sa, sizeof(sin)); /* an old habit: AF_UNSPEC with the wildcard address */
+		if (sin.sin_addr.s_addr)
+			return -EAFNOSUPPORT;
+		*addr = addr_v4(0);
+		*port = be16(sin.sin_port);
+		*scope = 0;
+	} else {
+		err = inet_parse(i, sa, len, addr, port, scope);
+		if (err)
+			return err == -ENETUNREACH ? -EINVAL : err;
+	}
+	return inet_check_bind(i, addr, *scope);
+}
+
 /* An interface and a source address of the sender's choice. */
 static int choose_source(struct inet_sock *i, struct ip_flow *f, u32 ifindex, const struct net_addr *src)
 {

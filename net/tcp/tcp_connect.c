@@ -21,27 +21,11 @@ int tcp_bind(struct socket *s, const struct sockaddr *sa, int len)
 	struct net_addr addr;
 	u16 port;
 	u32 scope;
-	int err;
+	int err = inet_parse_bind(i, sa, len, &addr, &port, &scope);
 
-	if (len >= (int)sizeof(struct sockaddr_in) && sa->sa_family == AF_UNSPEC && s->family == AF_INET) {
-		struct sockaddr_in sin;
-
-		memcpy(&sin, sa, sizeof(sin));
-		if (sin.sin_addr.s_addr)
-			return -EAFNOSUPPORT;
-		addr = addr_v4(0);
-		port = be16(sin.sin_port);
-		scope = 0;
-	} else {
-		err = inet_parse(i, sa, len, &addr, &port, &scope);
-		if (err)
-			return err == -ENETUNREACH ? -EINVAL : err;
-	}
-	err = inet_check_bind(i, &addr, scope);
 	if (err)
 		return err;
 	socket_lock(s);
-	err = 0;
 	if (tcp_sk(s)->state != TCP_STATE_CLOSE || i->lport) {
 		err = -EINVAL;
 	} else {

@@ -44,24 +44,8 @@ static int udp_bind(struct socket *s, const struct sockaddr *sa, int len)
 	struct net_addr addr;
 	u16 port;
 	u32 scope;
-	int err;
+	int err = inet_parse_bind(i, sa, len, &addr, &port, &scope);
 
-	if (len >= 2 && sa->sa_family == AF_UNSPEC && s->family == AF_INET &&
-	    len >= (int)sizeof(struct sockaddr_in)) {
-		struct sockaddr_in sin;
-
-		memcpy(&sin, sa, sizeof(sin)); /* an old habit: AF_UNSPEC with the wildcard address */
-		if (sin.sin_addr.s_addr)
-			return -EAFNOSUPPORT;
-		addr = addr_v4(0);
-		port = be16(sin.sin_port);
-		scope = 0;
-	} else {
-		err = inet_parse(i, sa, len, &addr, &port, &scope);
-		if (err)
-			return err == -ENETUNREACH ? -EINVAL : err;
-	}
-	err = inet_check_bind(i, &addr, scope);
 	if (err)
 		return err;
 	socket_lock(s);

@@ -108,6 +108,9 @@ int inet_fill(int family, const struct net_addr *addr, u16 port, u32 scope, stru
 int inet_getname(struct socket *s, struct sockaddr *sa, bool peer);
 /* May the socket bind to ADDR? 0 or -EADDRNOTAVAIL. */
 int inet_check_bind(struct inet_sock *i, const struct net_addr *addr, u32 scope);
+/* The address of bind(2) of TCP and UDP: parsed and checked. */
+int inet_parse_bind(struct inet_sock *i, const struct sockaddr *sa, int len, struct net_addr *addr, u16 *port,
+		    u32 *scope);
 int inet_setsockopt(struct socket *s, int level, int opt, const void *val, int len);
 int inet_getsockopt(struct socket *s, int level, int opt, void *val, int *len);
 /* The flow for sending from I to DST with the socket's options; control messages of M (may be NULL) override.
