@@ -52,6 +52,53 @@ NUMBER(slow_start_after_idle, tcp_conf.slow_start_after_idle, 0, 1)
 NUMBER(ecn, tcp_conf.ecn, 0, 2)
 NUMBER(fastopen, tcp_conf.fastopen, 0, 0x7fffffff)
 
+/* Fast Open's keys: the words of each in hexadecimal, with dashes between; a comma before the second. */
+static size_t fastopen_key_show(char *buf, size_t size)
+{
+	u32 w[TCP_FO_KEYS][4], n = tcp_fastopen_get_keys(&net_default, NULL, w) / TCP_FO_KEY_LEN;
+	size_t len = 0;
+
+	for (u32 i = 0; i < n; i++)
+		len += (size_t)snprintf(buf + min(len, size), size - min(len, size), "%s%08x-%08x-%08x-%08x",
+					i ? "," : "", w[i][0], w[i][1], w[i][2], w[i][3]);
+	return len + (size_t)snprintf(buf + min(len, size), size - min(len, size), "\n");
+}
+
+/* Up to eight digits. */
+static const char *parse_word(const char *text, u32 *w)
+{
+	unsigned n = 0;
+
+	for (*w = 0; n < 8; n++, text++) {
+		char c = *text | ' ';
+
+		if (c >= '0' && c <= '9')
+			*w = *w << 4 | (u32)(c - '0');
+		else if (c >= 'a' && c <= 'f')
+			*w = *w << 4 | (u32)(c - 'a' + 10);
+		else
+			break;
+	}
+	return n ? text : NULL;
+}
+
+static int fastopen_key_store(const char *text, size_t n)
+{
+	u32 w[TCP_FO_KEYS * 4], i;
+
+	for (i = 0; i < ARRAY_SIZE(w); i++) {
+		text = parse_word(text, &w[i]);
+		if (!text)
+			return -EINVAL;
+		if (*text != (i % 4 == 3 ? ',' : '-'))
+			break;
+		text++;
+	}
+	if (i % 4 != 3 || (*text && *text != '\n'))
+		return -EINVAL;
+	return tcp_fastopen_set_keys(&net_default, NULL, w, (i + 1) * sizeof(w[0]));
+}
+
 /* A host that does not forward: the only value. */
 static size_t zero_show(char *buf, size_t size)
 {
@@ -199,6 +246,7 @@ static int sys_net_init(void)
 		{"net/ipv4/tcp_slow_start_after_idle", slow_start_after_idle_show,
 		 slow_start_after_idle_store},
 		{"net/ipv4/tcp_fastopen", fastopen_show, fastopen_store},
+		{"net/ipv4/tcp_fastopen_key", fastopen_key_show, fastopen_key_store},
 		{"net/ipv4/tcp_congestion_control", congestion_show, congestion_store},
 		{"net/ipv4/tcp_available_congestion_control", congestions_show, NULL},
 		{"net/ipv4/tcp_allowed_congestion_control", congestions_show, NULL},
@@ -213,11 +261,13 @@ static int sys_net_init(void)
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+		unsigned mode;
 		int err;
 
 		if (!net_default.ip6 && strncmp(files[i].path, "net/ipv6/", 9) == 0)
 			continue;
-		err = proc_sys_register(files[i].path, files[i].show, files[i].store);
+		mode = files[i].show == fastopen_key_show ? 0600 : (files[i].store ? 0644 : 0444);
+		err = proc_sys_register(files[i].path, mode, files[i].show, files[i].store);
 
 		if (err && err != -EEXIST)
 			return err;

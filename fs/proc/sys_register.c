@@ -64,7 +64,7 @@ static const struct pseudo_dir *add_dir(const struct pseudo_dir *in, const char 
 	return NULL;
 }
 
-int proc_sys_register(const char *path, size_t (*show)(char *buf, size_t size),
+int proc_sys_register(const char *path, unsigned mode, size_t (*show)(char *buf, size_t size),
 		      int (*store)(const char *text, size_t n))
 {
 	const struct pseudo_dir *d = &proc_sys_dir;
@@ -85,8 +85,7 @@ int proc_sys_register(const char *path, size_t (*show)(char *buf, size_t size),
 		else
 			d = S_ISDIR(c->mode) ? c->dir : NULL;
 	}
-	e = (struct pseudo_entry)PROC_RW(path, store ? 0644 : 0444, registered_show,
-					 store ? registered_store : NULL);
+	e = (struct pseudo_entry)PROC_RW(path, mode, registered_show, store ? registered_store : NULL);
 	e.arg = r;
 	if (d && child_of(d, path, strlen(path)))
 		err = -EEXIST;

@@ -333,6 +333,8 @@ void tcp_free(struct socket *s)
 
 	atomic_fetch_sub_explicit(&s->net->tcp->sockets, 1, memory_order_relaxed);
 	kfree(tp->saved_syn);
+	if (tp->listen)
+		kfree(tp->listen->fo_keys);
 	kfree(tp->listen);
 	kfree(tp->gaps);
 	kfree(tp);

@@ -2,11 +2,11 @@
 /* Fast Open (RFC 7413): a client that shows the cookie it was given before sends data with its SYN, and a
  * server hands it on before the handshake is complete.
  *
- * The server keeps nothing: a cookie is a keyed hash of the two addresses. A child whose SYN brought data is
- * on the accept queue in SYN_RECV with fo_wait, which the handshake's ACK clears; its snd_una lies behind the
- * SYN already, whose acknowledgement fo_wait stands for. A listener has at most fo_limit of them: the data of
- * a SYN may be forged. Children that were reset count for a minute more (5.1), since resets are what a
- * forger's victims send.
+ * The server keeps nothing: a cookie is a keyed hash of the two addresses (tcp_fastopen_key.c). A child whose
+ * SYN brought data is on the accept queue in SYN_RECV with fo_wait, which the handshake's ACK clears; its
+ * snd_una lies behind the SYN already, whose acknowledgement fo_wait stands for. A listener has at most
+ * fo_limit of them: the data of a SYN may be forged. Children that were reset count for a minute more (5.1),
+ * since resets are what a forger's victims send.
  *
  * The client's cookies are in a small table by destination, where a flood can only make us ask again. A SYN
  * with the option that was lost is repeated without it; a destination where that happens twice in a row does
@@ -17,7 +17,6 @@
 #include "kernel/clock.h"
 #include "net/tcp.h"
 
-#define COOKIE_LEN  8
 #define SLOTS	    32
 #define RESET_LIFE  (60 * NSEC_PER_SEC)
 #define BLOCK_FIRST (60 * NSEC_PER_SEC)
@@ -40,8 +39,7 @@ enum tcp_fo tcp_fastopen_judge(struct tcp_sock *l, const struct ip_cb *cb, const
 {
 	struct net_stack *net = tcp_net(l);
 	u32 conf = net->tcp_conf.fastopen, used, limit = l->fo_limit;
-	u64 right = tcp_fastopen_hash(net, &cb->dst, &cb->src);
-	bool cookie = o->fo_len == COOKIE_LEN && memcmp(o->fo, &right, COOKIE_LEN) == 0;
+	int key = -1;
 
 	if (!limit && (conf & TCP_FO_SERVER_ALWAYS))
 		limit = l->listen->backlog;
@@ -56,8 +54,12 @@ enum tcp_fo tcp_fastopen_judge(struct tcp_sock *l, const struct ip_cb *cb, const
 		mib_inc(net, MIB_EXT_FASTOPEN_OVERFLOW);
 		return TCP_FO_NONE;
 	}
-	if (cookie || l->fo_no_cookie || (conf & TCP_FO_SERVER_NO_COOKIE))
+	if (l->fo_no_cookie || (conf & TCP_FO_SERVER_NO_COOKIE))
 		return TCP_FO_ACCEPT;
+	if (o->fo_len == TCP_FO_COOKIE)
+		key = tcp_fastopen_prove(l, &cb->src, &cb->dst, o->fo);
+	if (key >= 0)
+		return key ? TCP_FO_RENEW : TCP_FO_ACCEPT;
 	if (o->fo_len)
 		mib_inc(net, MIB_EXT_FASTOPEN_PASSIVE_FAIL);
 	else if (o->have_fo)
@@ -67,11 +69,13 @@ enum tcp_fo tcp_fastopen_judge(struct tcp_sock *l, const struct ip_cb *cb, const
 
 void tcp_fastopen_cookie(struct tcp_sock *c, struct tcp_syn_options *o)
 {
-	u64 h = tcp_fastopen_hash(tcp_net(c), &c->inet.laddr, &c->inet.faddr);
+	struct tcp_sock *l = c->fo_wait ? c->fo_listener : READ_ONCE(c->listener);
 
+	if (!l)
+		return;
 	o->fo = true;
-	o->fo_len = COOKIE_LEN;
-	memcpy(o->fo_cookie, &h, COOKIE_LEN);
+	o->fo_len = TCP_FO_COOKIE;
+	tcp_fastopen_make(l, &c->inet.faddr, &c->inet.laddr, o->fo_cookie);
 }
 
 void tcp_fastopen_accept(struct tcp_sock *l, struct tcp_sock *c, struct packet *p, u32 hdr)
@@ -140,6 +144,7 @@ static struct tcp_fo_cache *cache(struct net_stack *net, bool create)
 void tcp_fastopen_destroy(struct net_stack *net)
 {
 	kfree(cache(net, false));
+	kfree(net->tcp->fo_keys);
 }
 
 static struct fo_entry *slot(struct net_stack *net, struct tcp_fo_cache *c, const struct net_addr *dst)

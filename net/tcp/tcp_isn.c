@@ -30,11 +30,6 @@ u32 tcp_ts_offset(struct net_stack *net, const struct net_addr *laddr, const str
 	return (u32)hash(&net->isn_key, laddr, 0, faddr, 0, 1);
 }
 
-u64 tcp_fastopen_hash(struct net_stack *net, const struct net_addr *l, const struct net_addr *f)
-{
-	return hash(&net->cookie_key, l, 0, f, 0, ~0ull);
-}
-
 static const u16 cookie_mss[8] = {216, 536, 1200, 1360, 1400, 1440, 1460, 8960};
 #define COOKIE_PERIOD (64 * NSEC_PER_SEC)
 

@@ -219,8 +219,8 @@ static void handle_syn(struct tcp_sock *l, struct packet *p, const struct tcphdr
 	tcp_init_cwnd(c);
 	save_syn(l, c, p, hdr);
 	fo = tcp_fastopen_judge(l, cb, o, p->len - hdr);
-	c->fo_ask = fo == TCP_FO_GRANT;
-	if (fo == TCP_FO_ACCEPT)
+	c->fo_ask = fo == TCP_FO_GRANT || fo == TCP_FO_RENEW;
+	if (fo >= TCP_FO_ACCEPT)
 		tcp_fastopen_accept(l, c, p, hdr);
 	tcp_send_syn(c, true);
 	c->rtx_kind = RTX_RTO;
@@ -397,11 +397,26 @@ void tcp_listen_stop(struct tcp_sock *l)
 	socket_wake(tcp_socket(l), EPOLLIN | EPOLLHUP | EPOLLERR);
 }
 
+struct tcp_listener *tcp_listener_of(struct tcp_sock *tp)
+{
+	struct tcp_listener *l = tp->listen;
+
+	if (l)
+		return l;
+	l = kzalloc(sizeof(*l));
+	if (!l)
+		return NULL;
+	spin_init(&l->lock);
+	list_init(&l->accept_queue);
+	list_init(&l->syn_queue);
+	WRITE_ONCE(tp->listen, l);
+	return l;
+}
+
 int tcp_listen(struct socket *s, int backlog)
 {
 	struct tcp_sock *tp = tcp_sk(s);
 	struct net_addr any = tp->inet.laddr;
-	struct tcp_listener *l;
 	int err = 0;
 
 	socket_lock(s);
@@ -417,16 +432,9 @@ int tcp_listen(struct socket *s, int backlog)
 		if (err)
 			goto out;
 	}
-	if (!tp->listen) {
-		err = -ENOMEM;
-		l = kzalloc(sizeof(*l));
-		if (!l)
-			goto out;
-		spin_init(&l->lock);
-		list_init(&l->accept_queue);
-		list_init(&l->syn_queue);
-		WRITE_ONCE(tp->listen, l);
-	}
+	err = -ENOMEM;
+	if (!tcp_listener_of(tp))
+		goto out;
 	err = port_listen(&s->net->tcp->ports, &tp->inet);
 	if (err)
 		goto out;

@@ -302,7 +302,7 @@ void tcp_send_syn(struct tcp_sock *tp, bool ack)
 
 	if (!ack)
 		data = tcp_fastopen_offer(tp, &o);
-	else if (tp->listener && tp->fo_ask)
+	else if (tp->fo_ask)
 		tcp_fastopen_cookie(tp, &o);
 	p = data_packet(data);
 	if (!p)

@@ -202,13 +202,18 @@ int tcp_setsockopt(struct socket *s, int level, int opt, const void *val, int le
 		return inet_setsockopt(s, level, opt, val, len);
 	if (opt == TCP_ULP) /* there is none */
 		return len < 1 ? -EINVAL : -ENOENT;
-	if (opt != TCP_CONGESTION) {
+	if (opt != TCP_CONGESTION && opt != TCP_FASTOPEN_KEY) {
 		err = option_int(val, len, &v);
 		if (err)
 			return err;
 	}
 	socket_lock(s);
-	err = opt == TCP_CONGESTION ? set_congestion(tp, val, len) : set_option(tp, opt, v);
+	if (opt == TCP_CONGESTION)
+		err = set_congestion(tp, val, len);
+	else if (opt == TCP_FASTOPEN_KEY)
+		err = tcp_fastopen_set_keys(s->net, tp, val, (u32)len);
+	else
+		err = set_option(tp, opt, v);
 	socket_unlock(s);
 	return err;
 }
@@ -355,6 +360,11 @@ static int get_option(struct tcp_sock *tp, int opt, void *val, int *len)
 	}
 	case TCP_FASTOPEN:
 		return option_put_int(val, len, tp->fo_limit);
+	case TCP_FASTOPEN_KEY: {
+		u8 keys[TCP_FO_KEYS * TCP_FO_KEY_LEN];
+
+		return option_put(val, len, keys, tcp_fastopen_get_keys(tcp_net(tp), tp, keys));
+	}
 	case TCP_FASTOPEN_CONNECT:
 		return option_put_int(val, len, tp->fo_connect);
 	case TCP_FASTOPEN_NO_COOKIE:

@@ -336,7 +336,7 @@ int tcp_stack_init(struct net_stack *net)
 	spin_init(&t->tw_lock);
 	list_init(&t->tw);
 	port_table_init(&t->ports, true);
-	return 0;
+	return tcp_fastopen_init(net);
 }
 
 void tcp_stack_destroy(struct net_stack *net)

@@ -11,7 +11,12 @@
 #include <stddef.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
+
+#ifndef TCP_FASTOPEN_KEY
+#define TCP_FASTOPEN_KEY 33
+#endif
 
 BEFORE_TESTS(int argc, char **argv)
 {
@@ -219,6 +224,33 @@ TEST(datagrams_that_wait)
 	EXPECT_EQ(n, 4); // one more than the figure says
 	close(to);
 	close(from);
+}
+
+TEST(fast_open_key)
+{
+	static const char *good[] =
+		{"00112233-44556677-8899aabb-ccddeeff",
+		 "00000001-0000000a-000000ff-00001000,03020100-07060504-0b0a0908-0f0e0d0c"},
+			  *bad[] = {"00112233-44556677-8899aabb", "1-2-3-4,", "1-2-3-4,5-6-7", "x"};
+	unsigned char key[32];
+	socklen_t n = sizeof key;
+	struct stat st;
+	char text[128];
+	int s = socket(AF_INET, SOCK_STREAM, 0);
+
+	EXPECT_EQ(stat("/proc/sys/net/ipv4/tcp_fastopen_key", &st), 0);
+	EXPECT_EQ(st.st_mode & 07777, 0600);
+	for (int i = 0; i < 2; i++) {
+		if (!set("ipv4/tcp_fastopen_key", good[i]))
+			SKIP("it cannot be set");
+		EXPECT(get("ipv4/tcp_fastopen_key", text, sizeof text));
+		EXPECT(!strcmp(text, good[i]));
+	}
+	for (int i = 0; i < 4; i++)
+		EXPECT_EQ(refusal("ipv4/tcp_fastopen_key", bad[i]), EINVAL);
+	EXPECT_EQ(getsockopt(s, IPPROTO_TCP, TCP_FASTOPEN_KEY, key, &n), 0); // nobody set the socket's own
+	EXPECT_EQ(n, 0);
+	close(s);
 }
 
 TEST(nonsense)

@@ -23,6 +23,9 @@
 #define SIOCOUTQ 0x5411
 #endif
 #define SIOCOUTQNSD_ 0x894b
+#ifndef TCP_FASTOPEN_KEY
+#define TCP_FASTOPEN_KEY 33
+#endif
 #ifndef MSG_FASTOPEN
 #define MSG_FASTOPEN 0x20000000
 #endif
@@ -928,6 +931,55 @@ TEST(fast_open)
 	EXPECT_EQ(recv(s, b, 32, 0), 11);
 	EXPECT_EQ(set(s, TCP_FASTOPEN, 1), -1);
 	close(c), close(s), close(l);
+}
+
+// 1: a client's data came with its SYN; 0: only after the handshake.
+static int data_with_syn(int l)
+{
+	int c = socket(AF_INET, SOCK_STREAM, 0), s, with = -1;
+	char b[8];
+
+	if (sendto(c, "data", 4, MSG_FASTOPEN, (void *)&addr, sizeof addr) == 4) {
+		s = accept(l, NULL, NULL);
+		if (recv(s, b, 8, 0) == 4)
+			with = !!(info(s).tcpi_options & TCPI_OPT_SYN_DATA);
+		close(s);
+	}
+	close(c);
+	return with;
+}
+
+TEST(fast_open_keys)
+{
+	static const char keys[] = "the second key..the first key...another key....";
+	int l = listener(5), other = socket(AF_INET, SOCK_STREAM, 0);
+	char b[64];
+	socklen_t n = sizeof b;
+
+	if (!fastopen)
+		SKIP("tcp_fastopen cannot be set");
+	EXPECT_ERR(setsockopt(l, IPPROTO_TCP, TCP_FASTOPEN_KEY, keys, 15), EINVAL);
+	EXPECT_ERR(setsockopt(l, IPPROTO_TCP, TCP_FASTOPEN_KEY, keys, 48), EINVAL);
+	EXPECT_EQ(setsockopt(other, IPPROTO_TCP, TCP_FASTOPEN_KEY, keys, 32), 0); // before it listens
+	EXPECT_EQ(getsockopt(other, IPPROTO_TCP, TCP_FASTOPEN_KEY, b, &n), 0);
+	EXPECT_EQ(n, 32);
+	EXPECT(!memcmp(b, keys, 32));
+	n = 20;
+	EXPECT_EQ(getsockopt(other, IPPROTO_TCP, TCP_FASTOPEN_KEY, b, &n), 0);
+	EXPECT_EQ(n, 20);
+	close(other);
+	EXPECT_EQ(set(l, TCP_FASTOPEN, 5), 0);
+	EXPECT_EQ(setsockopt(l, IPPROTO_TCP, TCP_FASTOPEN_KEY, keys + 16, 16), 0);
+	EXPECT(data_with_syn(l) >= 0); // perhaps with another listener's cookie
+	EXPECT_EQ(data_with_syn(l), 1);
+	EXPECT_EQ(setsockopt(l, IPPROTO_TCP, TCP_FASTOPEN_KEY, keys, 32), 0);
+	EXPECT_EQ(data_with_syn(l), 1); // the old key's cookie is good, and the answer brings a new one
+	EXPECT_EQ(setsockopt(l, IPPROTO_TCP, TCP_FASTOPEN_KEY, keys, 16), 0);
+	EXPECT_EQ(data_with_syn(l), 1);
+	EXPECT_EQ(setsockopt(l, IPPROTO_TCP, TCP_FASTOPEN_KEY, keys + 32, 16), 0);
+	EXPECT_EQ(data_with_syn(l), 0);
+	EXPECT_EQ(data_with_syn(l), 1);
+	close(l);
 }
 
 TEST(fast_open_by_connect)

@@ -149,7 +149,7 @@ extern const enum psi_resource pressure_io, pressure_memory, pressure_cpu;
 int proc_net_register(const char *name, size_t (*show)(char *buf, size_t size));
 /* The same, and the file has a size: for programs that measure before they read. SHOW must not sleep. */
 int proc_net_register_sized(const char *name, size_t (*show)(char *buf, size_t size));
-int proc_sys_register(const char *path, size_t (*show)(char *buf, size_t size),
+int proc_sys_register(const char *path, unsigned mode, size_t (*show)(char *buf, size_t size),
 		      int (*store)(const char *text, size_t n));
 
 /* The text of /proc/cpuinfo for one CPU, a blank line at the end; like snprintf. Provided by kernel/arch/. */

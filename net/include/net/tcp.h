@@ -48,6 +48,9 @@ enum tcp_state { /* numbers as in TCP_INFO and /proc/net/tcp */
 #define TCP_KEEP_PROBES	   9
 #define TCP_PAWS_24DAYS	   (24 * 86400) /* seconds */
 #define TCP_FO_MAX	   16		/* bytes of a Fast Open cookie (RFC 7413 4.1.1) */
+#define TCP_FO_COOKIE	   8		/* ... of ours */
+#define TCP_FO_KEY_LEN	   16
+#define TCP_FO_KEYS	   2 /* the active one, and its predecessor */
 
 /* Sequence numbers compare modulo 2^32. */
 static inline bool seq_lt(u32 a, u32 b)
@@ -226,7 +229,7 @@ struct tcp_sock {
 
 	struct tcp_sock *fo_listener;	 /* reference, with fo_wait */
 	struct tcp_saved_syn *saved_syn; /* until it is asked for */
-	struct tcp_listener *listen;	 /* since the first listen() */
+	struct tcp_listener *listen;	 /* or NULL; see there */
 	struct tcp_sock *listener;	 /* reference, while on a queue of it */
 	struct list_head accept_node;
 
@@ -291,7 +294,8 @@ struct tcp_gaps {
 	struct tcp_sack dsack;	   /* a duplicate to report, with dsack_due */
 };
 
-/* What only listeners need: made by the first listen(), kept until the socket's end. */
+/* What only listeners need: made by the first listen() or option that is about it, kept until the socket's
+ * end. */
 struct tcp_listener {
 	struct spinlock lock;			  /* guards the rest; after slock */
 	struct list_head accept_queue, syn_queue; /* tcp_sock.accept_node */
@@ -299,7 +303,8 @@ struct tcp_listener {
 	u16 fo_pending; /* children with fo_wait */
 	u16 fo_resets;	/* ... and those that were reset, until fo_until */
 	u64 fo_until;
-	u64 cookie_until; /* an overflow made cookies valid until then */
+	u64 cookie_until;	     /* an overflow made cookies valid until then */
+	struct tcp_fo_keys *fo_keys; /* TCP_FASTOPEN_KEY; NULL: the stack's. RCU */
 };
 
 struct tcp_saved_syn { /* TCP_SAVE_SYN: the headers of the SYN that made a connection */
@@ -337,6 +342,7 @@ struct tcp_stack {
 	_Atomic u32 orphans, sockets;
 	u32 orphan_max;
 	_Atomic(struct tcp_fo_cache *) fo_cache;
+	struct tcp_fo_keys *fo_keys; /* never NULL */
 	_Atomic u64 challenge_stamp;
 	_Atomic u32 challenge_left;
 };
@@ -413,8 +419,6 @@ u32 tcp_cookie_ts(struct net_stack *net, const struct net_addr *l, const struct 
 void tcp_cookie_options(struct net_stack *net, const struct net_addr *l, const struct net_addr *f, u32 ts_ecr,
 			struct tcp_options *o);
 
-u64 tcp_fastopen_hash(struct net_stack *net, const struct net_addr *l, const struct net_addr *f);
-
 /* tcp_fastopen.c (RFC 7413) */
 enum {
 	TCP_FO_CLIENT = 1,
@@ -423,9 +427,9 @@ enum {
 	TCP_FO_SERVER_NO_COOKIE = 0x200,
 	TCP_FO_SERVER_ALWAYS = 0x400
 }; /* tcp_tunables.fastopen */
-enum tcp_fo { TCP_FO_NONE, TCP_FO_GRANT, TCP_FO_ACCEPT };
+enum tcp_fo { TCP_FO_NONE, TCP_FO_GRANT, TCP_FO_ACCEPT, TCP_FO_RENEW };
 /* What becomes of a SYN with LEN bytes of data: nothing special; a cookie goes with the SYN-ACK; its data is
- * taken at once. L's slock held. */
+ * taken at once; both. L's slock held. */
 enum tcp_fo tcp_fastopen_judge(struct tcp_sock *l, const struct ip_cb *cb, const struct tcp_options *o,
 			       u32 len);
 void tcp_fastopen_cookie(struct tcp_sock *c, struct tcp_syn_options *o); /* for C's peer, into a SYN-ACK */
@@ -440,6 +444,18 @@ void tcp_fastopen_answer(struct tcp_sock *tp, const struct tcp_options *o); /* t
  * takes. Bytes taken (the rest is sent as usual), -errno. Owner. */
 ssize_t tcp_fastopen_send(struct tcp_sock *tp, struct net_msg *m);
 void tcp_fastopen_destroy(struct net_stack *net);
+/* tcp_fastopen_key.c. Keys are TP's own, or (TP is NULL) the stack's. BYTES: one or two keys. Owner of TP. */
+int tcp_fastopen_init(struct net_stack *net);
+int tcp_fastopen_set_keys(struct net_stack *net, struct tcp_sock *tp, const void *bytes,
+			  u32 len);			   /* -EINVAL, -ENOMEM */
+struct tcp_listener *tcp_listener_of(struct tcp_sock *tp); /* made if need be; NULL: no memory. Owner */
+/* Into TCP_FO_KEYS keys' room; their length, 0 if TP has none. */
+u32 tcp_fastopen_get_keys(struct net_stack *net, struct tcp_sock *tp, void *bytes);
+void tcp_fastopen_make(struct tcp_sock *l, const struct net_addr *client, const struct net_addr *server,
+		       u8 cookie[TCP_FO_COOKIE]);
+/* Which of L's keys COOKIE was made with; -1: none. */
+int tcp_fastopen_prove(struct tcp_sock *l, const struct net_addr *client, const struct net_addr *server,
+		       const u8 cookie[TCP_FO_COOKIE]);
 
 /* tcp_output.c */
 int tcp_route(struct tcp_sock *tp); /* (re)do the cached route; 0, -errno */
