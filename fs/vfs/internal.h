@@ -161,6 +161,12 @@ struct walk {
 	char *text; /* the link text that rest points into, or NULL */
 };
 
+/* What the AT_* flags of a call say of the walk. */
+static inline u32 walk_flags_at(u32 at_flags)
+{
+	return (at_flags & AT_SYMLINK_NOFOLLOW ? 0 : WALK_FOLLOW) | (at_flags & AT_EMPTY_PATH ? WALK_EMPTY : 0);
+}
+
 /* Walk PATH from DIRFD (AT_FDCWD). With WALK_PARENT, w->path is the directory and w->last the name. 0 or
  * -errno (nothing to end then). */
 int walk_start(struct walk *w, int dirfd, const char *path, u32 flags);
@@ -176,8 +182,7 @@ struct dentry *lookup_child(struct dentry *dir, const char *name, size_t len, bo
 int walk_path(int dirfd, const char *path, u32 flags, struct path *out);
 /* Step over the mounts on P, downwards. References move along. */
 void path_follow_mounts(struct path *p);
-/* The same for an application's string and AT_* flags (AT_SYMLINK_NOFOLLOW, AT_SYMLINK_FOLLOW,
- * AT_EMPTY_PATH). */
+/* walk_path() for an application's string. */
 int walk_app_path(int dirfd, const char __app *name, u32 walk_flags, struct path *out);
 /* A kernel copy of an application's path: -ENOENT when empty unless EMPTY_OK. ERR_PTR. Free with kfree. */
 char *app_path_get(const char __app *name, bool empty_ok);

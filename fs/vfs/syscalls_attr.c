@@ -38,10 +38,7 @@ static long chmod_at(int dirfd, const char __app *name, u32 mode, u32 flags)
 
 	if (flags & ~(u32)(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
 		return -EINVAL;
-	err = walk_app_path(dirfd, name,
-			    (flags & AT_SYMLINK_NOFOLLOW ? 0 : WALK_FOLLOW) |
-				    (flags & AT_EMPTY_PATH ? WALK_EMPTY : 0),
-			    &p);
+	err = walk_app_path(dirfd, name, walk_flags_at(flags), &p);
 	if (err)
 		return err;
 	err = chmod_path(&p, mode);
@@ -86,10 +83,7 @@ static long chown_at(int dirfd, const char __app *name, u32 uid, u32 gid, u32 fl
 
 	if (flags & ~(u32)(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
 		return -EINVAL;
-	err = walk_app_path(dirfd, name,
-			    (flags & AT_SYMLINK_NOFOLLOW ? 0 : WALK_FOLLOW) |
-				    (flags & AT_EMPTY_PATH ? WALK_EMPTY : 0),
-			    &p);
+	err = walk_app_path(dirfd, name, walk_flags_at(flags), &p);
 	if (err)
 		return err;
 	err = chown_path(&p, uid, gid);
@@ -172,10 +166,7 @@ static long times_at(int dirfd, const char __app *name, const struct __kernel_ti
 	if (!name && dirfd != AT_FDCWD) /* futimens */
 		err = flags ? -EINVAL : fd_path(dirfd, &p);
 	else
-		err = walk_app_path(dirfd, name,
-				    (flags & AT_SYMLINK_NOFOLLOW ? 0 : WALK_FOLLOW) |
-					    (flags & AT_EMPTY_PATH ? WALK_EMPTY : 0),
-				    &p);
+		err = walk_app_path(dirfd, name, walk_flags_at(flags), &p);
 	if (err)
 		return err;
 	err = set_times(&p, t);

@@ -389,7 +389,7 @@ SYSCALL_DEFINE3(fsmount, int, fs_fd, u32, flags, u32, attrs)
 
 SYSCALL_DEFINE3(open_tree, int, dirfd, const char __app *, name, u32, flags)
 {
-	u32 walk = (flags & AT_SYMLINK_NOFOLLOW ? 0 : WALK_FOLLOW) | (flags & AT_EMPTY_PATH ? WALK_EMPTY : 0);
+	u32 walk = walk_flags_at(flags);
 	struct mount *m;
 	struct file *f;
 	struct path p;
@@ -492,7 +492,7 @@ static int attributes_flags(const struct mount_attr *a, u32 *set, u32 *clear)
 SYSCALL_DEFINE5(mount_setattr, int, dirfd, const char __app *, name, u32, flags, struct mount_attr __app *,
 		uattr, size_t, size)
 {
-	u32 walk = (flags & AT_SYMLINK_NOFOLLOW ? 0 : WALK_FOLLOW) | (flags & AT_EMPTY_PATH ? WALK_EMPTY : 0);
+	u32 walk = walk_flags_at(flags);
 	struct mount_attr a;
 	struct path p;
 	u32 set, clear;

@@ -143,16 +143,12 @@ static int access_path(const struct path *p, u32 mode, const struct creds *c)
 static long access_at(int dirfd, const char __app *name, u32 mode, u32 flags)
 {
 	struct creds c = flags & AT_EACCESS ? creds_fs() : creds_real();
-	u32 walk = flags & AT_SYMLINK_NOFOLLOW ? 0 : WALK_FOLLOW;
+	u32 walk = walk_flags_at(flags) | (flags & AT_EACCESS ? 0 : WALK_REAL_IDS);
 	struct path p;
 	int err;
 
 	if (mode & ~7u || flags & ~(u32)(AT_EACCESS | AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
 		return -EINVAL;
-	if (flags & AT_EMPTY_PATH)
-		walk |= WALK_EMPTY;
-	if (!(flags & AT_EACCESS))
-		walk |= WALK_REAL_IDS;
 	err = walk_app_path(dirfd, name, walk, &p);
 	if (err)
 		return err;

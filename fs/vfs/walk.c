@@ -569,9 +569,7 @@ int walk_app_path(int dirfd, const char __app *name, u32 walk_flags, struct path
 
 int vfs_lookup_at(int dirfd, const char *path, u32 at_flags, struct path *out)
 {
-	u32 flags = at_flags & AT_SYMLINK_NOFOLLOW ? 0 : WALK_FOLLOW;
-
-	return walk_path(dirfd, path, flags | (at_flags & AT_EMPTY_PATH ? WALK_EMPTY : 0), out);
+	return walk_path(dirfd, path, walk_flags_at(at_flags), out);
 }
 
 int vfs_lookup(const char *path, bool follow, struct path *out)
