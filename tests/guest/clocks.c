@@ -5,6 +5,7 @@
 #include <sched.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
+#include <sys/timex.h>
 
 static double at(clockid_t c)
 {
@@ -30,6 +31,25 @@ TEST(clocks_exist)
 	EXPECT_ERR(syscall(SYS_clock_nanosleep, 99, 0, &t, NULL), EINVAL);
 	EXPECT_ERR(syscall(SYS_clock_nanosleep, CLOCK_THREAD_CPUTIME_ID, 0, &t, NULL), EOPNOTSUPP);
 	EXPECT_ERR(syscall(SYS_clock_adjtime, 99, NULL), EFAULT);
+}
+
+// Nothing that could move the host's clock where this runs on Linux.
+TEST(adjtime_without_a_change)
+{
+	struct timex tx = {.modes = ADJ_OFFSET_SS_READ, .offset = 99};
+	struct timeval none = {0}, old = {.tv_sec = 7};
+
+	EXPECT_EQ(adjtime(NULL, &old), 0);
+	EXPECT(old.tv_sec != 7);
+	EXPECT(adjtimex(&tx) >= 0);
+	EXPECT(tx.offset != 99 && tx.tick >= 9000);
+	if (tx.status & STA_NANO)
+		EXPECT(tx.time.tv_usec < 1000000000);
+	else
+		EXPECT(tx.time.tv_usec < 1000000);
+	EXPECT(adjtime(&none, &old) == 0 || errno == EPERM); // a container's root may not
+	tx.modes = ADJ_OFFSET_SINGLESHOT & ~ADJ_OFFSET;
+	EXPECT_ERR(adjtimex(&tx), EINVAL);
 }
 
 TEST(clocks_agree)
