@@ -66,7 +66,7 @@ def _programs(result, name, scratch):
     flags = "-XX:+ErrorFileToStdout -XX:TieredStopAtLevel=1 " + " ".join(_exports(_plain(modules.group(1)) if modules else ""))
     for number, section in enumerate(re.split(r"^#section:", text, flags=re.M)):
         rerun = re.search(r"^-+rerun:\S+?(\*?)-+\n(.*?)(?=^-{10}|^result: )", section, re.M | re.S)
-        if section.split("\n")[0] not in ("main", "testng", "junit") or not rerun:
+        if section.split("\n")[0] not in ("main", "driver", "testng", "junit") or not rerun:
             continue
         command = _plain(rerun.group(2)) if rerun.group(1) else rerun.group(2)
         folder = "%s/%s-%d" % (scratch, name.replace("/", "."), number)
