@@ -111,6 +111,7 @@ static struct sem_undo *undo_get(struct sem_set *s, struct process *p)
 {
 	struct sem_undo *u;
 
+	WRITE_ONCE(p->semundo, true);
 	list_for_each_entry (u, &s->undos, node)
 		if (u->proc == p)
 			return u;

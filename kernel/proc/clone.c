@@ -373,6 +373,8 @@ static long clone(const struct clone_request *r)
 	if (err)
 		goto fail_death;
 	kfree(death); /* no longer traced: not needed */
+	if (thread && r->flags & CLONE_SYSVSEM)
+		WRITE_ONCE(p->semundo, true);
 	current->nproc_exceeded = false;
 
 	counter_inc(thread ? &threads_created : &processes_created);

@@ -61,9 +61,13 @@ static long compare(struct thread *a, struct thread *b, int type, u64 idx1, u64 
 		return order(READ_ONCE(a->fs), READ_ONCE(b->fs));
 	case KCMP_SIGHAND:
 		return order(READ_ONCE(a->proc->sighand), READ_ONCE(b->proc->sighand));
+	/* A process's own; those that have none yet have the same. */
 	case KCMP_IO:
+		return order(READ_ONCE(a->proc->ioprio) ? a->proc : NULL,
+			     READ_ONCE(b->proc->ioprio) ? b->proc : NULL);
 	case KCMP_SYSVSEM:
-		return order(a->proc, b->proc); /* a process's own */
+		return order(READ_ONCE(a->proc->semundo) ? a->proc : NULL,
+			     READ_ONCE(b->proc->semundo) ? b->proc : NULL);
 	default:
 		return -EINVAL;
 	}

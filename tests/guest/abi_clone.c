@@ -7,6 +7,7 @@
 #include <linux/sched.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/sem.h>
 
 #define THREAD (CLONE_VM | CLONE_SIGHAND | CLONE_THREAD)
 
@@ -153,6 +154,33 @@ TEST(kcmp_sees_it)
 		NEED_EQ(raw_thread(THREAD | CLONE_FILES | CLONE_FS, compares), 0);
 		NEED_EQ(raw_thread(THREAD | CLONE_FS, compares), 1);
 		NEED_EQ(raw_thread(THREAD | CLONE_FILES, compares), 2);
+	END_CHILD;
+}
+
+// Two processes have the same adjustments of semaphores as long as neither has any.
+TEST(kcmp_semaphores)
+{
+	CHILD
+		struct sembuf up = {.sem_op = 1, .sem_flg = SEM_UNDO};
+		pid_t parent = getpid(), pid;
+		int status;
+
+		if (syscall(SYS_kcmp, parent, parent, KCMP_VM, 0, 0))
+			_exit(0); // a kernel without it
+		pid = fork();
+		if (!pid) {
+			int set = semget(IPC_PRIVATE, 1, 0600);
+			long before = syscall(SYS_kcmp, getpid(), parent, KCMP_SYSVSEM, 0, 0);
+			int done = semop(set, &up, 1);
+			long after = syscall(SYS_kcmp, getpid(), parent, KCMP_SYSVSEM, 0, 0);
+			long self = syscall(SYS_kcmp, getpid(), getpid(), KCMP_SYSVSEM, 0, 0);
+
+			semctl(set, 0, IPC_RMID);
+			_exit((before != 0) | (done != 0) << 1 | (after != 1 && after != 2) << 2 |
+			      (self != 0) << 3);
+		}
+		NEED(waitpid(pid, &status, 0) == pid);
+		NEED_EQ(status, 0);
 	END_CHILD;
 }
 

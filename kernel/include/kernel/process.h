@@ -63,6 +63,7 @@ struct process {
 	int nice;
 	u32 personality;
 	int ioprio;
+	bool semundo; /* SEM_UNDO was used, or threads were made that would share it */
 	u8 dumpable; /* 1: its memory may be dumped, and looked at by its user; 0, 2: it may not (prctl(2)) */
 	bool child_subreaper, oom_killed, stopped;
 	bool io_flusher;   /* PR_SET_IO_FLUSHER: kept */
