@@ -51,6 +51,9 @@ NUMBER(syncookies, tcp_conf.syncookies, 0, 2)
 NUMBER(slow_start_after_idle, tcp_conf.slow_start_after_idle, 0, 1)
 NUMBER(ecn, tcp_conf.ecn, 0, 2)
 NUMBER(fastopen, tcp_conf.fastopen, 0, 0x7fffffff)
+NUMBER(notsent_lowat, tcp_conf.notsent_lowat, 0, 0xffffffff)
+NUMBER(abort_on_overflow, tcp_conf.abort_on_overflow, 0, 255)
+NUMBER(moderate_rcvbuf, tcp_conf.moderate_rcvbuf, 0, 255)
 
 /* Fast Open's keys: the words of each in hexadecimal, with dashes between; a comma before the second. */
 static size_t fastopen_key_show(char *buf, size_t size)
@@ -246,6 +249,9 @@ static int sys_net_init(void)
 		{"net/ipv4/tcp_slow_start_after_idle", slow_start_after_idle_show,
 		 slow_start_after_idle_store},
 		{"net/ipv4/tcp_fastopen", fastopen_show, fastopen_store},
+		{"net/ipv4/tcp_notsent_lowat", notsent_lowat_show, notsent_lowat_store},
+		{"net/ipv4/tcp_abort_on_overflow", abort_on_overflow_show, abort_on_overflow_store},
+		{"net/ipv4/tcp_moderate_rcvbuf", moderate_rcvbuf_show, moderate_rcvbuf_store},
 		{"net/ipv4/tcp_fastopen_key", fastopen_key_show, fastopen_key_store},
 		{"net/ipv4/tcp_congestion_control", congestion_show, congestion_store},
 		{"net/ipv4/tcp_available_congestion_control", congestions_show, NULL},

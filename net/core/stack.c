@@ -49,6 +49,8 @@ static void size_limits(struct net_stack *net)
 					      .slow_start_after_idle = 1,
 					      .ecn = 2,
 					      .fastopen = TCP_FO_CLIENT,
+					      .notsent_lowat = ~0u,
+					      .moderate_rcvbuf = 1,
 					      .cc = &tcp_cubic};
 	net->tcp_rmem[0] = 4096;
 	net->tcp_rmem[1] = 131072;

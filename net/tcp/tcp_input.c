@@ -280,8 +280,13 @@ static bool syn_recv_ack(struct tcp_sock *tp, struct packet *p, const struct tcp
 	    tp->retries < tp->defer_accept)
 		return false; /* TCP_DEFER_ACCEPT: wait for data; the handshake's repetition bounds the wait
 			       */
-	if (!tcp_accept_ready(tp))
+	if (!tcp_accept_ready(tp)) {
+		if (tcp_net(tp)->tcp_conf.abort_on_overflow) { /* else a later repetition may find room */
+			tcp_reply_reset(tcp_net(tp), p, th);
+			tcp_abort(tp, ECONNRESET);
+		}
 		return false;
+	}
 	tp->snd_una = tp->iss + 1;
 	if (!tp->retries && tp->last_tx)
 		tcp_rtt_sample(tp, clock_monotonic() - tp->last_tx, clock_monotonic());

@@ -421,7 +421,7 @@ void tcp_rcv_space_adjust(struct tcp_sock *tp)
 		return;
 	copied = tp->copied_seq - tp->drs_seq;
 	if (copied > tp->drs_space) {
-		if (!socket_flag(s, SOCKF_RCVBUF_SET)) {
+		if (!socket_flag(s, SOCKF_RCVBUF_SET) && s->net->tcp_conf.moderate_rcvbuf) {
 			u64 want = 4ull * copied +
 				   16ull * tp->advmss; /* twice the data, twice for bookkeeping */
 

@@ -20,6 +20,13 @@ static bool over_limit(struct net_stack *net)
 	return atomic_load_explicit(&net->mem_used, memory_order_relaxed) + CHUNK_MAX > net->mem_limit;
 }
 
+static bool few_unsent(const struct tcp_sock *tp)
+{
+	u32 limit = tp->notsent_lowat ? tp->notsent_lowat : READ_ONCE(tcp_net(tp)->tcp_conf.notsent_lowat);
+
+	return not_sent(tp) < limit;
+}
+
 /* All sockets' memory is used up, and TP has some of it: what its peer acknowledges makes room. */
 static bool memory_short(const struct tcp_sock *tp)
 {
@@ -37,7 +44,7 @@ bool tcp_writable(const struct tcp_sock *tp)
 
 	if (used >= buf || buf - used < used / 2 || memory_short(tp))
 		return false;
-	return !tp->notsent_lowat || not_sent(tp) < tp->notsent_lowat;
+	return few_unsent(tp);
 }
 
 /* The buffer follows the congestion window unless the user set it. */
@@ -69,7 +76,7 @@ void tcp_write_space(struct tcp_sock *tp)
 static bool has_memory(const struct tcp_sock *tp)
 {
 	return atomic_load(&((struct tcp_sock *)tp)->inet.s.wmem) < READ_ONCE(tp->inet.s.sndbuf) &&
-	       !memory_short(tp) && (!tp->notsent_lowat || not_sent(tp) < tp->notsent_lowat);
+	       !memory_short(tp) && few_unsent(tp);
 }
 
 static int wait_memory(struct tcp_sock *tp, u64 deadline)

@@ -7,6 +7,7 @@
 #include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sched.h>
 #include <stddef.h>
 #include <sys/ioctl.h>
@@ -14,6 +15,9 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
+#ifndef SIOCOUTQNSD
+#define SIOCOUTQNSD 0x894b
+#endif
 #ifndef TCP_FASTOPEN_KEY
 #define TCP_FASTOPEN_KEY 33
 #endif
@@ -251,6 +255,90 @@ TEST(fast_open_key)
 	EXPECT_EQ(getsockopt(s, IPPROTO_TCP, TCP_FASTOPEN_KEY, key, &n), 0); // nobody set the socket's own
 	EXPECT_EQ(n, 0);
 	close(s);
+}
+
+static int loopback_listener(struct sockaddr_in *a, int backlog)
+{
+	socklen_t n = sizeof *a;
+	int l = socket(AF_INET, SOCK_STREAM, 0);
+
+	*a = (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	if (bind(l, (struct sockaddr *)a, n) || listen(l, backlog) ||
+	    getsockname(l, (struct sockaddr *)a, &n)) {
+		close(l);
+		return -1;
+	}
+	return l;
+}
+
+// Connections become complete, by their first data, until there is no room for the last.
+TEST(full_accept_queues_may_refuse)
+{
+	struct sockaddr_in a;
+	int l = loopback_listener(&a, 2), c[4], on = 30;
+	struct pollfd p = {.events = POLLIN};
+	struct tcp_info info;
+	char b;
+
+	EXPECT(set("ipv4/tcp_abort_on_overflow", "1"));
+	EXPECT_EQ(number("ipv4/tcp_abort_on_overflow"), 1);
+	EXPECT_EQ(setsockopt(l, IPPROTO_TCP, TCP_DEFER_ACCEPT, &on, sizeof on), 0);
+	for (int i = 0; i < 4; i++) {
+		c[i] = socket(AF_INET, SOCK_STREAM, 0);
+		EXPECT_EQ(connect(c[i], (struct sockaddr *)&a, sizeof a), 0);
+		if (i == 2)
+			continue; // the last two wait for their data together
+		for (int k = i - (i == 3); k <= i; k++) {
+			socklen_t n = sizeof info;
+
+			info.tcpi_unacked = 0;
+			EXPECT_EQ(write(c[k], "x", 1), 1);
+			for (int ms = 0; k < 3 && ms < 10000 && info.tcpi_unacked <= (unsigned)k; ms++) {
+				usleep(1000);
+				EXPECT_EQ(getsockopt(l, IPPROTO_TCP, TCP_INFO, &info, &n), 0);
+			}
+		}
+	}
+	p.fd = c[3];
+	EXPECT_EQ(poll(&p, 1, 10000), 1);
+	EXPECT_ERR(read(c[3], &b, 1), ECONNRESET);
+	EXPECT(set("ipv4/tcp_abort_on_overflow", "0"));
+	for (int i = 0; i < 4; i++)
+		close(c[i]);
+	close(l);
+}
+
+TEST(unsent_bytes_and_buffers)
+{
+	struct sockaddr_in a;
+	char old[16], block[4096] = "";
+	int l = loopback_listener(&a, 1), c = socket(AF_INET, SOCK_STREAM, 0), s, before, after,
+	    most = 1 << 22;
+	socklen_t n = sizeof(int);
+	int unsent = -1;
+
+	EXPECT(get("ipv4/tcp_notsent_lowat", old, sizeof old));
+	EXPECT(!strcmp(old, "4294967295"));
+	EXPECT(set("ipv4/tcp_moderate_rcvbuf", "0"));
+	setsockopt(c, SOL_SOCKET, SO_SNDBUF, &most, sizeof most);
+	EXPECT_EQ(connect(c, (struct sockaddr *)&a, sizeof a), 0);
+	s = accept(l, NULL, NULL);
+	EXPECT_EQ(getsockopt(s, SOL_SOCKET, SO_RCVBUF, &before, &n), 0);
+	for (int i = 0; i < 500; i++) {
+		EXPECT_EQ(write(c, block, sizeof block), (ssize_t)sizeof block);
+		EXPECT_EQ(recv(s, block, sizeof block, MSG_WAITALL), (ssize_t)sizeof block);
+	}
+	EXPECT_EQ(getsockopt(s, SOL_SOCKET, SO_RCVBUF, &after, &n), 0);
+	EXPECT_EQ(after, before);
+	EXPECT(set("ipv4/tcp_moderate_rcvbuf", "1"));
+	EXPECT(set("ipv4/tcp_notsent_lowat", "20000"));
+	while (send(c, block, sizeof block, MSG_DONTWAIT) > 0)
+		;
+	EXPECT_EQ(ioctl(c, SIOCOUTQNSD, &unsent), 0);
+	EXPECT(set("ipv4/tcp_notsent_lowat", old));
+	EXPECT(unsent < 20000 + 65536 + (int)sizeof block);
+	EXPECT(send(c, block, sizeof block, MSG_DONTWAIT) > 0); // the send buffer has room
+	close(c), close(s), close(l);
 }
 
 TEST(nonsense)

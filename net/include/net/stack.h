@@ -111,6 +111,7 @@ struct net_stack {
 		u32 timestamps, sack, window_scaling, syncookies, slow_start_after_idle;
 		u32 fastopen; /* TCP_FO_* (net/tcp.h) */
 		u32 ecn;      /* 0 never, 1 asked for, 2 granted */
+		u32 notsent_lowat, abort_on_overflow, moderate_rcvbuf;
 		const struct tcp_cc *cc;
 	} tcp_conf;
 	u32 nonlocal_bind, bindv6only, echo_ignore_all, unix_dgram_qlen;
