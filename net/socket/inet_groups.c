@@ -107,7 +107,7 @@ static void free_member(struct inet_sock *i, struct inet_member **at)
 static int change_source(struct inet_sock *i, struct inet_member **at, u8 mode, const struct net_addr *source,
 			 bool on)
 {
-	struct inet_filter *f = (*at)->filter, *new;
+	struct inet_filter *f = (*at)->filter, *next;
 	unsigned k = 0;
 
 	if (f->mode != mode && (f->n || mode == MCAST_EXCLUDE))
@@ -119,19 +119,19 @@ static int change_source(struct inet_sock *i, struct inet_member **at, u8 mode, 
 	if (on == (k < f->n))
 		return -EADDRNOTAVAIL;
 	if (on) {
-		new = filter_new(mode, f->n + 1u, f->addr, f->n);
-		if (new)
-			new->addr[k] = *source;
-		return set_filter(i, *at, new);
+		next = filter_new(mode, f->n + 1u, f->addr, f->n);
+		if (next)
+			next->addr[k] = *source;
+		return set_filter(i, *at, next);
 	}
 	if (mode == MCAST_INCLUDE && f->n == 1) {
 		free_member(i, at);
 		return 0;
 	}
-	new = filter_new(mode, f->n - 1u, f->addr, f->n - 1u);
-	if (new &&k < new->n)
-		new->addr[k] = f->addr[new->n];
-	return set_filter(i, *at, new);
+	next = filter_new(mode, f->n - 1u, f->addr, f->n - 1u);
+	if (next && k < next->n)
+		next->addr[k] = f->addr[next->n];
+	return set_filter(i, *at, next);
 }
 
 static int join(struct inet_sock *i, const struct net_addr *group, u32 ifindex, u32 local,

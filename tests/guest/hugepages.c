@@ -160,7 +160,7 @@ TEST(background_collapse)
 	fill(p, 2 * HUGE);
 	EXPECT_EQ(huge_kib(p), 0);
 	EXPECT_EQ(madvise(p, 2 * HUGE, MADV_HUGEPAGE), 0);
-	for (int i = 0; i < 250 && huge_kib(p) < (long)(2 * HUGE >> 10); i++)
+	for (int i = 0; i < 3000 && huge_kib(p) < (long)(2 * HUGE >> 10); i++)
 		pause_ms(20);
 	snprintf(text, sizeof text, "%ld", sleep);
 	put(THP "khugepaged/scan_sleep_millisecs", text);

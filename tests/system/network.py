@@ -105,7 +105,7 @@ class Namespace(netns.Namespace):
         with self.entered():
             return socket.create_connection((GUEST, port), timeout)
 
-    def http(self, method, path, body=None, timeout=60):
+    def http(self, method, path, body=None, timeout=240):
         """(status, body) of one request to the VM's port 8080."""
         connection = http.client.HTTPConnection(GUEST, 8080, timeout=timeout)
         with contextlib.closing(connection):
