@@ -87,8 +87,7 @@ static void detect(void)
 		memcpy(hypervisor_id, &h.ebx, 4);
 		memcpy(hypervisor_id + 4, &h.ecx, 4);
 		memcpy(hypervisor_id + 8, &h.edx, 4);
-		cpu_fences_elided =
-			strcmp(hypervisor_id, "TCGTCGTCGTCG") == 0; /* until there is a second CPU */
+		cpu_fences_elided = strcmp(hypervisor_id, "TCGTCGTCGTCG") == 0;
 	}
 }
 

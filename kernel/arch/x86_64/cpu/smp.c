@@ -167,7 +167,6 @@ void smp_start_others(void)
 	if (!this_cpu(call_from) || !nwanted)
 		return;
 
-	cpu_fences_elided = false;
 	u8 *code = page_to_virt(low);
 	struct trampoline_args *args = (void *)(code + (trampoline_args - trampoline_start));
 	memcpy(code, trampoline_start, (size_t)(trampoline_end - trampoline_start));

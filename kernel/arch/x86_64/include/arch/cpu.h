@@ -43,9 +43,9 @@ static inline void cpu_relax(void)
 	__builtin_ia32_pause();
 }
 
-/* QEMU's TCG up to 8.0 translates fences and locked instructions to nothing ordering when the machine has one
- * CPU, though its devices are other threads of the host. A store to memory shared with a device may then be
- * seen after a later load. */
+/* QEMU's TCG up to 8.0 translates fences and locked instructions to nothing ordering where one thread of the
+ * host runs all CPUs (a machine of one CPU, or thread=single, which we cannot see), though its devices are
+ * other threads. A store to memory shared with a device may then be seen after a later load. */
 extern bool cpu_fences_elided;
 
 /* After a fence and a look at what a device wrote: true when the look has to be repeated, now that this CPU's
