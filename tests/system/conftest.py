@@ -63,8 +63,7 @@ def pytest_terminal_summary(terminalreporter, exitstatus, config):
 
 @pytest.fixture
 def launch(request):
-    """launch in the test's configuration, with its module's LAUNCH_OPTIONS."""
-    return vm.Launcher(request.config.getoption("guest"), *request.param, more=getattr(request.module, "LAUNCH_OPTIONS", ()))
+    return vm.Launcher(request.config.getoption("guest"), *request.param)
 
 
 @pytest.fixture(scope="session")

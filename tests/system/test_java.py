@@ -11,7 +11,6 @@ import pytest
 import vm
 
 COLLECTORS = ["Serial", "Parallel", "G1"]
-LAUNCH_OPTIONS = vm.TURNS  # of the fixture `launch`
 
 
 @pytest.fixture(scope="session")

@@ -49,7 +49,7 @@ def java_app(folder, **java):
     classes = sorted(p.name for p in folder.glob("*.class"))
     subprocess.run(["jar", "--create", "--file", "network.jar", "--main-class", "Network", *classes], cwd=folder, check=True)
     (folder / "cortado.json").write_text(json.dumps({
-        "version": 1, "name": "network", "runtime": "java", "main": "network.jar", "memory": "512M", "cpus": 2, "ports": [8080],
+        "version": 1, "name": "network", "runtime": "java", "main": "network.jar", "memory": "512M", "cpus": 1, "ports": [8080],
         "java": java, "files": {"trust.p12": "/app/trust.p12"}}))
 
 
@@ -60,7 +60,7 @@ def java(tmp_path_factory):
     with served() as n:
         n.serve_http(network.certificates(folder))
         java_app(folder, options=["-Djavax.net.ssl.trustStore=/app/trust.p12", "-Djavax.net.ssl.trustStorePassword=secret"])
-        with n.service(folder, *vm.TURNS):
+        with n.service(folder):
             yield n
 
 

@@ -26,7 +26,7 @@ PUBLISH = ("-p", "0:8080", "--api", "0")
 
 @pytest.mark.parametrize("machine,cpus", [("q35", 1), ("microvm", 2)])
 def test_orders(machine, cpus):
-    with running(ORDERS, "--machine", machine, "--cpus", cpus, *vm.TURNS, "-e", "SHIP_AFTER_SECONDS=3600",
+    with running(ORDERS, "--machine", machine, "--cpus", cpus, "-e", "SHIP_AFTER_SECONDS=3600",
                  "-e", "JAVA_TOOL_OPTIONS=-XX:MaxRAMPercentage=70", *PUBLISH) as s:
         order = s.json("POST", "/orders", {"customer": "ann", "item": "cup", "quantity": 2, "price": 3.5})
         assert order["id"] == 1 and order["total"] == 7.0 and order["state"] == "open"

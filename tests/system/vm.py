@@ -11,11 +11,6 @@ COMMAND = os.path.join(ROOT, "scripts", "cortado")
 GUEST = os.path.join(os.environ.get("CORTADO_BUILD") or os.path.join(ROOT, "build"), "guest")
 
 sys.path.insert(0, os.path.join(ROOT, "scripts"))
-from cortado_cli import accel  # noqa: E402
-
-# For a JVM on several CPUs. Where they are emulated they take turns on one host thread: code that HotSpot patches under the feet
-# of another CPU breaks QEMU's parallel emulation (docs/architecture.md), which would be blamed on the kernel.
-TURNS = [] if accel.kvm_works()[0] else ["--accel", "tcg-single"]
 
 
 class Result:
@@ -51,10 +46,10 @@ def cortado(*words, timeout=60, stdin=b"", env=None, cwd=None, pass_fds=()):
 
 
 class Launcher:
-    """launch with the options that a test's configuration chose, and MORE."""
+    """launch with the options that a test's configuration chose."""
 
-    def __init__(self, guest, machine=None, cpus=None, more=()):
-        self.options = list(more)
+    def __init__(self, guest, machine=None, cpus=None):
+        self.options = []
         if guest != "cortado":
             self.options += ["--guest", guest]
         if machine:
