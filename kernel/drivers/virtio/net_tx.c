@@ -154,24 +154,30 @@ void net_tx_interrupt(struct virtqueue *vq)
 {
 	struct net_queue *q = vq->priv;
 
-	/* Devices with one interrupt for all queues come here for received frames too. */
+	/* Devices with one interrupt for all queues come here for received frames too. Interrupts stay as
+	 * they are: without tx_lock, turning them off might undo what a sender has just asked for. */
 	if (!READ_ONCE(q->backlog_len) || !vq_pending(vq))
 		return;
-	vq_disable(vq);
 	softirq_count(SOFTIRQ_NET_TX);
 	netdev_schedule_poll(&q->vn->netdev, q->index);
 }
 
-/* With tx_lock held: P into the ring, or behind those that wait. */
+/* With tx_lock held: P into the ring, or behind those that wait. While some wait, nobody takes sent packets
+ * from the ring without refilling it: the interrupt that is awaited would find nothing to do. */
 static int send_or_wait(struct net_queue *q, struct packet *p, struct list_head *done)
 {
-	int err = -ENOSPC;
+	int err;
 
-	collect(q, done, RECLAIM_BATCH);
-	if (list_empty(&q->backlog))
+	if (list_empty(&q->backlog)) {
+		collect(q, done, RECLAIM_BATCH);
 		err = add(q, p);
-	if (err != -ENOSPC || q->backlog_len == BACKLOG_MAX)
-		return err;
+		if (err != -ENOSPC)
+			return err;
+	} else if (q->backlog_len == BACKLOG_MAX) {
+		pump(q, done);
+	}
+	if (q->backlog_len == BACKLOG_MAX)
+		return -ENOSPC;
 	counter_inc(&net_tx_waited);
 	list_add_tail(&p->node, &q->backlog);
 	q->backlog_len++;

@@ -445,6 +445,28 @@ static void test_transmit_full(void **state)
 	numbers = false;
 }
 
+/* Senders find room again without an interrupt's help, however many of them were refused before. */
+static void test_transmit_after_full(void **state)
+{
+	u32 size = sim->q[1].vq->size, ok = 0, refused = 0;
+
+	sim->notified = no_answer;
+	for (struct packet *p = numbered(0); !dev->ops->transmit(dev, p); p = numbered(ok))
+		ok++;
+	sim->notified = notified;
+	numbers = true;
+	next_number = 0;
+	notified(sim, 1);
+	assert_int_equal(next_number, size);
+	while (refused < 2 * size && dev->ops->transmit(dev, numbered(ok)))
+		refused++;
+	assert_int_equal(refused, 0);
+	for (unsigned round = 0; round < 32 && next_number <= ok; round++)
+		(void)poll(1);
+	assert_int_equal(next_number, ok + 1);
+	numbers = false;
+}
+
 static void test_link(void **state)
 {
 	((struct virtio_net_config *)sim->config)->status = 0;
@@ -555,10 +577,12 @@ static void test_packed(void **state)
 	test_random_headers(state);
 	test_transmit(state);
 	test_transmit_full(state);
+	test_transmit_after_full(state);
 	test_needs_reset(state);
 	sim_packed = false;
 }
 
 UNIT_TESTS(test_features, test_receive_sizes, test_budget, test_receive_header, test_hostile_headers,
-	   test_random_headers, test_no_memory, test_transmit, test_transmit_full, test_link, test_announce,
-	   test_receive_mode_and_address, test_rss, test_needs_reset, test_packed)
+	   test_random_headers, test_no_memory, test_transmit, test_transmit_full,
+	   test_transmit_after_full, test_link, test_announce, test_receive_mode_and_address, test_rss,
+	   test_needs_reset, test_packed)
