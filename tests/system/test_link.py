@@ -16,6 +16,7 @@ from cortado_cli.qmp import Qmp
 
 pytestmark = pytest.mark.cortado_only
 needs_tap = pytest.mark.skipif(bool(network.why_not()), reason=network.why_not())
+FLOOD = 'socket S, 2, 2, 0; $to = pack "Snx0C4x8", 2, 9, 10, 99, 0, 1; send S, "x", 0, $to while 1'
 PACKED = " ".join("-global virtio-%s-device.packed=on" % d for d in ("net", "blk", "serial", "rng", "balloon"))
 
 
@@ -23,8 +24,9 @@ class Shell:
     """A shell in a VM, one command after the other."""
 
     def __init__(self, words, prefix=()):
-        self.process = subprocess.Popen([*prefix, vm.COMMAND, "launch", *words, "--with", "/bin/busybox", "--with", "/bin/cat", "--with", "/sbin/ip",
-                                         "/bin/sh"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True)
+        programs = [word for name in ("/bin/busybox", "/bin/cat", "/sbin/ip", "/usr/bin/perl") for word in ("--with", name)]
+        self.process = subprocess.Popen([*prefix, vm.COMMAND, "launch", *words, *programs, "/bin/sh"], stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, start_new_session=True)
         self.left = b""
 
     def line(self, limit=60.0):
@@ -140,10 +142,10 @@ def test_several_queues(tmp_path, queues, options):
         sh.until("ip -4 addr show dev eth0", "inet ")
         for _ in range(queues):  # from whichever CPU the program is on
             assert "5 packets received" in sh("busybox ping -c 5 -i 0.1 -W 5 10.99.0.1")[1]
-        # The link goes and comes back under traffic of all CPUs.
-        sh("for i in %s; do busybox ping -i 0.01 10.99.0.1 >/dev/null & done" % " ".join(map(str, range(queues))))
-        for up in (False, True, False, True):
+        # The link goes and comes back under traffic of all CPUs, also while they do not know yet.
+        sh("for i in %s; do perl -e '%s' & done" % (" ".join(map(str, range(queues))), FLOOD))
+        for up in (False, True) * 8:
             qmp.call("set_link", name="n", up=up)
             sh.until("cat /sys/class/net/eth0/carrier", "%d" % up)
-        sh.until("busybox ping -c 1 -W 5 10.99.0.1", "1 packets received")
         sh("kill $(jobs -p)")
+        sh.until("busybox ping -c 1 -W 5 10.99.0.1", "1 packets received")
