@@ -21,7 +21,7 @@ from .errors import FAILED, CortadoError, HostLacks, UsageError
 _WORKERS = 2  # processes at a time that keep a processor busy
 _TESTERS = 3  # pytests at a time: a part of what they do is to wait for virtual machines
 _JOBS = "-j%d" % _WORKERS
-_LONG = ["test_network.py", "test_services.py", "test_stress.py", "test_java.py", "test_run.py"]  # begun first, so that none of them runs alone at the end
+_LONG = ["test_network.py", "test_lossy_link.py", "test_services.py", "test_stress.py", "test_java.py", "test_run.py"]  # begun first, so that none of them runs alone at the end
 _HOSTILE = {"packet": 150, "options": 150, "netlink": 150, "reassembly": 100, "dhcp": 50}  # seconds for the network's fuzz targets: ten minutes
 _SHOWN = 60  # lines of a failing suite
 

@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import http.client
 import http.server
+import json
 import os
 import select
 import socket
@@ -89,11 +90,11 @@ class Namespace(netns.Namespace):
     words = netns.GUEST_WORD
 
     @contextlib.contextmanager
-    def service(self, app, *options):
+    def service(self, app, *options, net="tap:" + TAP):
         """`run APP` on the TAP device; the name of the VM, once it says that it is ready."""
         name = "t-" + uuid.uuid4().hex[:8]
         with self.entered():
-            r = vm.cortado("run", "-d", "--wait", "--name", name, "--net", "tap:" + TAP, "--append", self.words, *options, app,
+            r = vm.cortado("run", "-d", "--wait", "--name", name, "--net", net, "--append", self.words, *options, app,
                            timeout=READY_SECONDS)
         try:
             assert r.status == 0 and r.out == name + "\n", r
@@ -128,6 +129,16 @@ class Namespace(netns.Namespace):
                     return
             select.select([], [], [], 0.2)
         raise AssertionError("%s: no answer for %d s" % (GUEST, seconds))
+
+
+def java_app(folder, files=None, **java):
+    """apps/network, built in FOLDER, which may hold FILES for it."""
+    subprocess.run(["javac", "--release", "17", "-d", str(folder), vm.ROOT + "/tests/system/apps/network/Network.java"], check=True)
+    classes = sorted(p.name for p in folder.glob("*.class"))
+    subprocess.run(["jar", "--create", "--file", "network.jar", "--main-class", "Network", *classes], cwd=folder, check=True)
+    (folder / "cortado.json").write_text(json.dumps({
+        "version": 1, "name": "network", "runtime": "java", "main": "network.jar", "memory": "512M", "cpus": 1, "ports": [8080],
+        "java": java, "files": files or {}}))
 
 
 def pattern(length):

@@ -2,7 +2,6 @@
 """Services on a TAP device: load, memory, names, TLS, both directions, errors, hostile packets; Node and a fat jar."""
 
 import contextlib
-import json
 import os
 import re
 import select
@@ -43,23 +42,14 @@ def namespace():
         yield n
 
 
-def java_app(folder, **java):
-    """apps/network, built in FOLDER."""
-    subprocess.run(["javac", "--release", "17", "-d", str(folder), APPS + "/network/Network.java"], check=True)
-    classes = sorted(p.name for p in folder.glob("*.class"))
-    subprocess.run(["jar", "--create", "--file", "network.jar", "--main-class", "Network", *classes], cwd=folder, check=True)
-    (folder / "cortado.json").write_text(json.dumps({
-        "version": 1, "name": "network", "runtime": "java", "main": "network.jar", "memory": "512M", "cpus": 1, "ports": [8080],
-        "java": java, "files": {"trust.p12": "/app/trust.p12"}}))
-
-
 @pytest.fixture(scope="module")
 def java(tmp_path_factory):
     """The namespace of apps/network, for all tests of this file that talk to Java."""
     folder = tmp_path_factory.mktemp("network")
     with served() as n:
         n.serve_http(network.certificates(folder))
-        java_app(folder, options=["-Djavax.net.ssl.trustStore=/app/trust.p12", "-Djavax.net.ssl.trustStorePassword=secret"])
+        network.java_app(folder, files={"trust.p12": "/app/trust.p12"},
+                         options=["-Djavax.net.ssl.trustStore=/app/trust.p12", "-Djavax.net.ssl.trustStorePassword=secret"])
         with n.service(folder):
             yield n
 
@@ -394,7 +384,7 @@ def test_port_in_use(shop):
 
 def test_heap_beyond_memory(tmp_path):
     (tmp_path / "trust.p12").write_text("")
-    java_app(tmp_path, heap="600M")
+    network.java_app(tmp_path, heap="600M")
     assert told(r := vm.cortado("run", tmp_path), 125, "600M", "memory"), r
-    java_app(tmp_path, options=["-Xmx300m"])
+    network.java_app(tmp_path, options=["-Xmx300m"])
     assert told(r := vm.cortado("run", "-m", "200M", tmp_path), 125, "-Xmx300m", "-m 200M"), r
