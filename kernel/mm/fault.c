@@ -297,6 +297,17 @@ static int fault_once(struct vmspace *vm, u64 addr, u32 flags)
 	return err;
 }
 
+/* Pages that became clean. */
+static u64 write_back(void)
+{
+	u64 n;
+
+	thread_set_flag(current, THREAD_MAKES_ROOM);
+	n = vfs_writeback();
+	thread_clear_flag(current, THREAD_MAKES_ROOM);
+	return n;
+}
+
 bool vm_wait_for_memory(unsigned round)
 {
 	bool stall;
@@ -307,7 +318,8 @@ bool vm_wait_for_memory(unsigned round)
 	 * a few pages. */
 	if (round < 8 && page_reclaim(256))
 		return true;
-	if (round < WRITEBACK_ROUNDS && vfs_writeback())
+	/* Nothing to write: somebody else may just have written it all. */
+	if (round < WRITEBACK_ROUNDS && (write_back() || page_reclaim(256)))
 		return true;
 	counter_inc(&fault_oom);
 	oom_kill();

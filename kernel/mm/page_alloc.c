@@ -2,7 +2,8 @@
 /* page_alloc() and page_free(): single pages through per-CPU stacks (interrupts off, no lock), the rest
  * straight from the buddy allocator. Whoever leaves less than the low watermark wakes background reclaim
  * (kswapd.c). A failing allocation shrinks caches itself, then asks the balloon to deflate. A small reserve
- * is left to callers that cannot reclaim (PAGE_NORECLAIM: interrupt context, reclaim itself). */
+ * is left to callers that cannot reclaim (PAGE_NORECLAIM: interrupt context, reclaim itself) and to threads
+ * that write back to make room. */
 #include "arch/pgtable.h"
 #include "base/bits.h"
 #include "base/string.h"
@@ -13,6 +14,7 @@
 #include "kernel/fail.h"
 #include "kernel/log.h"
 #include "kernel/psi.h"
+#include "kernel/thread.h"
 #include "kernel/vm.h"
 
 DEFINE_COUNTER(page_alloc_failed, "page allocations that failed after reclaim");
@@ -94,10 +96,14 @@ static inline u64 free_now(void)
 	return buddy_free_pages() + READ_ONCE(offline_free_pages);
 }
 
-/* May a request for N pages with FLAGS be served now? The reserve is for kernel memory that cannot wait. */
+/* May a request for N pages with FLAGS be served now? The reserve is for kernel memory that cannot wait, or
+ * without which none is freed. */
 static inline bool above_reserve(u64 n, u32 flags)
 {
-	return (flags & (PAGE_NORECLAIM | PAGE_MOVABLE)) == PAGE_NORECLAIM || free_now() >= page_reserve + n;
+	if (free_now() >= page_reserve + n)
+		return true;
+	return !(flags & PAGE_MOVABLE) &&
+	       (flags & PAGE_NORECLAIM || thread_test_flag(current, THREAD_MAKES_ROOM));
 }
 
 static inline void check_low(void)

@@ -41,6 +41,8 @@ enum thread_flag { /* thread.flags: set by anyone, looked at on the way back to 
 		   THREAD_STEP = 1 << 9, /* ptrace: single-stepping; counts at the end of a system call */
 		   THREAD_REGS_CHANGED = 1 << 10, /* ptrace: no register is what the call left in it */
 		   THREAD_SECCOMP = 1 << 11,	  /* seccomp: its system calls are judged first */
+		   THREAD_MAKES_ROOM = 1 << 12,	  /* its own: writes back so that memory can be freed, and may
+						     use the reserve for that */
 		   THREAD_INTERRUPTED =
 			   1 << 6, /* the frame on the stack is an interrupt's, not a system call's */
 };
