@@ -22,7 +22,8 @@
 
 static bool randomize = true;
 
-/* Huge pages by default where 2 MiB is small change, unless the command line has a say. */
+/* Huge pages by default where 2 MiB is small change, which is from 1 GiB on (of which the firmware and the
+ * kernel have taken their part), unless the command line has a say. */
 static enum thp_policy first_policy(void)
 {
 	const char *word = cmdline_get("transparent_hugepage");
@@ -33,7 +34,7 @@ static enum thp_policy first_policy(void)
 		return THP_MADVISE;
 	if (word && !strcmp(word, "never"))
 		return THP_NEVER;
-	return managed_pages >= GIB(1) >> PAGE_SHIFT ? THP_ALWAYS : THP_MADVISE;
+	return managed_pages >= (GIB(1) - MIB(64)) >> PAGE_SHIFT ? THP_ALWAYS : THP_MADVISE;
 }
 
 static int vmspace_init(void)
