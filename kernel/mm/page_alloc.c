@@ -305,6 +305,16 @@ struct page *page_alloc(unsigned order, u32 flags)
 	return p;
 }
 
+/* Most of them are neighbours. */
+static void clear_singles(struct page **pages, unsigned n)
+{
+	for (unsigned i = 0, end; i < n; i = end) {
+		for (end = i + 1; end < n && pages[end] == pages[end - 1] + 1; end++)
+			;
+		arch_clear_pages(page_to_virt(pages[i]), end - i);
+	}
+}
+
 unsigned page_alloc_many(u32 flags, struct page **out, unsigned n)
 {
 	enum migrate mt = flags_kind(flags);
@@ -327,7 +337,9 @@ unsigned page_alloc_many(u32 flags, struct page **out, unsigned n)
 	this_cpu(page_pcp).allocated += got;
 	arch_irq_restore(irq);
 	for (unsigned i = 0; i < got; i++)
-		page_prepare(out[i], 0, i < clear ? flags & ~(u32)PAGE_ZERO : flags);
+		page_prepare(out[i], 0, flags & ~(u32)PAGE_ZERO);
+	if (flags & PAGE_ZERO)
+		clear_singles(out + clear, got - clear);
 	return got;
 }
 

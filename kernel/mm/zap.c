@@ -28,17 +28,21 @@ void page_unmapped(struct tlb_batch *b, const struct vma *v, struct page *p, pte
 	atomic_fetch_sub_explicit(&p->mapcount, 1, memory_order_release);
 }
 
-/* The entries of [START, END), within one lowest-level table that E points to. */
+/* The entries of [START, END), within one lowest-level table that E points to. What is counted for each page
+ * is kept in registers until the batch is full. */
 static void zap_table(struct tlb_batch *b, struct vma *v, pte_t e, u64 start, u64 end, u32 flags)
 {
 	struct spinlock *lock = pt_table_lock(e);
 	pte_t *slot = (pte_t *)phys_to_virt(pte_phys(e)) + pt_index(start, 0);
 	bool shared = v->flags & VMA_SHARED;
+	struct page *p = NULL;	  /* of the last page */
+	phys_t neighbour = ~0ull; /* the next page, if its struct page lies behind that one */
+	u64 first = ~0ull, last = 0;
+	unsigned n = b->n, anons = 0;
 
 	spin_lock(lock);
 	for (u64 a = start; a < end; a += PAGE_SIZE, slot++) {
 		pte_t old = *slot;
-		struct page *p;
 		bool anon;
 
 		if (pte_none(old)) {
@@ -48,7 +52,10 @@ static void zap_table(struct tlb_batch *b, struct vma *v, pte_t e, u64 start, u6
 			a += more * PAGE_SIZE;
 			continue;
 		}
-		p = page_of(pte_phys(old));
+		p = pte_phys(old) == neighbour ? p + 1 : page_of(pte_phys(old));
+		neighbour = pte_phys(old) + PAGE_SIZE;
+		if (unlikely(IS_ALIGNED(neighbour, 1ull << SECTION_SHIFT)))
+			neighbour = ~0ull;
 		anon = atomic_load_explicit(&p->flags, memory_order_relaxed) & PAGE_ANON;
 		if (anon && flags & ZAP_FILE_ONLY)
 			continue;
@@ -57,18 +64,29 @@ static void zap_table(struct tlb_batch *b, struct vma *v, pte_t e, u64 start, u6
 			old = pte_exchange(slot, 0);
 		else
 			pte_write(slot, 0);
-		tlb_batch_range(b, a, a + PAGE_SIZE);
+		first = min(first, a);
+		last = a + PAGE_SIZE;
 		if (likely(anon))
-			b->anon++;
+			anons++;
 		else
 			page_unmapped(b, v, p, old);
-		if (unlikely(tlb_batch_page(b, p))) {
+		b->pages[n++] = p;
+		if (unlikely(n == b->max)) {
 			spin_unlock(lock);
+			b->n = n;
+			b->anon += anons;
+			tlb_batch_range(b, first, last);
 			tlb_batch_flush(b);
+			n = anons = 0;
+			first = ~0ull;
 			spin_lock(lock);
 		}
 	}
 	spin_unlock(lock);
+	b->n = n;
+	b->anon += anons;
+	if (first != ~0ull)
+		tlb_batch_range(b, first, last);
 }
 
 static void zap_large(struct tlb_batch *b, const struct vma *v, u64 haddr, pte_t *pmd)

@@ -181,14 +181,13 @@ arch_clear_pages:
 	rep stosb
 	ret
 1:	addq %rdi, %rcx
-	subq $-128, %rdi	/* so that all of a turn is within a byte's reach */
 	.balign 16
-2:	.set at, -128
-	.rept 32
+2:	.set at, 0
+	.rept 64
 	movq %rax, at(%rdi)
 	.set at, at + 8
 	.endr
-	addq $256, %rdi
+	addq $512, %rdi
 	cmpq %rcx, %rdi
 	jb 2b
 	ret
