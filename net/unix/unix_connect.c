@@ -125,6 +125,8 @@ static int wait_backlog(struct unix_sock *listener, u64 deadline)
 						       READ_ONCE(listener->dead) ||
 						       (READ_ONCE(listener->s.shutdown) & RCV_SHUTDOWN),
 					       deadline);
+	if (r && READ_ONCE(listener->accept_count) <= listener->backlog)
+		waitq_wake_one(&listener->peer_wait); /* the wake-up may have been ours: pass it on */
 	return socket_wait_result(r, deadline);
 }
 

@@ -520,6 +520,8 @@ ssize_t unix_dgram_send(struct socket *s, struct net_msg *m)
 							 !unix_queue_full(to) || READ_ONCE(to->dead) ||
 								 (READ_ONCE(to->s.shutdown) & RCV_SHUTDOWN),
 							 deadline);
+		if (err && !unix_queue_full(to))
+			waitq_wake_one(&to->peer_wait); /* the wake-up may have been ours: pass it on */
 		err = socket_wait_result(err, deadline);
 	}
 	if (err) {
