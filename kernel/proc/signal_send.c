@@ -231,6 +231,7 @@ static int send_locked(struct process *p, struct thread *t, int sig, const sigin
 	return ret;
 }
 
+/* 1, 0 when it is ignored, or -errno. */
 static int send(struct process *p, struct thread *t, int sig, const siginfo_t *info)
 {
 	struct sigqueue *entry = NULL;
@@ -248,17 +249,22 @@ static int send(struct process *p, struct thread *t, int sig, const siginfo_t *i
 	counter_inc(&signals_sent);
 	if (waitq_active(&p->signalfd_wait))
 		waitq_wake(&p->signalfd_wait, ~0u, EPOLLIN);
-	return 0;
+	return 1;
 }
 
 int signal_send_process(struct process *p, int sig, const siginfo_t *info)
 {
-	return signal_valid(sig) ? send(p, NULL, sig, info) : -EINVAL;
+	return signal_valid(sig) ? min(send(p, NULL, sig, info), 0) : -EINVAL;
 }
 
 int signal_send_thread(struct thread *t, int sig, const siginfo_t *info)
 {
-	return signal_valid(sig) ? send(t->proc, t, sig, info) : -EINVAL;
+	return signal_valid(sig) ? min(send(t->proc, t, sig, info), 0) : -EINVAL;
+}
+
+bool signal_send_timer(struct process *p, struct thread *t, int sig, const siginfo_t *info)
+{
+	return signal_valid(sig) && send(p, t, sig, info) > 0;
 }
 
 void signal_sigpipe(void)

@@ -80,16 +80,15 @@ static void send_signal(struct ptimer *t, u64 periods)
 		counter_add(&timer_overruns, periods);
 		return;
 	}
-	t->overrun = periods - 1;
-	t->queued = true;
+	t->overrun += periods - 1;
 	info.si_tid = t->id;
 	info.si_overrun = (int)min(t->overrun, 0x7fffffffull);
 	info.si_value = t->value;
 	counter_inc(&timer_signals);
-	if (t->target)
-		(void)signal_send_thread(t->target, t->signal, &info);
-	else
-		(void)signal_send_process(t->all->owner, t->signal, t->plain ? NULL : &info);
+	t->queued =
+		signal_send_timer(t->all->owner, t->target, t->signal, !t->target && t->plain ? NULL : &info);
+	if (!t->queued)
+		t->overrun++; /* ignored: counted with the next that is not */
 }
 
 /* Interrupt context. */

@@ -12,6 +12,8 @@ struct regs;
  * may take the process lock (interrupt context included). 0, -EAGAIN (queue limit for real-time signals). */
 int signal_send_process(struct process *p, int sig, const siginfo_t *info);
 int signal_send_thread(struct thread *t, int sig, const siginfo_t *info);
+/* For a timer, to T or to the process P as a whole: true when it waits to be taken, false when it is ignored. */
+bool signal_send_timer(struct process *p, struct thread *t, int sig, const siginfo_t *info);
 /* A fault of the current thread: SIG with CODE and ADDR; kills it when the signal is blocked or ignored. TRAP/ERR go into
  * the context of the frame (arch). */
 void signal_force_fault(int sig, int code, u64 addr);
