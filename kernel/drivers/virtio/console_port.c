@@ -304,13 +304,11 @@ const struct chardev_ops console_port_ops = {
 	.close = console_close,
 };
 
-/* The interrupts' handlers do not ask whether the queue holds anything: somebody who only wanted to know may
- * have collected it, and those who wait are to hear of it all the same. */
 void console_port_rx(struct virtqueue *vq)
 {
 	struct console_port *port = vq->priv;
 
-	if (port)
+	if (port && vq_pending(vq))
 		waitq_wake(&port->cd.waitq, ~0u, IN_EVENTS);
 }
 
@@ -319,7 +317,7 @@ void console_port_tx(struct virtqueue *vq)
 	struct console_port *port = vq->priv;
 	unsigned busy;
 
-	if (!port)
+	if (!port || !vq_pending(vq))
 		return;
 	(void)tx_idle(port, &busy);
 	waitq_wake(&port->cd.waitq, ~0u, OUT_EVENTS);

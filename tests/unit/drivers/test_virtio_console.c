@@ -214,41 +214,6 @@ static void test_waits_for_room(void **state)
 	host_takes = true;
 }
 
-static bool count_wake(struct wait_entry *e, u32 events)
-{
-	++*(unsigned *)e->priv;
-	return true;
-}
-
-/* Asking how much there is takes it from the queue; who waits for it is woken nevertheless. */
-static void test_others_may_ask(void **state)
-{
-	struct chardev *cd = chardev_find("hvc0");
-	u8 big[65536] = {0}, byte;
-	struct wait_entry e;
-	unsigned woken = 0;
-	struct sim_chain c;
-
-	wait_entry_init_fn(&e, count_wake, &woken, false);
-	waitq_add(&cd->waitq, &e);
-	host_takes = false;
-	assert_int_equal(cd->ops->write(cd, big, sizeof big), 8 * 4096);
-	assert_int_equal(cd->ops->write_room(cd), 0);
-	host_take(1);
-	assert_int_equal(cd->ops->write_room(cd), 8 * 4096);
-	sim_interrupt(sim, 1);
-	assert_int_equal(woken, 1);
-	host_takes = true;
-
-	assert_true(sim_pop(sim, 0, &c));
-	sim_push(sim, 0, c.head, (u32)sim_write(&c, "x", 1));
-	assert_int_equal(cd->ops->read_avail(cd), 1);
-	sim_interrupt(sim, 0);
-	assert_int_equal(woken, 2);
-	assert_int_equal(cd->ops->read(cd, &byte, 1), 1);
-	waitq_remove(&cd->waitq, &e);
-}
-
 static void test_input(void **state)
 {
 	struct chardev *cd = chardev_find("org.cortado.stdin");
@@ -324,5 +289,5 @@ static void test_drain(void **state)
 	arch_irq_restore(flags);
 }
 
-UNIT_TESTS(test_handshake, test_open_close, test_output, test_waits_for_room, test_others_may_ask, test_input,
-	   test_odd_messages, test_drain)
+UNIT_TESTS(test_handshake, test_open_close, test_output, test_waits_for_room, test_input, test_odd_messages,
+	   test_drain)
