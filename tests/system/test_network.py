@@ -383,7 +383,6 @@ def test_port_in_use(shop):
 
 
 def test_heap_beyond_memory(tmp_path):
-    (tmp_path / "trust.p12").write_text("")
     network.java_app(tmp_path, heap="600M")
     assert told(r := vm.cortado("run", tmp_path), 125, "600M", "memory"), r
     network.java_app(tmp_path, options=["-Xmx300m"])
